@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * From registers and CPU model to one dimension of paging: which format, which
+ * bits are reserved, which accesses the rights let pass.
+ * Not here: writing registers (regs.c).  Computed once per register write.
+ */
+#include <string.h>
+
+#include <vmmu/hw.h>
+
+#include "fmt.h"
+
+#define CR4_OLD 0x7ffull /* VME .. OSXMMEXCPT */
+#define CR4_UMIP (1ull << 11)
+#define CR4_FSGSBASE (1ull << 16)
+#define CR4_OSXSAVE (1ull << 18)
+#define CR4_COMMON                                                                                 \
+	(CR4_OLD | CR4_UMIP | CR4_FSGSBASE | CR4_OSXSAVE | VMMU_CR4_PCIDE | VMMU_CR4_SMEP |        \
+	 VMMU_CR4_SMAP | VMMU_CR4_PKE)
+#define EFER_COMMON (0x1ull | VMMU_EFER_LME | VMMU_EFER_LMA | VMMU_EFER_NXE)
+#define EFER_AMD (EFER_COMMON | 0x7000ull | VMMU_EFER_TCE) /* SVME LMSLE FFXSR TCE */
+
+const struct vmmu_profile vmmu_profile_max = {
+	.name = "max",
+	.features = VMMU_CPU_PSE36 | VMMU_CPU_1G,
+	.maxphyaddr = 52,
+	.cr4_valid = CR4_COMMON | VMMU_CR4_LA57 | VMMU_CR4_PKS,
+	.efer_valid = EFER_AMD,
+};
+
+const struct vmmu_profile vmmu_profile_intel = {
+	.name = "intel",
+	.features = VMMU_CPU_PSE36 | VMMU_CPU_1G,
+	.maxphyaddr = 46,
+	.cr4_valid = CR4_COMMON | VMMU_CR4_PKS,
+	.efer_valid = EFER_COMMON,
+};
+
+const struct vmmu_profile vmmu_profile_amd = {
+	.name = "amd",
+	.features = VMMU_CPU_PSE36 | VMMU_CPU_1G | VMMU_CPU_G_RESERVED | VMMU_CPU_PSE_FLUSHES,
+	.maxphyaddr = 48,
+	.cr4_valid = CR4_COMMON,
+	.efer_valid = EFER_AMD,
+};
+
+/* Rights of an x86 entry against one kind of access: SDM 4.6.1. */
+static int x86_allows(uint32_t ctl, unsigned rights, unsigned type, unsigned mode)
+{
+	int user_page = (rights & VMMU_U) != 0;
+
+	if (mode == VMMU_MODE_USER && !user_page)
+		return 0;
+	if (type == VMMU_FETCH) {
+		if ((ctl & VMMU_PG_NXE) && !(rights & VMMU_X))
+			return 0;
+		return mode == VMMU_MODE_USER || !user_page || !(ctl & VMMU_PG_SMEP);
+	}
+	if (mode == VMMU_MODE_SUPER && user_page && (ctl & VMMU_PG_SMAP))
+		return 0;
+	if (type == VMMU_WRITE && !(rights & VMMU_W))
+		return mode != VMMU_MODE_USER && !(ctl & VMMU_PG_WP);
+	return 1;
+}
+
+/* A nested entry judges by type alone; under NPT every access is a user's. */
+static int nested_allows(uint32_t ctl, unsigned style, unsigned rights, unsigned type)
+{
+	static const uint8_t need[3] = { VMMU_R, VMMU_W, VMMU_X };
+
+	if (style == VMMU_STYLE_NPT)
+		return x86_allows(ctl | VMMU_PG_WP, rights, type, VMMU_MODE_USER);
+	return (rights & need[type]) != 0;
+}
+
+static void fill_kinds(struct vmmu_paging *pg, unsigned style)
+{
+	unsigned rights, type, mode;
+
+	for (rights = 0; rights < 16; rights++) {
+		for (type = VMMU_READ; type <= VMMU_FETCH; type++) {
+			for (mode = 0; mode <= VMMU_MODE_SUPER_AC; mode++) {
+				int ok = style == VMMU_STYLE_X86 ?
+						 x86_allows(pg->ctl, rights, type, mode) :
+						 nested_allows(pg->ctl, style, rights, type);
+
+				pg->kinds[rights] |= (uint16_t)(ok << (type * 4 + mode));
+			}
+		}
+	}
+}
+
+unsigned vmmu_paging_kinds(const struct vmmu_paging *pg, unsigned rights, unsigned pkey)
+{
+	unsigned kinds = pg->kinds[rights];
+	uint32_t pkr;
+	unsigned deny = 0;
+
+	/* SDM 4.6.2: by the page's U bit, never on fetches. */
+	if (rights & VMMU_U)
+		pkr = pg->ctl & VMMU_PG_PKE ? pg->pkru : 0;
+	else
+		pkr = pg->ctl & VMMU_PG_PKS ? pg->pkrs : 0;
+	pkr = pkr >> 2 * pkey & 3;
+	if (pkr & 1)
+		deny = 0xff;
+	else if (pkr & 2)
+		deny = pg->ctl & VMMU_PG_WP ? 0xf0 : 1u << (VMMU_WRITE * 4 + VMMU_MODE_USER);
+	return kinds & ~deny;
+}
+
+static void set_rsvd(struct vmmu_paging *pg, unsigned level, uint64_t link, uint64_t leaf)
+{
+	pg->rsvd[level - 1][0] = link;
+	pg->rsvd[level - 1][1] = leaf;
+}
+
+/* Reserved whatever the level: SDM 4.4.2, 4.5.5. */
+static uint64_t rsvd_high(const struct vmmu_fmt *fmt, unsigned maxphy, uint32_t ctl)
+{
+	uint64_t m = FMT_BITS(51, maxphy);
+
+	if (fmt->entry_bytes == 4)
+		return 0;
+	if (fmt->lv[fmt->top].cached)
+		m |= FMT_BITS(62, 52);
+	if (fmt->invert && !(ctl & VMMU_PG_NXE))
+		m |= fmt->invert;
+	return m;
+}
+
+static void fill_rsvd_x86(struct vmmu_paging *pg, unsigned maxphy, uint32_t features)
+{
+	uint64_t high = rsvd_high(pg->fmt, maxphy, pg->ctl);
+	uint64_t top = high | PT_PS | (features & VMMU_CPU_G_RESERVED ? PT_G : 0);
+	uint64_t no_1g = features & VMMU_CPU_1G ? 0 : PT_PS;
+	unsigned m = maxphy < 40 ? maxphy : 40;
+
+	set_rsvd(pg, 1, 0, high);
+	if (pg->fmt->entry_bytes == 4) {
+		/* SDM table 4-4: a 4M leaf has address bits 39:32 in 20:13. */
+		set_rsvd(pg, 2, 0,
+			 features & VMMU_CPU_PSE36 ? FMT_BITS(21, m - 19) : FMT_BITS(21, 13));
+		return;
+	}
+	set_rsvd(pg, 2, high, high | FMT_BITS(20, 13));
+	if (pg->fmt->lv[3].cached)
+		set_rsvd(pg, 3, FMT_BITS(63, maxphy) | FMT_BITS(8, 5) | FMT_BITS(2, 1), 0);
+	else
+		set_rsvd(pg, 3, high, high | FMT_BITS(29, 13) | no_1g);
+	set_rsvd(pg, 4, top, top);
+	set_rsvd(pg, 5, top, top);
+}
+
+/* SDM 28.3.3.1: reserved bits of EPT entries. */
+static void fill_rsvd_ept(struct vmmu_paging *pg, unsigned maxphy)
+{
+	uint64_t high = FMT_BITS(51, maxphy);
+	uint64_t link = high | FMT_BITS(6, 3);
+
+	set_rsvd(pg, 1, 0, high);
+	set_rsvd(pg, 2, link, high | FMT_BITS(20, 12));
+	set_rsvd(pg, 3, link, high | FMT_BITS(29, 12));
+	set_rsvd(pg, 4, link | EPT_PS, link | EPT_PS);
+	set_rsvd(pg, 5, link | EPT_PS, link | EPT_PS);
+}
+
+static const struct vmmu_fmt *guest_fmt(const struct vmmu_regs *r)
+{
+	if (!(r->cr0 & VMMU_CR0_PG))
+		return NULL;
+	if (r->efer & VMMU_EFER_LMA)
+		return r->cr4 & VMMU_CR4_LA57 ? &vmmu_fmt_x64_la57 : &vmmu_fmt_x64;
+	if (r->cr4 & VMMU_CR4_PAE)
+		return &vmmu_fmt_pae;
+	return r->cr4 & VMMU_CR4_PSE ? &vmmu_fmt_legacy32 : &vmmu_fmt_legacy32_nopse;
+}
+
+static uint32_t guest_ctl(const struct vmmu_regs *r, const struct vmmu_fmt *fmt)
+{
+	uint32_t ctl = VMMU_PG_AD;
+
+	/* 4-byte entries have no NX whatever EFER says. */
+	if (fmt->invert && (r->efer & VMMU_EFER_NXE))
+		ctl |= VMMU_PG_NXE | VMMU_PG_ID;
+	if (r->cr4 & VMMU_CR4_SMEP)
+		ctl |= VMMU_PG_SMEP | VMMU_PG_ID;
+	if (r->cr4 & VMMU_CR4_SMAP)
+		ctl |= VMMU_PG_SMAP;
+	if (r->cr0 & VMMU_CR0_WP)
+		ctl |= VMMU_PG_WP;
+	if (r->cr4 & VMMU_CR4_PGE)
+		ctl |= VMMU_PG_GLOBAL;
+	if (r->efer & VMMU_EFER_LMA) {
+		if (r->cr4 & VMMU_CR4_PKE)
+			ctl |= VMMU_PG_PKE;
+		if (r->cr4 & VMMU_CR4_PKS)
+			ctl |= VMMU_PG_PKS;
+	}
+	return ctl;
+}
+
+void vmmu_paging_guest(struct vmmu_paging *pg, const struct vmmu_regs *regs,
+		       const struct vmmu_profile *prof)
+{
+	const struct vmmu_fmt *fmt = guest_fmt(regs);
+
+	memset(pg, 0, sizeof(*pg));
+	if (!fmt)
+		return;
+	pg->fmt = fmt;
+	pg->ctl = guest_ctl(regs, fmt);
+	pg->pkru = regs->pkru;
+	pg->pkrs = regs->pkrs;
+	pg->root = regs->cr3 & fmt->addr;
+	if (fmt->lv[fmt->top].cached) {
+		pg->root = regs->cr3 & FMT_BITS(31, 5);
+		if (!(prof->features & VMMU_CPU_PDPTE_WALK))
+			pg->ctl |= VMMU_PG_PDPTES;
+		memcpy(pg->pdpte, regs->pdpte, sizeof(pg->pdpte));
+	}
+	fill_kinds(pg, VMMU_STYLE_X86);
+	fill_rsvd_x86(pg, prof->maxphyaddr, prof->features);
+}
+
+void vmmu_paging_host(struct vmmu_paging *pg, const struct vmmu_fmt *fmt, uint64_t root,
+		      unsigned maxphyaddr, uint32_t ctl)
+{
+	memset(pg, 0, sizeof(*pg));
+	pg->fmt = fmt;
+	pg->root = root;
+	pg->ctl = ctl;
+	pg->bad_rwx = fmt->bad_rwx;
+	if (ctl & VMMU_PG_XONLY)
+		pg->bad_rwx &= (uint8_t)~fmt->xonly_rwx;
+	if (fmt->style == VMMU_STYLE_NPT)
+		pg->ctl |= VMMU_PG_AD;
+	if (fmt->style == VMMU_STYLE_X86 && (ctl & (VMMU_PG_NXE | VMMU_PG_SMEP)))
+		pg->ctl |= VMMU_PG_ID;
+	fill_kinds(pg, fmt->style);
+	if (fmt->style == VMMU_STYLE_EPT)
+		fill_rsvd_ept(pg, maxphyaddr);
+	else
+		fill_rsvd_x86(pg, maxphyaddr, VMMU_CPU_PSE36 | VMMU_CPU_1G);
+}

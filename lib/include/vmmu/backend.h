@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * libvmmu for the author of a backend: what a backend supplies, and what the
+ * library offers it.  A backend is one struct vmmu_backend; nothing in lib/
+ * knows any by name.
+ *
+ * Only load() writes the vCPU's struct vmmu_hw, and silicon obeys that alone:
+ * so exits follow from its intercept bits.
+ */
+#ifndef VMMU_BACKEND_H
+#define VMMU_BACKEND_H
+
+#include <vmmu/vmmu.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- what a backend supplies ------------------------------------------- */
+
+/* Why load() is called: what about the guest has changed. */
+enum vmmu_load {
+	VMMU_LOAD_ALL,	     /* reset, restore, a change of mode: drop everything */
+	VMMU_LOAD_CR3,	     /* MOV to CR3 */
+	VMMU_LOAD_CR3_KEEP,  /* the same with bit 63: old translations stay */
+	VMMU_LOAD_CONTROLS,  /* other bits of CR0, CR4, EFER */
+	VMMU_LOAD_KEYS,	     /* PKRU or PKRS; never an exit */
+};
+
+/* What the silicon could not do. */
+struct vmmu_exit {
+	vmmu_gva_t gva;
+	uint32_t access;
+	const struct vmmu_walk *walk;
+};
+
+/* What came of it: what fault() answers. */
+enum vmmu_fix_kind {
+	VMMU_FIX_RETRY,	    /* repaired: walk again */
+	VMMU_FIX_FAULT,	    /* the guest's own fault: fix->code, fix->level */
+	VMMU_FIX_MMIO,	    /* fix->gpa is not memory, or not writable memory */
+	VMMU_FIX_SOFT,	    /* tables cannot express it: finish in software */
+	VMMU_FIX_NEED_PAGE, /* ask the host for fix->gpa, then ask me again */
+	VMMU_FIX_BUSY,	    /* fix->gpa is being invalidated */
+	VMMU_FIX_NO_TABLES, /* no table page left: reclaim, then walk again */
+	/* or a negative enum vmmu_status */
+};
+
+struct vmmu_fix {
+	vmmu_gpa_t gpa;
+	uint32_t code;
+	uint8_t level;
+	uint8_t table; /* gpa is of a guest table's entry */
+	uint8_t write; /* NEED_PAGE: to be written */
+	enum vmmu_event event; /* the exit to count */
+};
+
+/* What protect() is to do to every mapping of a range of GPAs. */
+enum vmmu_change {
+	VMMU_CHANGE_ZAP,     /* remove */
+	VMMU_CHANGE_WRPROT,  /* take the right to write, in 4K leaves */
+	VMMU_CHANGE_AGE,     /* clear the accessed bits */
+	VMMU_CHANGE_YOUNG,   /* change nothing, count what was accessed */
+	VMMU_CHANGE_FLUSH,   /* the library's: never passed to protect() */
+};
+
+struct vmmu_cursor {
+	uint64_t tree, ia;
+};
+
+struct vmmu_backend {
+	const char *name;
+	/* Private state of a VM and of a vCPU: zeroed, freed by the library. */
+	size_t vm_size, cpu_size;
+	/* The least table pages with which any one access can be completed. */
+	uint64_t (*min_tables)(const struct vmmu_config *config);
+	/*
+	 * init may fail with a negative status, having undone everything;
+	 * fini is called only after an init that succeeded, and its tables
+	 * must all have gone back with it.
+	 */
+	int (*init)(struct vmmu *vm, const struct vmmu_config *config);
+	void (*fini)(struct vmmu *vm);
+	/*
+	 * Registers have changed (vmmu_be_regs(), vmmu_be_guest()): fill
+	 * vmmu_be_hw().  VMMU_OK, VMMU_FIX_NO_TABLES is not allowed here:
+	 * answer VMMU_ENOMEM and change nothing.
+	 */
+	int (*load)(struct vmmu_cpu *cpu, enum vmmu_load why);
+	/* Answers enum vmmu_fix_kind, with *fix (zeroed before) filled. */
+	int (*fault)(struct vmmu_cpu *cpu, const struct vmmu_exit *exit, struct vmmu_fix *fix);
+	/*
+	 * Applies to all mappings of [gpa, gpa + len); flushing is the
+	 * library's.  Answers how many mappings were changed (AGE, YOUNG: were
+	 * young).  NULL: the memory is fixed at init, and every operation that
+	 * would change a mapping answers VMMU_ENOTSUP.
+	 */
+	uint64_t (*protect)(struct vmmu *vm, vmmu_gpa_t gpa, uint64_t len, enum vmmu_change how);
+	/* A store hit a tracked frame.  NULL: it tracks none. */
+	void (*pt_write)(struct vmmu *vm, struct vmmu_cpu *cpu, vmmu_gpa_t gpa, uint64_t len);
+	/*
+	 * INVLPG or INVPCID was intercepted.  INVLPG is type -1; else enum
+	 * vmmu_invpcid.  The silicon's caches are the backend's to flush.
+	 * NULL: never intercepted.
+	 */
+	void (*invlpg)(struct vmmu_cpu *cpu, int type, unsigned pcid, vmmu_gva_t gva);
+	/*
+	 * Its invariants, for about `budget` entries from *at, which is all
+	 * zero at first, comes back as where to go on, and all zero at the end.
+	 */
+	int (*check)(struct vmmu *vm, struct vmmu_cursor *at, unsigned budget);
+};
+
+/* ---- a VM and its vCPUs ------------------------------------------------- */
+
+VMMU_API void *vmmu_be_vm(struct vmmu *vm);	   /* private state */
+VMMU_API void *vmmu_be_cpu(struct vmmu_cpu *cpu); /* private state */
+VMMU_API struct vmmu_hw *vmmu_be_hw(struct vmmu_cpu *cpu);
+VMMU_API const struct vmmu_regs *vmmu_be_regs(const struct vmmu_cpu *cpu);
+/* The guest's own dimension, as its registers say. */
+VMMU_API const struct vmmu_paging *vmmu_be_guest(const struct vmmu_cpu *cpu);
+VMMU_API unsigned vmmu_be_host_maxphyaddr(const struct vmmu *vm);
+/* For vmmu_reason(): a check that fails says what is wrong. */
+VMMU_API int vmmu_be_broken(struct vmmu *vm, const char *fmt, ...)
+#ifdef __GNUC__
+	__attribute__((format(printf, 2, 3)))
+#endif
+	;
+
+/* The silicon's caches of one vCPU, or of all. */
+VMMU_API void vmmu_be_flush_cpu(struct vmmu_cpu *cpu);
+VMMU_API void vmmu_be_flush_page(struct vmmu_cpu *cpu, vmmu_gva_t gva);
+VMMU_API void vmmu_be_flush_all(struct vmmu *vm);
+
+/* ---- guest memory, as the hypervisor sees it ------------------------------ */
+
+/*
+ * The walk a CPU would make of the guest's tables, in software: judged and
+ * A/D set as for the guest; counted as sw_refs.  Where it stops at `gpa`,
+ * vmmu_be_walk_stop() turns it into fault()'s answer.
+ */
+VMMU_API int vmmu_be_walk_guest(struct vmmu_cpu *cpu, vmmu_gva_t gva, uint32_t access,
+				struct vmmu_walk *out);
+VMMU_API int vmmu_be_walk_stop(struct vmmu_cpu *cpu, const struct vmmu_walk *walk,
+			       struct vmmu_fix *fix);
+
+struct vmmu_page {
+	vmmu_hpa_t hpa;	  /* of the byte asked for */
+	uint8_t level;	  /* largest leaf that may map it: 1, 2, 3 */
+	uint8_t writable; /* a leaf may say so now */
+	uint8_t readonly; /* the slot is: a store is MMIO */
+	uint8_t tracked;  /* the frame is: a store must trap */
+	uint8_t logged;	  /* not writable because the dirty log is on */
+	uint8_t armed;	  /* this store marked a page that the log had as clean */
+};
+
+/*
+ * What backs gpa, for an access that writes or not.  A store that may go
+ * through marks the page dirty.  VMMU_FIX_RETRY: *page is good, until any
+ * callback; else MMIO (also a store to a read-only slot, with *page filled),
+ * NEED_PAGE or BUSY, with *fix filled for fault() to answer.
+ */
+VMMU_API int vmmu_be_page(struct vmmu *vm, vmmu_gpa_t gpa, int write, struct vmmu_page *page,
+			  struct vmmu_fix *fix);
+
+/*
+ * Write-tracking of a guest frame, counted.  The first track takes the
+ * right to write from every mapping and flushes; VMMU_ENOMEM, VMMU_ENOENT.
+ */
+VMMU_API int vmmu_be_track(struct vmmu *vm, vmmu_gpa_t gpa);
+VMMU_API void vmmu_be_untrack(struct vmmu *vm, vmmu_gpa_t gpa);
+
+/*
+ * What a shadow leaf's software field says: the guest leaf's rights and size,
+ * which the host's table cannot.  0: no guest paging.
+ */
+VMMU_API uint16_t vmmu_be_note(unsigned rights, unsigned shift);
+
+/* ---- the builder: one tree of tables -------------------------------------- */
+
+struct vmmu_table; /* one table page */
+
+#define VMMU_PT_GPAS 1u	 /* leaves remember their gpa (a shadow) */
+#define VMMU_PT_NO_AD 2u /* silicon sets no A or D here: aging must zap */
+
+struct vmmu_pt {
+	struct vmmu *vm;
+	const struct vmmu_fmt *fmt;
+	struct vmmu_table *root; /* NULL: not initialized */
+	uint32_t flags;
+};
+
+/*
+ * An empty tree: a root and, where the CPU caches the top level in registers,
+ * all tables below it, for good.  VMMU_OK, or VMMU_ENOMEM with nothing kept.
+ */
+VMMU_API int vmmu_pt_init(struct vmmu_pt *pt, struct vmmu *vm, const struct vmmu_fmt *fmt,
+			  uint32_t flags);
+/* Frees all tables; the caller has flushed.  Nothing if not initialized. */
+VMMU_API void vmmu_pt_fini(struct vmmu_pt *pt);
+/* Programs a dimension with it: vmmu_paging_host() plus cached entries. */
+VMMU_API void vmmu_pt_paging(const struct vmmu_pt *pt, struct vmmu_paging *pg, uint32_t ctl);
+
+struct vmmu_leaf {
+	uint64_t ia;   /* any address in the page */
+	uint64_t oa;   /* hpa that ia maps to */
+	uint64_t gpa;  /* of ia; with VMMU_PT_GPAS */
+	uint8_t level; /* 1, 2, 3 */
+	uint8_t rights;
+	uint8_t pkey;
+	uint8_t dirty, accessed; /* A and D to be set already */
+	uint16_t soft;
+};
+
+/* Answers of vmmu_pt_map(), or'ed. */
+#define VMMU_PT_CHANGED 1 /* the entry was another, or none */
+#define VMMU_PT_FLUSH 2	  /* something that could be cached is gone */
+
+/*
+ * Maps one leaf: links what is missing, splits a larger leaf in the way,
+ * replaces tables that a larger leaf covers.  An answer as above, or
+ * VMMU_ENOMEM (which fault() passes on as VMMU_FIX_NO_TABLES) with every
+ * mapping as it was; empty tables may remain linked.
+ */
+VMMU_API int vmmu_pt_map(struct vmmu_pt *pt, const struct vmmu_leaf *leaf);
+/* What maps ia: 1 with *leaf filled, or 0. */
+VMMU_API int vmmu_pt_lookup(const struct vmmu_pt *pt, uint64_t ia, struct vmmu_leaf *leaf);
+/*
+ * Changes every leaf that intersects [ia, ia + len); a leaf larger than
+ * 4K is split first for WRPROT, or zapped where no table is left.
+ * Answers as protect().  Freed tables live until no walk can be in them.
+ */
+VMMU_API uint64_t vmmu_pt_change(struct vmmu_pt *pt, uint64_t ia, uint64_t len,
+				 enum vmmu_change how);
+
+/*
+ * Visits entries in address order.  After a step, what the fields say is the
+ * entry at (level, ia): present or not, leaf or not.
+ *	for (vmmu_pt_first(&it, pt, lo, hi); it.table; vmmu_pt_next(&it))
+ * Links are seen before what they link; it.descend = 0 skips that.
+ */
+struct vmmu_pt_iter {
+	const struct vmmu_pt *pt;
+	uint64_t end; /* last address, included */
+	uint64_t ia;
+	uint64_t entry; /* as read */
+	struct vmmu_table *table;
+	struct vmmu_table *path[VMMU_LEVELS + 1]; /* by level, down to table */
+	unsigned level, index;
+	uint8_t present, leaf, descend;
+};
+VMMU_API void vmmu_pt_first(struct vmmu_pt_iter *it, const struct vmmu_pt *pt, uint64_t first,
+			    uint64_t last);
+VMMU_API void vmmu_pt_next(struct vmmu_pt_iter *it);
+/* The leaf an iterator stands on, decoded. */
+VMMU_API void vmmu_pt_leaf(const struct vmmu_pt_iter *it, struct vmmu_leaf *leaf);
+
+/* A byte per table for the backend's own use; 0 in a new table. */
+VMMU_API uint8_t *vmmu_table_mark(struct vmmu_table *table);
+
+/*
+ * The tree's own invariants and, for each leaf, check_leaf(), from at->ia.  At
+ * the tree's end at->tree is one more and at->ia 0.
+ */
+VMMU_API int vmmu_pt_check(const struct vmmu_pt *pt, struct vmmu_cursor *at, unsigned budget,
+			   int (*check_leaf)(void *ctx, const struct vmmu_pt *pt,
+					     const struct vmmu_leaf *leaf),
+			   void *ctx);
+/*
+ * A check_leaf for any tree: gpa is memory at this oa, and writable only if a
+ * store may go through untold.  `ctx` is the VM.
+ */
+VMMU_API int vmmu_be_check_leaf(void *vm, const struct vmmu_pt *pt, const struct vmmu_leaf *leaf);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * libvmmu for an embedder: create a VM, give it memory, set the vCPUs'
+ * registers, translate.  What happens behind it is a backend's business.
+ *
+ * Threads: this version is correct in one thread at a time per VM, with any
+ * number of vCPUs and VMs.  No globals, no thread-local data, no signal
+ * handlers; nothing prints, aborts or exits.
+ *
+ * Callbacks (struct vmmu_config) are called with no lock and no half-made
+ * change; all but flush() may longjmp out, and all may call back into the
+ * library for any VM.  flush() must not.
+ *
+ * Lifetime: a host pointer that a translation answered is valid until its
+ * vCPU's next call into the library, and at least until flush() names it.
+ */
+#ifndef VMMU_VMMU_H
+#define VMMU_VMMU_H
+
+#include <vmmu/event.h>
+#include <vmmu/hw.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define VMMU_VERSION "0.1.0"
+
+struct vmmu;	     /* a virtual machine's MMU */
+struct vmmu_cpu;     /* one of its vCPUs */
+struct vmmu_backend; /* <vmmu/backend.h> */
+
+/* Negative: the call failed and, unless said otherwise, changed nothing. */
+enum vmmu_status {
+	VMMU_OK = 0,
+	VMMU_FAULT = 1,	   /* the guest takes the exception in `fault` */
+	VMMU_MMIO = 2,	   /* no memory there, or a write to a read-only slot */
+	VMMU_AGAIN = 3,	   /* the host is invalidating this page; call again
+			      after vmmu_notify_end() */
+	VMMU_GP = 4,	   /* a register write that raises #GP(0) */
+	VMMU_EINVAL = -1,  /* a bad argument; vmmu_reason() says which */
+	VMMU_ENOMEM = -2,  /* the allocator failed */
+	VMMU_ENOTSUP = -3, /* this backend cannot do that */
+	VMMU_EEXIST = -4,  /* memory slots would overlap */
+	VMMU_ENOENT = -5,  /* no such slot */
+	VMMU_EHOST = -6,   /* the host callback failed */
+	VMMU_ELOOP = -7,   /* the same access kept faulting: a backend's bug */
+	VMMU_EBROKEN = -8, /* an invariant does not hold: vmmu_reason() */
+};
+
+/* A status in a few words; never NULL. */
+VMMU_API const char *vmmu_strerror(int status);
+
+/* ---- callbacks and configuration ------------------------------------- */
+
+/* The host's answer for a page of guest memory. */
+struct vmmu_host_page {
+	void *pointer;	 /* of the page that contains the gpa asked for */
+	uint64_t size;	 /* 4096, 2M or 1G: how much is there, aligned */
+	uint32_t writable;
+};
+
+enum vmmu_flush_scope { VMMU_FLUSH_ALL, VMMU_FLUSH_GVA, VMMU_FLUSH_GPA };
+
+/* What an embedder that caches translations itself must drop. */
+struct vmmu_flush {
+	uint64_t cpus;	/* mask of vCPU numbers; vCPU n >= 63 is bit 63 */
+	uint32_t scope; /* enum vmmu_flush_scope */
+	uint64_t start; /* gva or gpa, first byte */
+	uint64_t len;
+};
+
+struct vmmu_callbacks {
+	/*
+	 * A page of a slot without pointer is wanted.  Return 0 with *page
+	 * filled, or anything else for VMMU_EHOST.  `write`: it will be
+	 * written; if the answer is not writable all the same, VMMU_EHOST.
+	 */
+	int (*host_page)(void *ctx, vmmu_gpa_t gpa, int write, struct vmmu_host_page *page);
+	void (*flush)(void *ctx, const struct vmmu_flush *what);
+	/* cpu is NULL for what belongs to none. */
+	void (*event)(void *ctx, struct vmmu_cpu *cpu, enum vmmu_event ev, uint64_t a, uint64_t b);
+	/* alloc answers NULL or `size` bytes, aligned to `align`, a power of two. */
+	void *(*alloc)(void *ctx, size_t size, size_t align);
+	void (*free)(void *ctx, void *p, size_t size);
+	void *ctx;
+};
+
+/* A TLB model: sets * ways entries; sets a power of two; 0: none. */
+struct vmmu_tlb_geometry {
+	uint16_t sets, ways;
+};
+
+struct vmmu_config {
+	size_t size; /* sizeof(struct vmmu_config), for growth */
+	const struct vmmu_backend *backend;
+	const void *backend_config; /* the backend's header says what; or NULL */
+	const struct vmmu_profile *profile; /* NULL: vmmu_profile_max */
+	struct vmmu_callbacks cb;	    /* each may be NULL */
+	unsigned nr_cpus;		    /* 0 means 1 */
+	/*
+	 * HPA = pointer - base.  1G-aligned, or NULL for 0.  Memory and
+	 * tables whose HPA needs more than host_maxphyaddr bits are refused.
+	 */
+	void *base;
+	unsigned host_maxphyaddr; /* 32..52; 0 means 52 */
+	/* Cap on table pages; 0: none.  Less than vmmu_min_tables(): refused. */
+	uint64_t max_tables;
+	/*
+	 * Direct-mapped lookup in front, for vmmu_host(); a power of two, 0
+	 * means 1024, 1 as good as none.  A model of a real TLB wants 1.
+	 */
+	unsigned front_entries;
+	struct vmmu_tlb_geometry l1, l2; /* modelled TLB */
+	uint16_t pwc_entries;	 /* page-walk cache, first dimension; 0: none */
+	uint16_t nested_entries; /* nested TLB, gpa -> hpa; 0: none */
+};
+
+/*
+ * Makes a VM with no memory and vCPUs in reset state.  On success *vmp is
+ * the caller's until vmmu_destroy().  The config may go away after the call;
+ * backend and profile must stay.
+ * VMMU_EINVAL (a field out of range), VMMU_ENOMEM, or what the backend's
+ * init answers; then *vmp is NULL.
+ */
+VMMU_API int vmmu_create(const struct vmmu_config *config, struct vmmu **vmp);
+VMMU_API void vmmu_destroy(struct vmmu *vm); /* NULL is fine */
+
+/* The smallest cap on table pages that `config` accepts; 0 for a bad one. */
+VMMU_API uint64_t vmmu_min_tables(const struct vmmu_config *config);
+
+/* Why the last call on this VM failed: a sentence, "" if none did. */
+VMMU_API const char *vmmu_reason(const struct vmmu *vm);
+
+VMMU_API struct vmmu_cpu *vmmu_cpu(struct vmmu *vm, unsigned n); /* NULL: none */
+VMMU_API unsigned vmmu_cpu_number(const struct vmmu_cpu *cpu);
+VMMU_API struct vmmu *vmmu_cpu_vm(struct vmmu_cpu *cpu);
+
+/* ---- memory slots ----------------------------------------------------- */
+
+#define VMMU_SLOT_READONLY 1u /* reads as memory, writes are MMIO (ROM) */
+
+struct vmmu_slot_info {
+	vmmu_gpa_t gpa;
+	uint64_t size; /* bytes; both multiples of 4096 */
+	/* NULL: pages come from the host_page callback, one by one. */
+	void *pointer;
+	/*
+	 * The page size of the memory behind `pointer`: 4096, 2M or 1G.
+	 * Large host leaves are used where (pointer - base) is congruent to
+	 * the gpa and the whole page lies in the slot; else smaller ones, and
+	 * vmmu_slot_leaf() and the event SMALL_PAGE tell.
+	 */
+	uint64_t page_size;
+	uint32_t flags; /* VMMU_SLOT_* */
+};
+
+/*
+ * Adds memory.  The memory stays the caller's and must outlive the slot.
+ * VMMU_EINVAL misaligned, empty, beyond MAXPHYADDR, page size unknown, HPA out
+ * of range, neither pointer nor callback; VMMU_EEXIST overlap; VMMU_ENOMEM;
+ * VMMU_ENOTSUP a backend with fixed memory.
+ */
+VMMU_API int vmmu_slot_add(struct vmmu *vm, const struct vmmu_slot_info *info);
+/* Takes away the slot that begins at gpa.  VMMU_ENOENT, VMMU_ENOTSUP. */
+VMMU_API int vmmu_slot_remove(struct vmmu *vm, vmmu_gpa_t gpa);
+/* The slot appears at `to` instead, its memory unchanged.  Dirty bits move too. */
+VMMU_API int vmmu_slot_move(struct vmmu *vm, vmmu_gpa_t from, vmmu_gpa_t to);
+/* Replaces the flags of a slot. */
+VMMU_API int vmmu_slot_flags(struct vmmu *vm, vmmu_gpa_t gpa, uint32_t flags);
+/* The slot that contains gpa; VMMU_ENOENT. */
+VMMU_API int vmmu_slot_find(struct vmmu *vm, vmmu_gpa_t gpa, struct vmmu_slot_info *info);
+/* Size of the largest host leaf that can map gpa now; 0: no slot. */
+VMMU_API uint64_t vmmu_slot_leaf(struct vmmu *vm, vmmu_gpa_t gpa);
+
+/* ---- guest-physical accesses: the embedder's, the devices' ------------ */
+
+/*
+ * Copies.  Crossing pages and slots is fine.  Stores mark dirty pages, and a
+ * store to a tracked guest table is the trapped write of a shadow pager:
+ * `cpu` is the vCPU that stores, or NULL for a device.
+ * VMMU_MMIO: some byte is not memory, or read-only for a write; *done
+ * (may be NULL) tells how many bytes before it were copied.
+ */
+VMMU_API int vmmu_read(struct vmmu *vm, vmmu_gpa_t gpa, void *buf, size_t len, size_t *done);
+VMMU_API int vmmu_write(struct vmmu *vm, struct vmmu_cpu *cpu, vmmu_gpa_t gpa, const void *buf,
+			size_t len, size_t *done);
+
+/*
+ * The same for a store that the caller performs itself (a locked
+ * instruction, a vector store, DMA): begin answers the host pointer for
+ * [gpa, gpa + len) in one page; after the store, end makes the MMU read what
+ * is there now.  Every successful begin needs its end, with the same
+ * arguments and no other call on this VM between.
+ */
+VMMU_API int vmmu_write_begin(struct vmmu *vm, vmmu_gpa_t gpa, size_t len, void **pointer);
+VMMU_API int vmmu_write_end(struct vmmu *vm, struct vmmu_cpu *cpu, vmmu_gpa_t gpa, size_t len);
+
+/* ---- a vCPU's registers ------------------------------------------------ */
+
+/*
+ * MOV to a control register or WRMSR EFER.  VMMU_GP: this CPU in this state
+ * refuses it (SDM 2.5, 4.10.1; APM 3.1); nothing changed.  VMMU_AGAIN,
+ * VMMU_ENOMEM, VMMU_EHOST: as for a translation; nothing changed.
+ * CR3 bit 63 means "do not flush" under CR4.PCIDE.
+ */
+VMMU_API int vmmu_set_cr0(struct vmmu_cpu *cpu, uint64_t value);
+VMMU_API int vmmu_set_cr3(struct vmmu_cpu *cpu, uint64_t value);
+VMMU_API int vmmu_set_cr4(struct vmmu_cpu *cpu, uint64_t value);
+VMMU_API int vmmu_set_efer(struct vmmu_cpu *cpu, uint64_t value);
+VMMU_API void vmmu_set_pkru(struct vmmu_cpu *cpu, uint32_t value);
+VMMU_API void vmmu_set_pkrs(struct vmmu_cpu *cpu, uint32_t value);
+
+/*
+ * All of it at once (restore, initial state): checked for consistency, not
+ * for transitions, and everything cached is dropped.  `load_pdptes`: read
+ * them from memory at CR3 if the state uses PAE paging; else regs->pdpte is
+ * taken.  VMMU_EINVAL: no CPU can be in that state; vmmu_reason() says why.
+ */
+VMMU_API int vmmu_set_regs(struct vmmu_cpu *cpu, const struct vmmu_regs *regs, int load_pdptes);
+VMMU_API void vmmu_get_regs(const struct vmmu_cpu *cpu, struct vmmu_regs *regs);
+/* INIT/RESET: real mode, caches empty. */
+VMMU_API int vmmu_reset(struct vmmu_cpu *cpu);
+
+/* ---- a vCPU's TLB instructions ---------------------------------------- */
+
+VMMU_API int vmmu_invlpg(struct vmmu_cpu *cpu, vmmu_gva_t gva);
+
+enum vmmu_invpcid { /* SDM, INVPCID */
+	VMMU_INVPCID_ADDRESS,
+	VMMU_INVPCID_SINGLE,
+	VMMU_INVPCID_ALL_GLOBAL,
+	VMMU_INVPCID_ALL,
+};
+/* VMMU_GP: bad type, PCID > 4095 or != 0 without PCIDE, non-canonical address. */
+VMMU_API int vmmu_invpcid(struct vmmu_cpu *cpu, unsigned type, unsigned pcid, vmmu_gva_t gva);
+
+/* The silicon's TLB is emptied, by nobody's instruction; no exit. */
+VMMU_API void vmmu_hw_flush(struct vmmu_cpu *cpu);
+/* Host instructions, by the hypervisor or a test: APM INVLPGA, SDM INVVPID/INVEPT. */
+VMMU_API void vmmu_hw_invlpga(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned asid);
+enum vmmu_invvpid { VMMU_INVVPID_ADDRESS, VMMU_INVVPID_SINGLE, VMMU_INVVPID_ALL,
+		    VMMU_INVVPID_SINGLE_KEEP_GLOBAL };
+VMMU_API void vmmu_hw_invvpid(struct vmmu_cpu *cpu, unsigned type, unsigned vpid, vmmu_gva_t gva);
+enum vmmu_invept { VMMU_INVEPT_SINGLE = 1, VMMU_INVEPT_ALL = 2 };
+VMMU_API void vmmu_hw_invept(struct vmmu_cpu *cpu, unsigned type, uint64_t root);
+
+/* ---- translation ------------------------------------------------------- */
+
+enum vmmu_stage { VMMU_STAGE_NONE, VMMU_STAGE_GPA, VMMU_STAGE_TABLE };
+
+struct vmmu_fault {
+	uint8_t vector; /* 14 #PF, 13 #GP, 12 #SS */
+	uint8_t level;	/* of the guest's entry that faulted; 0: none */
+	uint32_t code;	/* error code to push */
+	uint64_t cr2;	/* #PF: the address; the library stored it in CR2 too */
+};
+
+struct vmmu_xlat {
+	vmmu_gpa_t gpa;
+	void *host;   /* of the byte at gpa; NULL unless VMMU_OK */
+	/*
+	 * What this privilege may do here without asking again: VMMU_RWX.  W
+	 * is withheld while a store must set D, mark the page or be trapped.
+	 */
+	uint8_t rights;
+	uint8_t guest_rights; /* R, W, X, U as the guest's tables grant them */
+	uint8_t guest_shift;  /* log2 page size of the guest's leaf; 12 without paging */
+	uint8_t shift;	      /* ... of what may be cached in one piece */
+	/* A store must go through vmmu_write() or vmmu_write_begin/end(). */
+	uint8_t trap;
+	/* Valid for this one access only: do not cache it at all. */
+	uint8_t once;
+	uint8_t stage;	      /* VMMU_MMIO: what was outside memory */
+	uint64_t nested_info; /* VMMU_MMIO under nested paging: EXITINFO1 or
+				 qualification of the exit that found it */
+	struct vmmu_fault fault; /* VMMU_FAULT */
+};
+
+/*
+ * One access of `size` bytes that lies in one page (else VMMU_EINVAL; see
+ * vmmu_translate_span()).  `access`: VMMU_READ, VMMU_WRITE or VMMU_FETCH with
+ * the flags of <vmmu/hw.h>.
+ *   VMMU_PROBE  would it succeed?  Sets no A/D or CR2, installs and asks for
+ *               nothing; host is NULL where the page is not there yet, and
+ *               VMMU_AGAIN the answer where a guest table's page is not.
+ *   VMMU_NO_AD  does it, leaving A and D alone; caches nothing (debuggers).
+ * Returns VMMU_OK, VMMU_FAULT, VMMU_MMIO, VMMU_AGAIN, VMMU_EINVAL,
+ * VMMU_ENOMEM, VMMU_EHOST, VMMU_ELOOP.  SDM 4.6, 4.7, 28.3.
+ */
+VMMU_API int vmmu_translate(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size, uint32_t access,
+			    struct vmmu_xlat *out);
+
+/*
+ * An access that may cross one page boundary.  The second page is probed
+ * before the first is touched, as a CPU faults before it stores.  out[0]
+ * covers *first bytes, out[1] the rest; *first == size: no crossing.
+ */
+VMMU_API int vmmu_translate_span(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size,
+				 uint32_t access, struct vmmu_xlat out[2], unsigned *first);
+
+/*
+ * Guest-virtual copies, with the rights of `access`: what an instruction
+ * emulator needs.  Any length; stops at the first byte that fails, *fault
+ * (may be NULL) then says how, *done (may be NULL) how many were copied.
+ */
+VMMU_API int vmmu_read_gva(struct vmmu_cpu *cpu, vmmu_gva_t gva, void *buf, size_t len,
+			   uint32_t access, struct vmmu_xlat *fault, size_t *done);
+VMMU_API int vmmu_write_gva(struct vmmu_cpu *cpu, vmmu_gva_t gva, const void *buf, size_t len,
+			    uint32_t access, struct vmmu_xlat *fault, size_t *done);
+
+/*
+ * The inlined hit.  Every vmmu_cpu begins with this, and only vmmu_host()
+ * may look at it.  A tag holds page number and generation; a write kind is
+ * set in `kinds` only when D is, so a hit has nothing left to do.
+ */
+struct vmmu_front_entry {
+	uint64_t tag;
+	uintptr_t host_minus_gva;
+	uint32_t kinds; /* bitmap over vmmu_kind() */
+	uint32_t pad;
+};
+
+struct vmmu_front {
+	struct vmmu_front_entry *entry;
+	uint64_t mask;
+	uint64_t generation; /* < 4096 */
+};
+
+/*
+ * The host pointer of an access, or NULL when vmmu_translate() has to be
+ * asked (a miss, MMIO, a fault, a trapped store, a page crossing).
+ */
+static inline void *vmmu_host(const struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size,
+			      uint32_t access)
+{
+	const struct vmmu_front *f = (const struct vmmu_front *)(const void *)cpu;
+	const struct vmmu_front_entry *e = &f->entry[(gva.v >> VMMU_PAGE_SHIFT) & f->mask];
+	/* A crossing changes the page number of the last byte: no match. */
+	uint64_t tag = ((gva.v + size - 1) & ~(uint64_t)(VMMU_PAGE_SIZE - 1)) | f->generation;
+
+	if (e->tag != tag || !(e->kinds >> vmmu_kind(access) & 1))
+		return NULL;
+	return (void *)(uintptr_t)(e->host_minus_gva + (uintptr_t)gva.v);
+}
+
+/* This vCPU holds no host pointer from the library now. */
+VMMU_API void vmmu_quiescent(struct vmmu_cpu *cpu);
+/* It will not run for a while: the library need not wait for it. */
+VMMU_API void vmmu_halt(struct vmmu_cpu *cpu);
+
+/* ---- host events ------------------------------------------------------- */
+
+/*
+ * The host is about to take pages [gpa, gpa + len) away or change them.  On
+ * return nothing maps them, and nothing will before vmmu_notify_end() with
+ * the same range.  Ranges may nest and overlap.  VMMU_EINVAL, VMMU_ENOMEM (too many
+ * at once, with nothing changed), VMMU_ENOTSUP.
+ */
+VMMU_API int vmmu_notify_begin(struct vmmu *vm, vmmu_gpa_t gpa, uint64_t len);
+VMMU_API int vmmu_notify_end(struct vmmu *vm, vmmu_gpa_t gpa, uint64_t len);
+/* One page of a callback-backed slot has new memory or rights (copy on write, KSM). */
+VMMU_API int vmmu_change_pte(struct vmmu *vm, vmmu_gpa_t gpa, const struct vmmu_host_page *page);
+/*
+ * Was the range used since it was last aged?  1 or 0; `clear` makes it old.
+ * A backend that keeps no accessed bit answers by what is mapped.
+ */
+VMMU_API int vmmu_age(struct vmmu *vm, vmmu_gpa_t gpa, uint64_t len, int clear);
+
+/* ---- dirty log ---------------------------------------------------------- */
+
+/* Starts (all pages clean) or stops logging for the slot that begins at gpa. */
+VMMU_API int vmmu_dirty_log(struct vmmu *vm, vmmu_gpa_t slot, int on);
+/*
+ * Get and clear: writes one bit per page from `first`, `nr` pages (a
+ * multiple of 64, or up to the slot's end), little-endian 64-bit words, and
+ * returns VMMU_OK once every later store will be seen by the next harvest.
+ */
+VMMU_API int vmmu_dirty_harvest(struct vmmu *vm, vmmu_gpa_t slot, uint64_t first, uint64_t nr,
+				uint64_t *bitmap);
+
+/* ---- self-check and statistics ----------------------------------------- */
+
+/*
+ * Every invariant of tables, slots and caches, in time linear in the tables
+ * and without allocating.  VMMU_OK, or VMMU_EBROKEN with vmmu_reason().
+ */
+VMMU_API int vmmu_check(struct vmmu *vm);
+/* The same for about `budget` entries, going on where the last call stopped. */
+VMMU_API int vmmu_check_some(struct vmmu *vm, unsigned budget);
+
+struct vmmu_stats {
+	size_t size;			  /* set by the caller: sizeof */
+	uint64_t event[VMMU_NR_EVENTS];	  /* how often */
+	uint64_t walk_refs;		  /* entries read by the silicon */
+	uint64_t sw_refs;		  /* by the hypervisor's own walks */
+	uint64_t tlb_hits;		  /* of the modelled TLB */
+	uint64_t table_bytes, table_peak; /* hardware-format tables, now and most */
+	uint64_t meta_bytes, meta_peak;	  /* everything else of the VM */
+};
+
+VMMU_API void vmmu_get_stats(const struct vmmu *vm, struct vmmu_stats *stats);
+/* Counts start again from 0; peaks from what is there now. */
+VMMU_API void vmmu_clear_stats(struct vmmu *vm);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

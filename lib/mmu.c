@@ -1,0 +1,528 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Translation: silicon's walk, its faults handed to the backend, the result.
+ * Not here: what a walk is (cpu/walk.c), how a fault is repaired (backends).
+ * Keeps: calls go down, statuses come up; the loop in translate_page() is the
+ * only one that tries again, and it is bounded.
+ */
+#include <string.h>
+
+#include "priv.h"
+
+uint64_t linear(const struct vmmu_cpu *cpu, uint64_t gva)
+{
+	return cpu->regs.efer & VMMU_EFER_LMA ? gva : (uint32_t)gva;
+}
+
+void cpu_enter(struct vmmu_cpu *cpu)
+{
+	struct vmmu *vm = cpu->vm;
+
+	cpu->seen = vm->generation;
+	cpu->halted = 0;
+	vm->reason[0] = 0;
+	if (unlikely(!TAILQ_EMPTY(&vm->pool.retired)))
+		table_reap(vm);
+}
+
+void vmmu_quiescent(struct vmmu_cpu *cpu)
+{
+	cpu->seen = cpu->vm->generation;
+}
+
+void vmmu_halt(struct vmmu_cpu *cpu)
+{
+	vmmu_quiescent(cpu);
+	cpu->halted = 1;
+}
+
+/* ---- results --------------------------------------------------------------- */
+
+uint16_t vmmu_be_note(unsigned rights, unsigned shift)
+{
+	unsigned size = shift == 12 ? 0 : shift == 21 ? 1 : shift == 22 ? 2 : 3;
+
+	return (uint16_t)(1 | (rights >> 1 & 7) << 1 | size << 4);
+}
+
+static void read_note(unsigned note, struct vmmu_xlat *out)
+{
+	static const uint8_t shift[4] = { 12, 21, 22, 30 };
+
+	out->guest_rights = note & 1 ? (uint8_t)(VMMU_R | (note >> 1 & 7) << 1) : VMMU_RWXU;
+	out->guest_shift = note & 1 ? shift[note >> 4 & 3] : VMMU_PAGE_SHIFT;
+}
+
+/* What the kinds of one mode come to, as rights. */
+static uint8_t rights_in_mode(unsigned kinds, uint32_t access)
+{
+	kinds >>= vmmu_mode(access);
+	return (uint8_t)((kinds & 1) | (kinds >> 3 & 2) | (kinds >> 6 & 4));
+}
+
+static void answer(const struct vmmu_cpu *cpu, const struct cache_entry *e, uint64_t gva,
+		   uint32_t access, unsigned kinds, struct vmmu_xlat *out)
+{
+	uint64_t low = gva & ((1ull << e->shift) - 1);
+
+	out->gpa = vmmu_gpa(e->gpa + low);
+	out->host = cpu->vm->base + e->out + low;
+	out->rights = rights_in_mode(kinds, access);
+	out->shift = e->shift;
+	out->trap = out->once = 0;
+	out->stage = VMMU_STAGE_NONE;
+	if (cpu->hw.gpa_from == VMMU_GPA_OUT) {
+		out->guest_rights = e->rights;
+		out->guest_shift = e->guest_shift;
+	} else {
+		read_note(e->soft, out);
+	}
+}
+
+static int answer_mmio(uint64_t gpa, int table, const struct vmmu_walk *w, struct vmmu_xlat *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->gpa = vmmu_gpa(gpa);
+	out->stage = table ? VMMU_STAGE_TABLE : VMMU_STAGE_GPA;
+	out->nested_info = w && w->dim == 2 ? w->info : 0;
+	return VMMU_MMIO;
+}
+
+/* The guest's exception: SDM 4.7; 6.15 for the vectors. */
+static int answer_fault(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access, unsigned status,
+			unsigned level, uint32_t code, struct vmmu_xlat *out)
+{
+	memset(out, 0, sizeof(*out));
+	if (status == VMMU_WALK_NONCANON) {
+		out->fault.vector = access & VMMU_STACK ? 12 : 13;
+		return VMMU_FAULT;
+	}
+	out->fault.vector = 14;
+	out->fault.code = code;
+	out->fault.level = (uint8_t)level;
+	out->fault.cr2 = gva;
+	if (access & VMMU_PROBE)
+		return VMMU_FAULT;
+	cpu->regs.cr2 = gva;
+	event(cpu->vm, cpu, VMMU_EV_GUEST_FAULT, gva, code);
+	return VMMU_FAULT;
+}
+
+/* ---- the hypervisor's side of an exit ------------------------------------------ */
+
+void reclaim(struct vmmu *vm)
+{
+	uint64_t before = vm->pool.nr;
+
+	if (!vm->be->protect)
+		return;
+	vm->be->protect(vm, vmmu_gpa(0), ~0ull, VMMU_CHANGE_ZAP);
+	vmmu_be_flush_all(vm);
+	table_reap(vm);
+	event(vm, NULL, VMMU_EV_RECLAIM, before - vm->pool.nr, 0);
+}
+
+int settle(struct vmmu *vm, int kind, const struct vmmu_fix *fix, unsigned *reclaims)
+{
+	switch (kind) {
+	case VMMU_FIX_NEED_PAGE:
+		if (notify_covers(vm, fix->gpa.v, 1))
+			break;
+		return mem_ask(vm, fix->gpa.v, fix->write);
+	case VMMU_FIX_NO_TABLES:
+		/* Whoever has all tables and no other access to serve has enough. */
+		if ((*reclaims)++)
+			return fail(vm, VMMU_ENOMEM, "no memory for tables");
+		reclaim(vm);
+		return VMMU_OK;
+	case VMMU_FIX_BUSY:
+		break;
+	default:
+		return kind;
+	}
+	return fail(vm, VMMU_AGAIN, "gpa 0x%llx is being invalidated",
+		    (unsigned long long)fix->gpa.v);
+}
+
+int vmmu_be_walk_guest(struct vmmu_cpu *cpu, vmmu_gva_t gva, uint32_t access, struct vmmu_walk *out)
+{
+	struct vmmu_mem_ops ops = mem_slot_ops;
+	struct walk_opts o = { &ops, NULL, NULL, NULL };
+
+	ops.ctx = cpu->vm;
+	walk(&cpu->soft, &o, gva.v, access, out);
+	cpu->vm->sw_refs += out->refs;
+	event(cpu->vm, cpu, VMMU_EV_SW_WALK, gva.v, out->refs);
+	return out->status;
+}
+
+int vmmu_be_walk_stop(struct vmmu_cpu *cpu, const struct vmmu_walk *w, struct vmmu_fix *fix)
+{
+	struct slot *s;
+	uint64_t word;
+
+	fix->gpa = w->gpa;
+	switch (w->status) {
+	case VMMU_WALK_NOMEM:
+		fix->table = 1;
+		fix->event = VMMU_EV_EXIT_MMIO;
+		return VMMU_FIX_MMIO;
+	case VMMU_WALK_ABSENT:
+		/* What can be read and was not enough, was to be written. */
+		s = slot_at(cpu->vm, w->gpa.v);
+		fix->write = s && mem_page(cpu->vm, s, w->gpa.v, 0, &word) == VMMU_FIX_RETRY;
+		return VMMU_FIX_NEED_PAGE;
+	case VMMU_WALK_RACE:
+		return VMMU_FIX_RETRY;
+	default:
+		fix->code = w->code;
+		fix->level = w->level;
+		fix->event = VMMU_EV_EXIT_GUEST_PF;
+		return VMMU_FIX_FAULT;
+	}
+}
+
+/* ---- translation in software ------------------------------------------------------ */
+
+static int soft_page(struct vmmu_cpu *cpu, const struct vmmu_walk *w, uint32_t access,
+		     struct vmmu_fix *fix, struct vmmu_xlat *out)
+{
+	int write = (access & VMMU_TYPE_MASK) == VMMU_WRITE && !(access & VMMU_PROBE);
+	struct vmmu_page page;
+	int kind = vmmu_be_page(cpu->vm, w->gpa, write, &page, fix);
+
+	if (kind == VMMU_FIX_NEED_PAGE && (access & VMMU_PROBE))
+		kind = VMMU_FIX_RETRY;
+	else if (kind != VMMU_FIX_RETRY)
+		return kind;
+	else
+		out->host = cpu->vm->base + page.hpa.v;
+	if (page.readonly && (access & VMMU_TYPE_MASK) == VMMU_WRITE)
+		return VMMU_FIX_MMIO;
+	out->gpa = w->gpa;
+	out->guest_rights = w->rights;
+	out->guest_shift = w->shift ? w->shift : VMMU_PAGE_SHIFT;
+	out->shift = VMMU_PAGE_SHIFT;
+	out->trap = page.tracked;
+	out->once = 1;
+	out->rights = 0;
+	if (cpu->soft.g.fmt)
+		out->rights = rights_in_mode(vmmu_paging_kinds(&cpu->soft.g, w->rights, w->pkey),
+					     access);
+	else
+		out->rights = VMMU_RWX;
+	if (!w->dirty || !page.writable)
+		out->rights &= (uint8_t)~VMMU_W;
+	return VMMU_FIX_RETRY;
+}
+
+static int soft_once(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access, struct vmmu_fix *fix,
+		     struct vmmu_xlat *out)
+{
+	struct vmmu_walk w;
+
+	memset(fix, 0, sizeof(*fix));
+	memset(out, 0, sizeof(*out));
+	switch (vmmu_be_walk_guest(cpu, vmmu_gva(gva), access, &w)) {
+	case VMMU_WALK_OK:
+		fix->gpa = w.gpa;
+		return soft_page(cpu, &w, access, fix, out);
+	case VMMU_WALK_NONCANON:
+	case VMMU_WALK_NP:
+	case VMMU_WALK_RSVD:
+	case VMMU_WALK_PERM:
+		answer_fault(cpu, gva, access, w.status, w.level, w.code, out);
+		return VMMU_FIX_FAULT;
+	default:
+		return vmmu_be_walk_stop(cpu, &w, fix);
+	}
+}
+
+static int translate_soft(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
+			  struct vmmu_xlat *out)
+{
+	unsigned tries, reclaims = 0;
+	struct vmmu_fix fix;
+	int kind, st;
+
+	for (tries = 0; tries < MAX_TRIES; tries++) {
+		kind = soft_once(cpu, gva, access, &fix, out);
+		if (kind == VMMU_FIX_RETRY && out->once)
+			return VMMU_OK;
+		if (kind == VMMU_FIX_FAULT)
+			return VMMU_FAULT;
+		if (kind == VMMU_FIX_MMIO)
+			return answer_mmio(fix.gpa.v, fix.table, NULL, out);
+		if (access & VMMU_PROBE)
+			return fail(cpu->vm, VMMU_AGAIN, "a table at 0x%llx is not there yet",
+				    (unsigned long long)fix.gpa.v);
+		if (kind == VMMU_FIX_RETRY)
+			continue;
+		st = settle(cpu->vm, kind, &fix, &reclaims);
+		if (st)
+			return st;
+	}
+	return fail(cpu->vm, VMMU_ELOOP, "gva 0x%llx: the tables never held still",
+		    (unsigned long long)gva);
+}
+
+/* ---- an access that the silicon could not complete --------------------------------- */
+
+struct attempt {
+	uint64_t gva;
+	uint32_t access;
+	unsigned reclaims;
+};
+
+/* VMMU_OK: repaired, walk again. */
+static int handle_exit(struct vmmu_cpu *cpu, struct attempt *a, const struct vmmu_walk *w,
+		       struct vmmu_xlat *out)
+{
+	struct vmmu_exit exit = { vmmu_gva(a->gva), a->access, w };
+	struct vmmu_fix fix;
+	int kind, st;
+
+	memset(&fix, 0, sizeof(fix));
+	cpu_drop_faulting(cpu, a->gva, w);
+	kind = cpu->vm->be->fault(cpu, &exit, &fix);
+	if (kind == VMMU_FIX_NEED_PAGE || kind == VMMU_FIX_BUSY || kind == VMMU_FIX_NO_TABLES ||
+	    kind < 0)
+		return settle(cpu->vm, kind, &fix, &a->reclaims);
+	if (kind != VMMU_FIX_SOFT)
+		event(cpu->vm, cpu, fix.event, fix.event == VMMU_EV_EXIT_MMIO ? fix.gpa.v : a->gva,
+		      kind == VMMU_FIX_FAULT ? fix.code : a->access);
+	switch (kind) {
+	case VMMU_FIX_FAULT:
+		return answer_fault(cpu, a->gva, a->access, VMMU_WALK_PERM, fix.level, fix.code,
+				    out);
+	case VMMU_FIX_MMIO:
+		return answer_mmio(fix.gpa.v, fix.table, w, out);
+	case VMMU_FIX_SOFT:
+		st = translate_soft(cpu, a->gva, a->access, out);
+		if (st == VMMU_MMIO)
+			fix.event = VMMU_EV_EXIT_MMIO;
+		/* A store that will trap is no exit yet; vmmu_write() counts it. */
+		if (st != VMMU_OK || !out->trap)
+			event(cpu->vm, cpu, fix.event, a->gva, a->access);
+		return st;
+	}
+	return VMMU_OK;
+}
+
+int cpu_walk(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access, struct vmmu_walk *w)
+{
+	struct walk_opts o = { NULL, NULL, NULL, &cpu->caches };
+	int with_caches = cpu->caches.pwc.entry || cpu->caches.nested.entry;
+
+	cpu->in_walk = 1;
+	walk(&cpu->hw, with_caches ? &o : NULL, gva, access, w);
+	cpu->in_walk = 0;
+	cpu->vm->walk_refs += w->refs;
+	event(cpu->vm, cpu, VMMU_EV_WALK, gva, w->refs);
+	return w->status;
+}
+
+/* The result of a walk as caches keep it.  0: the address is not memory. */
+static int make_entry(const struct vmmu_cpu *cpu, uint64_t gva, const struct vmmu_walk *w,
+		      struct cache_entry *e)
+{
+	unsigned shift = w->shift ? w->shift : w->nshift;
+	uint64_t low;
+
+	if (w->nshift && w->nshift < shift)
+		shift = w->nshift;
+	if (unlikely(!bus_covers(&cpu->hw.bus, w->hpa.v & ~((1ull << shift) - 1), 1ull << shift)))
+		shift = VMMU_PAGE_SHIFT;
+	low = (1ull << shift) - 1;
+	if (unlikely(!bus_covers(&cpu->hw.bus, w->hpa.v & ~low, low + 1)))
+		return 0;
+	e->out = w->hpa.v & ~low;
+	e->gpa = w->gpa.v & ~low;
+	if (cpu->hw.gpa_from == VMMU_GPA_IN) {
+		e->gpa = gva & ~low;
+	} else if (cpu->hw.gpa_from == VMMU_GPA_TABLE) {
+		struct vmmu_table *t = table_at(cpu->vm, w->leaf.v);
+
+		e->gpa = t->gpas[(w->leaf.v & ~PAGE_MASK) / cpu->hw.g.fmt->entry_bytes];
+	}
+	e->tag = cpu_tag(cpu);
+	e->soft = w->soft;
+	e->shift = (uint8_t)shift;
+	e->guest_shift = w->shift ? w->shift : VMMU_PAGE_SHIFT;
+	e->rights = w->rights;
+	e->nrights = w->nrights;
+	e->pkey = w->pkey;
+	e->global = w->global;
+	e->dirty = w->dirty;
+	return 1;
+}
+
+static int walked(struct vmmu_cpu *cpu, const struct attempt *a, const struct vmmu_walk *w,
+		  struct vmmu_xlat *out)
+{
+	struct cache_entry e;
+	unsigned kinds;
+
+	if (unlikely(!make_entry(cpu, a->gva, w, &e)))
+		return answer_mmio(w->gpa.v, 0, w, out);
+	kinds = entry_kinds(cpu, &e);
+	cpu_keep(cpu, a->gva, &e);
+	front_fill(cpu, a->gva, &e, kinds);
+	answer(cpu, &e, a->gva, a->access, kinds, out);
+	return VMMU_OK;
+}
+
+static never_inline int translate_miss(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
+				       struct vmmu_xlat *out)
+{
+	struct attempt a = { gva, access, 0 };
+	unsigned tries;
+	struct vmmu_walk w;
+	int st;
+
+	for (tries = 0; tries < MAX_TRIES; tries++) {
+		switch (cpu_walk(cpu, gva, access, &w)) {
+		case VMMU_WALK_OK:
+			return walked(cpu, &a, &w, out);
+		case VMMU_WALK_NOMEM:
+			/* Nobody's to repair: the bus itself has nothing there. */
+			return answer_mmio(w.gpa.v, w.table, &w, out);
+		case VMMU_WALK_NONCANON:
+			return answer_fault(cpu, gva, access, w.status, 0, 0, out);
+		case VMMU_WALK_RACE:
+			continue;
+		}
+		if (w.dim == 1 && !(cpu->hw.intercept & VMMU_ICPT_PF)) {
+			cpu_drop_faulting(cpu, gva, &w);
+			return answer_fault(cpu, gva, access, w.status, w.level, w.code, out);
+		}
+		st = handle_exit(cpu, &a, &w, out);
+		if (st)
+			return st;
+	}
+	return fail(cpu->vm, VMMU_ELOOP, "gva 0x%llx, access 0x%x: backend %s never completes it",
+		    (unsigned long long)gva, access, cpu->vm->be->name);
+}
+
+static int translate_page(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
+			  struct vmmu_xlat *out)
+{
+	struct cache_entry *e;
+
+	if (unlikely(access & (VMMU_PROBE | VMMU_NO_AD)))
+		return translate_soft(cpu, gva, access, out);
+	if (cpu->l1.entry || cpu->l2.entry) {
+		e = cpu_find(cpu, gva, vmmu_kind(access));
+		if (e) {
+			unsigned kinds = entry_kinds(cpu, e);
+
+			cpu->vm->tlb_hits++;
+			front_fill(cpu, gva, e, kinds);
+			answer(cpu, e, gva, access, kinds, out);
+			return VMMU_OK;
+		}
+	}
+	return translate_miss(cpu, gva, access, out);
+}
+
+static int check_access(struct vmmu_cpu *cpu, unsigned size, uint32_t access)
+{
+	if ((access & VMMU_TYPE_MASK) > VMMU_FETCH ||
+	    (access & ~(VMMU_TYPE_MASK | VMMU_USER | VMMU_AC | VMMU_IMPLICIT | VMMU_STACK |
+			VMMU_PROBE | VMMU_NO_AD)))
+		return fail(cpu->vm, VMMU_EINVAL, "access 0x%x is none", access);
+	if (!size || size > VMMU_PAGE_SIZE)
+		return fail(cpu->vm, VMMU_EINVAL, "an access of %u bytes", size);
+	return VMMU_OK;
+}
+
+int vmmu_translate(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size, uint32_t access,
+		   struct vmmu_xlat *out)
+{
+	uint64_t ia = linear(cpu, gva.v);
+	int st;
+
+	cpu_enter(cpu);
+	st = check_access(cpu, size, access);
+	if (unlikely(st))
+		return st;
+	if (unlikely((ia & ~PAGE_MASK) + size > VMMU_PAGE_SIZE))
+		return fail(cpu->vm, VMMU_EINVAL, "%u bytes at 0x%llx cross a page", size,
+			    (unsigned long long)ia);
+	return translate_page(cpu, ia, access, out);
+}
+
+int vmmu_translate_span(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size, uint32_t access,
+			struct vmmu_xlat out[2], unsigned *first)
+{
+	uint64_t ia = linear(cpu, gva.v), next = linear(cpu, (ia | ~PAGE_MASK) + 1);
+	struct vmmu_xlat probe;
+	int st;
+
+	cpu_enter(cpu);
+	*first = size;
+	st = check_access(cpu, size, access);
+	if (st)
+		return st;
+	if ((ia & ~PAGE_MASK) + size <= VMMU_PAGE_SIZE)
+		return translate_page(cpu, ia, access, &out[0]);
+	*first = (unsigned)(VMMU_PAGE_SIZE - (ia & ~PAGE_MASK));
+	if (translate_page(cpu, ia, access | VMMU_PROBE, &probe) != VMMU_FAULT &&
+	    translate_page(cpu, next, access | VMMU_PROBE, &probe) == VMMU_FAULT) {
+		/* CR2 is the second page's base; SDM 4.7. */
+		st = translate_page(cpu, next, access, &out[0]);
+		if (st)
+			return st;
+	}
+	st = translate_page(cpu, ia, access, &out[0]);
+	if (st < 0 || st == VMMU_FAULT || st == VMMU_AGAIN)
+		return st;
+	/* A device on one side is for the embedder to split: the worse answer. */
+	*first = (unsigned)(VMMU_PAGE_SIZE - (ia & ~PAGE_MASK));
+	return (access & VMMU_PROBE || st == VMMU_OK) ? translate_page(cpu, next, access, &out[1]) :
+							st;
+}
+
+/* ---- PDPTEs ------------------------------------------------------------------------ */
+
+/* One guest-physical read by the CPU; paging-rules: a read with bit 7 clear. */
+static int read_nested(struct vmmu_cpu *cpu, uint64_t gpa, uint64_t *value)
+{
+	struct attempt a = { 0, VMMU_READ | VMMU_PDPTE_LOAD, 0 };
+	struct vmmu_xlat x;
+	struct vmmu_walk w;
+	unsigned tries;
+	int st;
+
+	for (tries = 0; tries < MAX_TRIES; tries++) {
+		if (!vmmu_walk_nested(&cpu->hw, NULL, vmmu_gpa(gpa), a.access, &w)) {
+			*value = entry_load(bus_at(&cpu->hw.bus, w.hpa.v), 8);
+			return VMMU_OK;
+		}
+		st = handle_exit(cpu, &a, &w, &x);
+		if (st)
+			return st == VMMU_MMIO ? VMMU_GP : st;
+	}
+	return VMMU_ELOOP;
+}
+
+int cpu_read_pdptes(struct vmmu_cpu *cpu, uint64_t cr3, uint64_t pdpte[4])
+{
+	uint64_t gpa = cr3 & 0xffffffe0u;
+	unsigned i;
+	int st;
+
+	for (i = 0; i < 4; i++, gpa += 8) {
+		if (cpu->hw.n.fmt) {
+			st = read_nested(cpu, gpa, &pdpte[i]);
+		} else {
+			st = vmmu_read(cpu->vm, vmmu_gpa(gpa), &pdpte[i], 8, NULL);
+			pdpte[i] = le64(pdpte[i]);
+			cpu->vm->sw_refs += cpu->hw.intercept & VMMU_ICPT_CR3 ? 1 : 0;
+		}
+		/* Nothing there: a bus reads ones, reserved bits among them. */
+		if (st)
+			return st == VMMU_MMIO ? VMMU_GP : st;
+	}
+	return VMMU_OK;
+}

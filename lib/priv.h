@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the files of lib/ share: the VM, its vCPUs, its slots.
+ * Not for backends, examples or the command: they see <vmmu/...> alone.
+ */
+#ifndef VMMU_LIB_PRIV_H
+#define VMMU_LIB_PRIV_H
+
+#include <bsd/sys/queue.h>
+#include <bsd/sys/tree.h>
+#include <stdarg.h>
+
+#include <vmmu/backend.h>
+
+#include "cpu/tlb.h"
+#include "cpu/walk.h"
+#include "util.h"
+
+#define PAGE_MASK (~(uint64_t)(VMMU_PAGE_SIZE - 1))
+#define BLOCK_SHIFT 21 /* slots keep their per-page state in blocks of 2M */
+#define BLOCK_PAGES 512u
+#define MAX_NOTIFY 32
+
+/* ---- memory ------------------------------------------------------------ */
+
+struct block {
+	uint64_t *host;	    /* callback-backed: per page a host word; or NULL */
+	uint16_t *track;    /* per page: how many tracks; or NULL */
+	uint32_t nr_tracked; /* pages with a track */
+};
+
+/* A host word: pointer of the page, its size's level and whether writable. */
+#define HOST_THERE 1ull
+#define HOST_WRITABLE 2ull
+#define HOST_LEVEL_SHIFT 2
+#define HOST_LEVEL(w) ((unsigned)((w) >> HOST_LEVEL_SHIFT & 3))
+
+struct slot {
+	RB_ENTRY(slot) node;
+	struct vmmu_slot_info info;
+	struct block *block;
+	uint64_t nr_blocks;
+	uint64_t *dirty; /* the dirty log is on: a bit per page */
+};
+
+RB_HEAD(slot_tree, slot);
+
+/* ---- tables -------------------------------------------------------------- */
+
+struct vmmu_table {
+	TAILQ_ENTRY(vmmu_table) link; /* in use, retired or free */
+	struct vmmu_table *parent;    /* NULL: a root, or not linked */
+	uint64_t *gpas;		      /* with VMMU_PT_GPAS, once a leaf is here */
+	uint64_t generation;	      /* retired: the flush that took it away */
+	uint16_t index;		      /* in the parent */
+	uint8_t level;		      /* 0: free */
+	uint8_t mark;		      /* the backend's */
+};
+
+TAILQ_HEAD(table_list, vmmu_table);
+struct chunk;
+
+struct pool {
+	SLIST_HEAD(, chunk) chunks;
+	struct table_list free, used, retired;
+	uint64_t nr, peak, max; /* table pages used and retired */
+};
+
+/* ---- the VM ---------------------------------------------------------------- */
+
+struct vmmu {
+	const struct vmmu_backend *be;
+	const struct vmmu_profile *prof;
+	struct vmmu_config cfg;
+	uint8_t *base;
+	void *be_priv;
+	struct vmmu_cpu **cpu;
+
+	struct slot_tree slots;
+	struct slot *last; /* the slot of the last lookup */
+
+	/* Notifier protocol: paging-rules "host events"; see notify.c. */
+	uint64_t notify_seq;
+	struct vmmu_range notify[MAX_NOTIFY];
+	unsigned nr_notify;
+
+	struct pool pool;
+	uint64_t generation;	/* of flushes; see table.c */
+	uint64_t slot_changes;	/* slots as a callback may find them changed */
+
+	uint64_t event[VMMU_NR_EVENTS];
+	uint64_t walk_refs, sw_refs, tlb_hits;
+	uint64_t meta, meta_peak;
+	int ready; /* the backend's init is done */
+
+	struct vmmu_cursor check_at;
+	char reason[192];
+};
+
+struct vmmu_cpu {
+	struct vmmu_front front; /* first: vmmu_host() */
+	struct vmmu *vm;
+	unsigned number;
+	uint8_t in_walk; /* between the first and last load of a walk */
+	uint8_t halted;
+	uint64_t seen; /* the flush generation acknowledged */
+	struct vmmu_regs regs;
+	struct vmmu_hw soft; /* the guest's own dimension, for walks in software */
+	struct vmmu_hw hw;   /* what its silicon is programmed with */
+	struct cache l1, l2;
+	struct caches caches;
+	void *be_priv;
+};
+
+/* ---- event.c ---- */
+static inline void event(struct vmmu *vm, struct vmmu_cpu *cpu, enum vmmu_event ev, uint64_t a,
+			 uint64_t b)
+{
+	vm->event[ev]++;
+	if (unlikely(vm->cfg.cb.event != NULL))
+		vm->cfg.cb.event(vm->cfg.cb.ctx, cpu, ev, a, b);
+}
+/* Records why a call fails and answers `status`. */
+int fail(struct vmmu *vm, int status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* ---- alloc.c: everything the library allocates; zeroed ---- */
+void *vm_alloc(struct vmmu *vm, size_t size, size_t align);
+void vm_free(struct vmmu *vm, void *p, size_t size);
+/* The same, uncounted; for table pages. */
+void *raw_alloc(struct vmmu *vm, size_t size, size_t align);
+void raw_free(struct vmmu *vm, void *p, size_t size);
+void meta_add(struct vmmu *vm, size_t size);
+
+/* ---- table.c ---- */
+void pool_init(struct vmmu *vm);
+void pool_fini(struct vmmu *vm);
+struct vmmu_table *table_new(struct vmmu *vm, unsigned level); /* NULL: none left */
+void table_retire(struct vmmu *vm, struct vmmu_table *t);
+void table_reap(struct vmmu *vm); /* frees what no walk can be in */
+void *table_entries(struct vmmu_table *t);
+uint64_t table_hpa(const struct vmmu *vm, struct vmmu_table *t);
+/* The table that contains this hpa.  Only for an hpa that a table of ours holds. */
+struct vmmu_table *table_at(const struct vmmu *vm, uint64_t hpa);
+int table_gpas(struct vmmu *vm, struct vmmu_table *t); /* makes t->gpas; 0 or -1 */
+int pool_check(struct vmmu *vm);
+
+/* ---- mem.c ---- */
+struct slot *slot_at(struct vmmu *vm, uint64_t gpa);
+/*
+ * The host pointer of gpa, of a page that is there (and writable, if asked);
+ * what else as vmmu_be_page().  Marks nothing dirty.
+ */
+int mem_page(struct vmmu *vm, struct slot *s, uint64_t gpa, int write, uint64_t *word);
+/* Asks the host for a page; VMMU_OK: there now, try again. */
+int mem_ask(struct vmmu *vm, uint64_t gpa, int write);
+void mem_mark_dirty(struct slot *s, uint64_t gpa);
+int mem_tracked(struct slot *s, uint64_t gpa);
+/* Forgets what the host said of [gpa, gpa + len). */
+void mem_forget(struct vmmu *vm, uint64_t gpa, uint64_t len);
+/* Puts the host's answer for a page; VMMU_EINVAL, VMMU_ENOMEM. */
+int mem_put_host(struct vmmu *vm, struct slot *s, uint64_t gpa, const struct vmmu_host_page *page);
+void mem_fini(struct vmmu *vm);
+int mem_check(struct vmmu *vm);
+/* Memory callbacks over slots, for walks in software; ctx is the VM. */
+extern const struct vmmu_mem_ops mem_slot_ops;
+
+/* ---- notify.c ---- */
+int notify_covers(const struct vmmu *vm, uint64_t gpa, uint64_t len);
+/* protect() and the flushes it makes necessary, outgoing ones too. */
+uint64_t change_range(struct vmmu *vm, uint64_t gpa, uint64_t len, enum vmmu_change how);
+
+/* ---- silicon.c: one vCPU's caches ---- */
+int cpu_caches_init(struct vmmu_cpu *cpu);
+void cpu_caches_fini(struct vmmu_cpu *cpu);
+void front_wipe(struct vmmu_cpu *cpu);
+uint32_t cpu_tag(const struct vmmu_cpu *cpu);
+/* Drops translations and walk-cache entries; `what` as in tlb.h, 0: all. */
+void cpu_drop(struct vmmu_cpu *cpu, unsigned what, uint64_t ia, uint32_t tag);
+void cpu_drop_nested(struct vmmu_cpu *cpu);
+/* After a fault: what was cached for this address may be the reason. */
+void cpu_drop_faulting(struct vmmu_cpu *cpu, uint64_t gva, const struct vmmu_walk *w);
+/* A hit that lets the access pass with nothing left to set; or NULL. */
+struct cache_entry *cpu_find(struct vmmu_cpu *cpu, uint64_t gva, unsigned kind);
+/* Keeps what a walk found; *e is filled whether there is a cache or not. */
+void cpu_keep(struct vmmu_cpu *cpu, uint64_t gva, const struct cache_entry *e);
+/* The kinds of access that an entry lets pass as it is. */
+unsigned entry_kinds(const struct vmmu_cpu *cpu, const struct cache_entry *e);
+void front_fill(struct vmmu_cpu *cpu, uint64_t gva, const struct cache_entry *e, unsigned kinds);
+
+/* ---- mmu.c ---- */
+/* Every library call of a vCPU begins with it: earlier host pointers are done with. */
+void cpu_enter(struct vmmu_cpu *cpu);
+/* The walk of the silicon, counted. */
+int cpu_walk(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access, struct vmmu_walk *w);
+/*
+ * What fault() answered, as far as it is the library's: VMMU_OK to try again,
+ * else what to return.  `reclaims` counts within one access.
+ */
+int settle(struct vmmu *vm, int kind, const struct vmmu_fix *fix, unsigned *reclaims);
+void reclaim(struct vmmu *vm);
+/* 32 bits outside long mode, as a CPU forms it. */
+uint64_t linear(const struct vmmu_cpu *cpu, uint64_t gva);
+/* The four entries at cr3 as the CPU reads them; VMMU_GP: not memory. */
+int cpu_read_pdptes(struct vmmu_cpu *cpu, uint64_t cr3, uint64_t pdpte[4]);
+
+
+
+/* More tries than any access needs; see vmmu_translate(). */
+#define MAX_TRIES 256
+
+#endif

@@ -1,0 +1,532 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The builder: one tree of tables in any format, ia -> oa.
+ * Not here: what an address means (backends), when caches are flushed (callers).
+ * Keeps: a table is filled before it is linked; a link is made and broken by
+ * compare-exchange; every change by software goes through set_entry().
+ */
+#include <string.h>
+
+#include "priv.h"
+
+static unsigned span_shift(const struct vmmu_pt *pt, unsigned level)
+{
+	return pt->fmt->lv[level].shift;
+}
+
+static uint64_t span(const struct vmmu_pt *pt, unsigned level)
+{
+	return 1ull << span_shift(pt, level);
+}
+
+static unsigned nr_entries(const struct vmmu_pt *pt, unsigned level)
+{
+	return 1u << pt->fmt->lv[level].bits;
+}
+
+static unsigned index_of(const struct vmmu_pt *pt, unsigned level, uint64_t ia)
+{
+	return (unsigned)(ia >> span_shift(pt, level)) & (nr_entries(pt, level) - 1);
+}
+
+/* The last address that the tree can map. */
+static uint64_t last_ia(const struct vmmu_pt *pt)
+{
+	unsigned bits = span_shift(pt, pt->fmt->top) + pt->fmt->lv[pt->fmt->top].bits;
+
+	return bits >= 64 ? ~0ull : (1ull << bits) - 1;
+}
+
+static void *entry_at(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index)
+{
+	return (char *)table_entries(t) + (size_t)index * pt->fmt->entry_bytes;
+}
+
+static uint64_t read_entry(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index)
+{
+	return entry_load(entry_at(pt, t, index), pt->fmt->entry_bytes);
+}
+
+static int is_present(const struct vmmu_pt *pt, uint64_t e)
+{
+	return (e & pt->fmt->present) != 0;
+}
+
+static int is_leaf(const struct vmmu_pt *pt, unsigned level, uint64_t e)
+{
+	uint8_t rule = pt->fmt->lv[level].leaf;
+
+	return rule == VMMU_LEAF_ALWAYS || (rule == VMMU_LEAF_BIT && (e & pt->fmt->leaf_bit));
+}
+
+static struct vmmu_table *child_of(const struct vmmu_pt *pt, uint64_t e)
+{
+	return table_at(pt->vm, e & pt->fmt->addr);
+}
+
+static uint64_t table_ia(const struct vmmu_pt *pt, const struct vmmu_table *t)
+{
+	uint64_t ia = 0;
+
+	for (; t->parent; t = t->parent)
+		ia |= (uint64_t)t->index << span_shift(pt, t->parent->level);
+	return ia;
+}
+
+/* ---- entries ---------------------------------------------------------- */
+
+/* The bits of one right that grant it, or do not. */
+static uint64_t right(const struct vmmu_fmt *f, uint64_t mask, int granted)
+{
+	return granted == !(f->invert & mask) ? mask : 0;
+}
+
+static uint64_t make_leaf(const struct vmmu_pt *pt, const struct vmmu_leaf *l)
+{
+	const struct vmmu_fmt *f = pt->fmt;
+	uint64_t e = f->leaf_set | (l->oa & f->addr & ~(span(pt, l->level) - 1));
+
+	e |= right(f, f->r, (l->rights & VMMU_R) != 0);
+	e |= right(f, f->w, (l->rights & VMMU_W) != 0);
+	e |= right(f, f->x, (l->rights & VMMU_X) != 0);
+	e |= right(f, f->u, (l->rights & VMMU_U) != 0);
+	if (f->lv[l->level].leaf == VMMU_LEAF_BIT)
+		e |= f->leaf_bit;
+	if (l->accessed)
+		e |= f->accessed;
+	if (l->dirty)
+		e |= f->dirty;
+	if (f->pkey_shift)
+		e |= (uint64_t)l->pkey << f->pkey_shift;
+	if (f->soft)
+		e |= (l->soft * (f->soft & -f->soft)) & f->soft;
+	return e;
+}
+
+static int has(const struct vmmu_fmt *f, uint64_t e, uint64_t mask)
+{
+	return !mask || ((e ^ f->invert) & mask);
+}
+
+static void read_leaf(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index, uint64_t ia,
+		      uint64_t e, struct vmmu_leaf *l)
+{
+	const struct vmmu_fmt *f = pt->fmt;
+	uint64_t low = ia & (span(pt, t->level) - 1);
+
+	memset(l, 0, sizeof(*l));
+	l->ia = ia;
+	l->oa = (e & f->addr & ~(span(pt, t->level) - 1)) | low;
+	l->gpa = t->gpas ? t->gpas[index] | low : 0;
+	l->level = t->level;
+	l->rights = (uint8_t)((has(f, e, f->r) ? VMMU_R : 0) | (has(f, e, f->w) ? VMMU_W : 0) |
+			      (has(f, e, f->x) ? VMMU_X : 0) | (has(f, e, f->u) ? VMMU_U : 0));
+	l->pkey = f->pkey_shift ? e >> f->pkey_shift & 15 : 0;
+	l->dirty = (e & f->dirty) != 0;
+	l->accessed = (e & f->accessed) != 0;
+	l->soft = f->soft ? (uint16_t)((e & f->soft) / (f->soft & -f->soft)) : 0;
+}
+
+/* The one place where software changes an entry.  0: it was not `old` any more. */
+static int set_entry(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index, uint64_t old,
+		     uint64_t new_entry)
+{
+	enum vmmu_event ev = VMMU_EV_MAP;
+	uint64_t ia;
+
+	if (!entry_cmpxchg(entry_at(pt, t, index), pt->fmt->entry_bytes, old, new_entry))
+		return 0;
+	if (!is_present(pt, new_entry))
+		ev = VMMU_EV_ZAP;
+	else if (is_present(pt, old) && !((old ^ new_entry) & pt->fmt->addr))
+		ev = VMMU_EV_PROTECT;
+	ia = pt->vm->cfg.cb.event ?
+		     table_ia(pt, t) | (uint64_t)index << span_shift(pt, t->level) :
+		     0;
+	event(pt->vm, NULL, ev, ia, new_entry);
+	return 1;
+}
+
+/* ---- tables -------------------------------------------------------------- */
+
+static uint64_t link_to(const struct vmmu_pt *pt, unsigned level, struct vmmu_table *child)
+{
+	return table_hpa(pt->vm, child) | pt->fmt->lv[level].link;
+}
+
+/* Retires a tree of tables that nothing links any more; answers how many leaves and tables. */
+static uint64_t retire_tree(const struct vmmu_pt *pt, struct vmmu_table *t)
+{
+	uint64_t nr = 1;
+	unsigned i;
+
+	for (i = 0; i < nr_entries(pt, t->level); i++) {
+		uint64_t e = read_entry(pt, t, i);
+
+		if (!is_present(pt, e))
+			continue;
+		nr += is_leaf(pt, t->level, e) ? 1 : retire_tree(pt, child_of(pt, e));
+	}
+	table_retire(pt->vm, t);
+	return nr;
+}
+
+/* Links an empty table; the child, or NULL with nothing changed. */
+static struct vmmu_table *link_new(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index)
+{
+	struct vmmu_table *child = table_new(pt->vm, t->level - 1u);
+
+	if (!child)
+		return NULL;
+	child->parent = t;
+	child->index = (uint16_t)index;
+	if (!set_entry(pt, t, index, 0, link_to(pt, t->level, child))) {
+		table_retire(pt->vm, child);
+		return child_of(pt, read_entry(pt, t, index));
+	}
+	return child;
+}
+
+/*
+ * Puts a table of smaller leaves in the place of a large one, the same
+ * translation.  The child, or NULL with nothing changed.
+ */
+static struct vmmu_table *split(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index,
+				uint64_t old)
+{
+	const struct vmmu_fmt *f = pt->fmt;
+	unsigned level = t->level - 1u, i;
+	struct vmmu_table *child = table_new(pt->vm, level);
+	uint64_t e;
+
+	if (!child)
+		return NULL;
+	if (t->gpas && table_gpas(pt->vm, child)) {
+		table_retire(pt->vm, child);
+		return NULL;
+	}
+	child->parent = t;
+	child->index = (uint16_t)index;
+	child->mark = t->mark;
+	e = old & ~(f->lv[level].leaf == VMMU_LEAF_ALWAYS ? f->leaf_bit : 0);
+	for (i = 0; i < nr_entries(pt, level); i++) {
+		uint64_t part = e + ((uint64_t)i << span_shift(pt, level));
+
+		entry_cmpxchg(entry_at(pt, child, i), f->entry_bytes, 0, part);
+		if (child->gpas)
+			child->gpas[i] = t->gpas[index] + ((uint64_t)i << span_shift(pt, level));
+	}
+	event(pt->vm, NULL, VMMU_EV_SPLIT, table_hpa(pt->vm, child), t->level);
+	if (set_entry(pt, t, index, old, link_to(pt, t->level, child)))
+		return child;
+	table_retire(pt->vm, child);
+	return NULL;
+}
+
+int vmmu_pt_init(struct vmmu_pt *pt, struct vmmu *vm, const struct vmmu_fmt *fmt, uint32_t flags)
+{
+	unsigned i;
+
+	pt->vm = vm;
+	pt->fmt = fmt;
+	pt->flags = flags;
+	pt->root = table_new(vm, fmt->top);
+	if (!pt->root)
+		return VMMU_ENOMEM;
+	if (!fmt->lv[fmt->top].cached)
+		return VMMU_OK;
+	for (i = 0; i < nr_entries(pt, fmt->top); i++) {
+		if (!link_new(pt, pt->root, i)) {
+			vmmu_pt_fini(pt);
+			return VMMU_ENOMEM;
+		}
+	}
+	return VMMU_OK;
+}
+
+void vmmu_pt_fini(struct vmmu_pt *pt)
+{
+	if (!pt->root)
+		return;
+	retire_tree(pt, pt->root);
+	pt->root = NULL;
+	table_reap(pt->vm);
+}
+
+void vmmu_pt_paging(const struct vmmu_pt *pt, struct vmmu_paging *pg, uint32_t ctl)
+{
+	unsigned i;
+
+	vmmu_paging_host(pg, pt->fmt, table_hpa(pt->vm, pt->root), pt->vm->cfg.host_maxphyaddr,
+			 ctl);
+	if (!pt->fmt->lv[pt->fmt->top].cached)
+		return;
+	pg->ctl |= VMMU_PG_PDPTES;
+	for (i = 0; i < ARRAY_SIZE(pg->pdpte); i++)
+		pg->pdpte[i] = read_entry(pt, pt->root, i);
+}
+
+/* ---- map ------------------------------------------------------------------ */
+
+/* What caches might hold of an entry that changes so. */
+static int owes_flush(const struct vmmu_pt *pt, uint64_t old, uint64_t new_entry)
+{
+	const struct vmmu_fmt *f = pt->fmt;
+	uint64_t rights = f->r | f->w | f->x | f->u;
+
+	if (!is_present(pt, old))
+		return 0;
+	if ((old ^ new_entry) & ~(rights | f->accessed | f->dirty | f->soft))
+		return 1;
+	return (((old ^ f->invert) & ~(new_entry ^ f->invert)) & (rights | f->dirty)) != 0;
+}
+
+static int put_leaf(struct vmmu_pt *pt, struct vmmu_table *t, const struct vmmu_leaf *leaf)
+{
+	unsigned index = index_of(pt, leaf->level, leaf->ia);
+	uint64_t new_entry = make_leaf(pt, leaf), old;
+	int table_went;
+
+	if ((pt->flags & VMMU_PT_GPAS) && table_gpas(pt->vm, t))
+		return VMMU_ENOMEM;
+	do {
+		old = read_entry(pt, t, index);
+		/* Silicon may have set more. */
+		if (is_present(pt, old) && !((old ^ new_entry) & pt->fmt->addr))
+			new_entry |= old & (pt->fmt->accessed | pt->fmt->dirty);
+		if (old == new_entry)
+			break;
+	} while (!set_entry(pt, t, index, old, new_entry));
+	if (t->gpas)
+		t->gpas[index] = leaf->gpa & ~(span(pt, leaf->level) - 1);
+	if (old == new_entry)
+		return 0;
+	table_went = is_present(pt, old) && !is_leaf(pt, leaf->level, old);
+	if (table_went)
+		retire_tree(pt, child_of(pt, old));
+	return VMMU_PT_CHANGED |
+	       (table_went || owes_flush(pt, old, new_entry) ? VMMU_PT_FLUSH : 0);
+}
+
+int vmmu_pt_map(struct vmmu_pt *pt, const struct vmmu_leaf *leaf)
+{
+	struct vmmu_table *t = pt->root;
+	int answer = 0, put;
+
+	while (t->level > leaf->level) {
+		unsigned index = index_of(pt, t->level, leaf->ia);
+		uint64_t e = read_entry(pt, t, index);
+
+		if (!is_present(pt, e)) {
+			t = link_new(pt, t, index);
+		} else if (is_leaf(pt, t->level, e)) {
+			answer = VMMU_PT_FLUSH;
+			t = split(pt, t, index, e);
+		} else {
+			t = child_of(pt, e);
+		}
+		if (!t)
+			return VMMU_ENOMEM;
+	}
+	put = put_leaf(pt, t, leaf);
+	return put < 0 ? put : put | answer;
+}
+
+int vmmu_pt_lookup(const struct vmmu_pt *pt, uint64_t ia, struct vmmu_leaf *leaf)
+{
+	struct vmmu_pt_iter it;
+
+	for (vmmu_pt_first(&it, pt, ia, ia); it.table; vmmu_pt_next(&it)) {
+		if (it.present && it.leaf) {
+			vmmu_pt_leaf(&it, leaf);
+			return 1;
+		}
+	}
+	return 0;
+}
+
+/* ---- the iterator ----------------------------------------------------------- */
+
+static void stand(struct vmmu_pt_iter *it, struct vmmu_table *t)
+{
+	it->table = t;
+	it->level = t->level;
+	it->path[t->level] = t;
+	it->index = index_of(it->pt, t->level, it->ia);
+	it->entry = read_entry(it->pt, t, it->index);
+	it->present = (uint8_t)is_present(it->pt, it->entry);
+	it->leaf = it->present && is_leaf(it->pt, t->level, it->entry);
+	it->descend = 1;
+}
+
+void vmmu_pt_first(struct vmmu_pt_iter *it, const struct vmmu_pt *pt, uint64_t first, uint64_t last)
+{
+	memset(it, 0, sizeof(*it));
+	it->pt = pt;
+	it->ia = first;
+	it->end = min64(last, last_ia(pt));
+	if (pt->root && first <= it->end)
+		stand(it, pt->root);
+}
+
+void vmmu_pt_next(struct vmmu_pt_iter *it)
+{
+	uint64_t e = read_entry(it->pt, it->table, it->index);
+	unsigned level = it->level;
+	uint64_t next;
+
+	/* Down, by what is there now: the visitor may have changed it. */
+	if (it->descend && is_present(it->pt, e) && !is_leaf(it->pt, level, e)) {
+		stand(it, child_of(it->pt, e));
+		return;
+	}
+	next = (it->ia | (span(it->pt, level) - 1)) + 1;
+	if (!next || next > it->end) {
+		it->table = NULL;
+		return;
+	}
+	it->ia = next;
+	while (level < it->pt->fmt->top && !index_of(it->pt, level, next))
+		level++;
+	stand(it, it->path[level]);
+}
+
+void vmmu_pt_leaf(const struct vmmu_pt_iter *it, struct vmmu_leaf *leaf)
+{
+	read_leaf(it->pt, it->table, it->index, it->ia, it->entry, leaf);
+}
+
+/* ---- changing ranges ---------------------------------------------------------- */
+
+static uint64_t zap_entry(struct vmmu_pt_iter *it)
+{
+	uint64_t old;
+
+	/* Silicon may set D at any moment: take what is there. */
+	do {
+		old = read_entry(it->pt, it->table, it->index);
+	} while (!set_entry(it->pt, it->table, it->index, old, 0));
+	if (is_leaf(it->pt, it->level, old))
+		return 1;
+	it->descend = 0;
+	return retire_tree(it->pt, child_of(it->pt, old));
+}
+
+static uint64_t wrprot_leaf(struct vmmu_pt_iter *it)
+{
+	const struct vmmu_fmt *f = it->pt->fmt;
+	uint64_t old, denied;
+
+	if (!has(f, it->entry, f->w))
+		return 0;
+	if (it->level > 1) {
+		/* The iterator goes down into the parts next. */
+		if (split(it->pt, it->table, it->index, it->entry))
+			return 1;
+		return zap_entry(it);
+	}
+	do {
+		old = read_entry(it->pt, it->table, it->index);
+		denied = (old & ~f->w) | right(f, f->w, 0);
+	} while (!set_entry(it->pt, it->table, it->index, old, denied));
+	return 1;
+}
+
+static uint64_t age_leaf(struct vmmu_pt_iter *it, int clear)
+{
+	const struct vmmu_fmt *f = it->pt->fmt;
+	uint64_t old;
+
+	if (!f->accessed || (it->pt->flags & VMMU_PT_NO_AD))
+		return clear ? zap_entry(it) : 1;
+	if (!(it->entry & f->accessed))
+		return 0;
+	if (!clear)
+		return 1;
+	do {
+		old = read_entry(it->pt, it->table, it->index);
+	} while (!set_entry(it->pt, it->table, it->index, old, old & ~f->accessed));
+	return 1;
+}
+
+/* Whether the link lies in the range whole and may be broken. */
+static int zaps_link(const struct vmmu_pt_iter *it, uint64_t first)
+{
+	uint64_t low = it->ia & ~(span(it->pt, it->level) - 1);
+
+	return !it->pt->fmt->lv[it->level].cached && low >= first &&
+	       (low | (span(it->pt, it->level) - 1)) <= it->end;
+}
+
+uint64_t vmmu_pt_change(struct vmmu_pt *pt, uint64_t ia, uint64_t len, enum vmmu_change how)
+{
+	struct vmmu_pt_iter it;
+	uint64_t nr = 0, last = ia + len - 1;
+
+	if (!pt->root || !len)
+		return 0;
+	vmmu_pt_first(&it, pt, ia, last < ia ? ~0ull : last);
+	for (; it.table; vmmu_pt_next(&it)) {
+		if (!it.present)
+			continue;
+		if (how == VMMU_CHANGE_ZAP) {
+			if (it.leaf || zaps_link(&it, ia))
+				nr += zap_entry(&it);
+		} else if (it.leaf) {
+			nr += how == VMMU_CHANGE_WRPROT ? wrprot_leaf(&it) :
+							  age_leaf(&it, how == VMMU_CHANGE_AGE);
+		}
+	}
+	return nr;
+}
+
+/* ---- check ----------------------------------------------------------------- */
+
+static int check_link(const struct vmmu_pt_iter *it)
+{
+	struct vmmu_table *child = child_of(it->pt, it->entry);
+
+	if (child->level != it->level - 1 || child->parent != it->table ||
+	    child->index != it->index)
+		return vmmu_be_broken(it->pt->vm,
+				      "%s: level %u link at 0x%llx: table 0x%llx is not its child",
+				      it->pt->fmt->name, it->level, (unsigned long long)it->ia,
+				      (unsigned long long)table_hpa(it->pt->vm, child));
+	if ((it->entry ^ link_to(it->pt, it->level, child)) & ~it->pt->fmt->accessed)
+		return vmmu_be_broken(it->pt->vm, "%s: level %u link at 0x%llx: bits 0x%llx",
+				      it->pt->fmt->name, it->level, (unsigned long long)it->ia,
+				      (unsigned long long)it->entry);
+	return VMMU_OK;
+}
+
+int vmmu_pt_check(const struct vmmu_pt *pt, struct vmmu_cursor *at, unsigned budget,
+		  int (*check_leaf)(void *ctx, const struct vmmu_pt *pt,
+				    const struct vmmu_leaf *leaf),
+		  void *ctx)
+{
+	struct vmmu_pt_iter it;
+	struct vmmu_leaf leaf;
+	int st = VMMU_OK;
+
+	for (vmmu_pt_first(&it, pt, at->ia, ~0ull); it.table; vmmu_pt_next(&it)) {
+		at->ia = it.ia;
+		if (!budget--)
+			return VMMU_OK;
+		if (!it.present) {
+			if (it.entry)
+				st = vmmu_be_broken(pt->vm, "%s: absent entry 0x%llx at 0x%llx",
+						    pt->fmt->name, (unsigned long long)it.entry,
+						    (unsigned long long)it.ia);
+		} else if (it.leaf) {
+			vmmu_pt_leaf(&it, &leaf);
+			st = check_leaf(ctx, pt, &leaf);
+		} else {
+			st = check_link(&it);
+		}
+		if (st)
+			return st;
+	}
+	at->tree++;
+	at->ia = 0;
+	return VMMU_OK;
+}

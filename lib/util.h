@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Compiler and byte-order helpers of the library; the one place for extensions. */
+#ifndef VMMU_LIB_UTIL_H
+#define VMMU_LIB_UTIL_H
+
+#include <stdint.h>
+
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+#define always_inline inline __attribute__((always_inline))
+#define never_inline __attribute__((__noinline__))
+#define cold_path __attribute__((__noinline__, __cold__))
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+#if defined(__clang__)
+#define UNROLL_LEVELS _Pragma("clang loop unroll_count(5)")
+#else
+#define UNROLL_LEVELS _Pragma("GCC unroll 5")
+#endif
+
+/* Table entries are little-endian in memory, whatever the machine. */
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#define le64(x) __builtin_bswap64(x)
+#define le32(x) __builtin_bswap32(x)
+#else
+#define le64(x) ((uint64_t)(x))
+#define le32(x) ((uint32_t)(x))
+#endif
+
+static inline uint64_t min64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static inline uint64_t max64(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* An entry in memory; 4 or 8 bytes, aligned.  Read once, decide on the copy. */
+static always_inline uint64_t entry_load(const void *p, unsigned bytes)
+{
+	if (bytes == 4)
+		return le32(__atomic_load_n((const uint32_t *)p, __ATOMIC_RELAXED));
+	return le64(__atomic_load_n((const uint64_t *)p, __ATOMIC_RELAXED));
+}
+
+/* Full ordering: an entry set here may publish a table filled before. */
+static inline int entry_cmpxchg(void *p, unsigned bytes, uint64_t old, uint64_t new_value)
+{
+	if (bytes == 4) {
+		uint32_t o = le32((uint32_t)old);
+
+		return __atomic_compare_exchange_n((uint32_t *)p, &o, le32((uint32_t)new_value), 0,
+						   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+	}
+	old = le64(old);
+	return __atomic_compare_exchange_n((uint64_t *)p, &old, le64(new_value), 0,
+					   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+
+#endif

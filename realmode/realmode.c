@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The direct map of guest-physical memory.
+ * Not here: who walks it, in which dimension.
+ * Keeps: a leaf maps its gpa to the memory of the slot there, and lets a store
+ * pass only where nobody needs to be told of it.
+ */
+#include "realmode.h"
+
+int realmode_init(struct realmode *rm, struct vmmu *vm, const struct vmmu_fmt *fmt, uint32_t ctl)
+{
+	rm->ctl = ctl;
+	return vmmu_pt_init(&rm->pt, vm, fmt, ctl & VMMU_PG_AD ? 0 : VMMU_PT_NO_AD);
+}
+
+void realmode_fini(struct realmode *rm)
+{
+	vmmu_pt_fini(&rm->pt);
+}
+
+void realmode_load(const struct realmode *rm, struct vmmu_paging *pg)
+{
+	vmmu_pt_paging(&rm->pt, pg, rm->ctl);
+}
+
+/* A store to a page that was mapped already, only to be logged. */
+static int only_logs(const struct realmode *rm, const struct vmmu_page *page, uint64_t gpa)
+{
+	struct vmmu_leaf was;
+
+	return page->armed && vmmu_pt_lookup(&rm->pt, gpa, &was) && was.oa == page->hpa.v;
+}
+
+int realmode_fault(struct realmode *rm, vmmu_gpa_t gpa, uint32_t access, enum vmmu_event ev,
+		   struct vmmu_fix *fix)
+{
+	int write = (access & VMMU_TYPE_MASK) == VMMU_WRITE;
+	struct vmmu_leaf leaf = { .ia = gpa.v, .accessed = 1, .dirty = (uint8_t)write };
+	struct vmmu_page page;
+	int kind = vmmu_be_page(rm->pt.vm, gpa, write, &page, fix);
+
+	fix->event = ev;
+	fix->table = (access & VMMU_TABLE) != 0;
+	/* The CPU stores A and D bits; a table in ROM takes none: in software. */
+	if (kind == VMMU_FIX_MMIO && page.readonly && fix->table)
+		return VMMU_FIX_SOFT;
+	if (kind == VMMU_FIX_MMIO)
+		fix->event = VMMU_EV_EXIT_MMIO;
+	if (kind != VMMU_FIX_RETRY)
+		return kind;
+	if (write && !page.writable)
+		return VMMU_FIX_SOFT;
+	if (only_logs(rm, &page, gpa.v))
+		fix->event = VMMU_EV_EXIT_DIRTY_LOG;
+	leaf.oa = page.hpa.v;
+	leaf.level = page.level;
+	leaf.rights = VMMU_R | VMMU_X | VMMU_U | (page.writable ? VMMU_W : 0);
+	kind = vmmu_pt_map(&rm->pt, &leaf);
+	if (kind < 0)
+		return VMMU_FIX_NO_TABLES;
+	if (kind & VMMU_PT_FLUSH)
+		vmmu_be_flush_all(rm->pt.vm);
+	return VMMU_FIX_RETRY;
+}
+
+uint64_t realmode_protect(struct realmode *rm, vmmu_gpa_t gpa, uint64_t len, enum vmmu_change how)
+{
+	return vmmu_pt_change(&rm->pt, gpa.v, len, how);
+}
+
+static int check_leaf(void *vm, const struct vmmu_pt *pt, const struct vmmu_leaf *leaf)
+{
+	struct vmmu_leaf l = *leaf;
+
+	l.gpa = l.ia;
+	return vmmu_be_check_leaf(vm, pt, &l);
+}
+
+int realmode_check(const struct realmode *rm, struct vmmu_cursor *at, unsigned budget)
+{
+	return vmmu_pt_check(&rm->pt, at, budget, check_leaf, rm->pt.vm);
+}
+
+uint64_t realmode_min_tables(const struct vmmu_fmt *fmt, unsigned paths)
+{
+	uint64_t fixed = fmt->lv[fmt->top].cached ? 1u << fmt->lv[fmt->top].bits : 0;
+	unsigned below = fmt->top - 1u - (fixed ? 1 : 0);
+
+	return 1 + fixed + (uint64_t)paths * below;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The direct map: GPA -> HPA for all of guest memory, built on demand.
+ * A guest without paging runs on it under shadow paging, and it is the nested
+ * table of nested paging: the one piece of code that both need.
+ */
+#ifndef VMMU_REALMODE_H
+#define VMMU_REALMODE_H
+
+#include <vmmu/backend.h>
+
+struct realmode {
+	struct vmmu_pt pt;
+	uint32_t ctl; /* VMMU_PG_* of the dimension it becomes */
+};
+
+int realmode_init(struct realmode *rm, struct vmmu *vm, const struct vmmu_fmt *fmt, uint32_t ctl);
+void realmode_fini(struct realmode *rm);
+/* Programs a dimension with the map. */
+void realmode_load(const struct realmode *rm, struct vmmu_paging *pg);
+/*
+ * Silicon could not use the map for gpa.  `access` may have VMMU_TABLE.
+ * Answers enum vmmu_fix_kind; `ev` is the exit to count where it maps.
+ */
+int realmode_fault(struct realmode *rm, vmmu_gpa_t gpa, uint32_t access, enum vmmu_event ev,
+		   struct vmmu_fix *fix);
+uint64_t realmode_protect(struct realmode *rm, vmmu_gpa_t gpa, uint64_t len, enum vmmu_change how);
+int realmode_check(const struct realmode *rm, struct vmmu_cursor *at, unsigned budget);
+/* Table pages that `paths` addresses need at most. */
+uint64_t realmode_min_tables(const struct vmmu_fmt *fmt, unsigned paths);
+
+#endif
