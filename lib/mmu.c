@@ -75,7 +75,7 @@ static void answer(const struct vmmu_cpu *cpu, const struct cache_entry *e, uint
 		out->guest_rights = e->rights;
 		out->guest_shift = e->guest_shift;
 	} else {
-		read_note(e->soft, out);
+		read_note(e->note, out);
 	}
 }
 
@@ -340,13 +340,15 @@ static int make_entry(const struct vmmu_cpu *cpu, uint64_t gva, const struct vmm
 	e->gpa = w->gpa.v & ~low;
 	if (cpu->hw.gpa_from == VMMU_GPA_IN) {
 		e->gpa = gva & ~low;
+		e->note = 0;
 	} else if (cpu->hw.gpa_from == VMMU_GPA_TABLE) {
 		struct vmmu_table *t = table_at(cpu->vm, w->leaf.v);
+		uint64_t g = t->gpas[(w->leaf.v & ~PAGE_MASK) / cpu->hw.g.fmt->entry_bytes];
 
-		e->gpa = t->gpas[(w->leaf.v & ~PAGE_MASK) / cpu->hw.g.fmt->entry_bytes];
+		e->gpa = g & PAGE_MASK;
+		e->note = g & ~PAGE_MASK;
 	}
 	e->tag = cpu_tag(cpu);
-	e->soft = w->soft;
 	e->shift = (uint8_t)shift;
 	e->guest_shift = w->shift ? w->shift : VMMU_PAGE_SHIFT;
 	e->rights = w->rights;

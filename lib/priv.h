@@ -50,7 +50,7 @@ RB_HEAD(slot_tree, slot);
 struct vmmu_table {
 	TAILQ_ENTRY(vmmu_table) link; /* in use, retired or free */
 	struct vmmu_table *parent;    /* NULL: a root, or not linked */
-	uint64_t *gpas;		      /* with VMMU_PT_GPAS, once a leaf is here */
+	uint64_t *gpas;		      /* VMMU_PT_GPAS, once a leaf is here: gpa | note */
 	uint64_t generation;	      /* retired: the flush that took it away */
 	uint16_t index;		      /* in the parent */
 	uint8_t level;		      /* 0: free */

@@ -98,8 +98,6 @@ static uint64_t make_leaf(const struct vmmu_pt *pt, const struct vmmu_leaf *l)
 		e |= f->dirty;
 	if (f->pkey_shift)
 		e |= (uint64_t)l->pkey << f->pkey_shift;
-	if (f->soft)
-		e |= (l->soft * (f->soft & -f->soft)) & f->soft;
 	return e;
 }
 
@@ -117,14 +115,14 @@ static void read_leaf(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned i
 	memset(l, 0, sizeof(*l));
 	l->ia = ia;
 	l->oa = (e & f->addr & ~(span(pt, t->level) - 1)) | low;
-	l->gpa = t->gpas ? t->gpas[index] | low : 0;
+	l->gpa = t->gpas ? (t->gpas[index] & PAGE_MASK) | low : 0;
+	l->note = t->gpas ? t->gpas[index] & ~PAGE_MASK : 0;
 	l->level = t->level;
 	l->rights = (uint8_t)((has(f, e, f->r) ? VMMU_R : 0) | (has(f, e, f->w) ? VMMU_W : 0) |
 			      (has(f, e, f->x) ? VMMU_X : 0) | (has(f, e, f->u) ? VMMU_U : 0));
 	l->pkey = f->pkey_shift ? e >> f->pkey_shift & 15 : 0;
 	l->dirty = (e & f->dirty) != 0;
 	l->accessed = (e & f->accessed) != 0;
-	l->soft = f->soft ? (uint16_t)((e & f->soft) / (f->soft & -f->soft)) : 0;
 }
 
 /* The one place where software changes an entry.  0: it was not `old` any more. */
@@ -276,7 +274,7 @@ static int owes_flush(const struct vmmu_pt *pt, uint64_t old, uint64_t new_entry
 
 	if (!is_present(pt, old))
 		return 0;
-	if ((old ^ new_entry) & ~(rights | f->accessed | f->dirty | f->soft))
+	if ((old ^ new_entry) & ~(rights | f->accessed | f->dirty))
 		return 1;
 	return (((old ^ f->invert) & ~(new_entry ^ f->invert)) & (rights | f->dirty)) != 0;
 }
@@ -298,7 +296,7 @@ static int put_leaf(struct vmmu_pt *pt, struct vmmu_table *t, const struct vmmu_
 			break;
 	} while (!set_entry(pt, t, index, old, new_entry));
 	if (t->gpas)
-		t->gpas[index] = leaf->gpa & ~(span(pt, leaf->level) - 1);
+		t->gpas[index] = (leaf->gpa & ~(span(pt, leaf->level) - 1)) | leaf->note;
 	if (old == new_entry)
 		return 0;
 	table_went = is_present(pt, old) && !is_leaf(pt, leaf->level, old);

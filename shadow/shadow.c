@@ -266,7 +266,7 @@ static int install(struct vmmu_cpu *cpu, const struct vmmu_exit *exit, const str
 		.pkey = w->pkey,
 		.accessed = 1,
 		.dirty = (rights & VMMU_W) != 0,
-		.soft = vmmu_be_note(w->rights, w->shift),
+		.note = vmmu_be_note(w->rights, w->shift),
 	};
 	int got = vmmu_pt_map(sc->now, &leaf);
 

@@ -54,7 +54,7 @@
 #define VMMU_FMT_64BIT                                                                             \
 	.entry_bytes = 8, .addr = FMT_BITS(51, 12), .present = PT_P, .w = PT_W, .u = PT_U,         \
 	.x = PT_NX, .invert = PT_NX, .accessed = PT_A, .dirty = PT_D, .leaf_bit = PT_PS,           \
-	.global = PT_G, .leaf_set = PT_P, .soft = FMT_BITS(58, 52)
+	.global = PT_G, .leaf_set = PT_P
 
 /* A PDPTE has no rights, no A and no D: SDM 4.4.1. */
 #define VMMU_FMT_PAE                                                                               \
@@ -79,7 +79,7 @@
 	.name = name_, .top = top_, .entry_bytes = 8, .style = VMMU_STYLE_EPT,                     \
 	.addr = FMT_BITS(51, 12), .present = EPT_R | EPT_W | EPT_X, .r = EPT_R, .w = EPT_W,        \
 	.x = EPT_X, .accessed = EPT_A, .dirty = EPT_D, .leaf_bit = EPT_PS,                         \
-	.leaf_set = EPT_WB, .soft = FMT_BITS(58, 52), .memtype_shift = 3, .bad_memtype = 0x8c,     \
+	.leaf_set = EPT_WB, .memtype_shift = 3, .bad_memtype = 0x8c,     \
 	.bad_rwx = 0x54, .xonly_rwx = 0x10,                                                        \
 	.lv = { VMMU_FMT_LOW_LEVELS(EPT_R | EPT_W | EPT_X, VMMU_LEAF_BIT),                         \
 		VMMU_FMT_HIGH_LEVELS(EPT_R | EPT_W | EPT_X) }

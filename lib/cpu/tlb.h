@@ -21,7 +21,7 @@ struct cache_entry {
 	uint64_t acc;	/* page-walk cache: entries so far */
 	uint32_t tag;	/* ASID and PCID */
 	uint32_t stamp; /* of the last use */
-	uint16_t soft;
+	uint16_t note;	/* see vmmu_be_note() */
 	uint8_t shift;	/* log2 of what the entry covers; 0: free */
 	uint8_t level;	/* page-walk cache: of the table */
 	uint8_t rights, nrights, pkey, global, dirty, guest_shift;

@@ -639,7 +639,6 @@ static void no_first(struct vmmu_walk *out)
 	out->rights = VMMU_RWXU;
 	out->pkey = out->global = 0;
 	out->dirty = 1;
-	out->soft = 0;
 	out->leaf = vmmu_hpa(0);
 }
 
@@ -694,7 +693,6 @@ static always_inline int walk_first(const struct vmmu_fmt *f, struct env *env, n
 	out->shift = f->lv[r.level].shift;
 	out->global = (pg->ctl & VMMU_PG_GLOBAL) && (r.entry & f->global);
 	out->dirty = (uint8_t)is_dirty(f, pg, &r, access);
-	out->soft = f->soft ? (uint16_t)((r.entry & f->soft) / (f->soft & -f->soft)) : 0;
 	out->entry = r.entry;
 	out->leaf = vmmu_hpa(r.hpa);
 	return finish(env, nested, leaf_oa(f, r.level, r.entry, gva), access, out);

@@ -171,8 +171,8 @@ VMMU_API int vmmu_be_track(struct vmmu *vm, vmmu_gpa_t gpa);
 VMMU_API void vmmu_be_untrack(struct vmmu *vm, vmmu_gpa_t gpa);
 
 /*
- * What a shadow leaf's software field says: the guest leaf's rights and size,
- * which the host's table cannot.  0: no guest paging.
+ * What a shadow leaf notes beside its gpa: the guest leaf's rights and size,
+ * which the shadow entry cannot tell.  0: no guest paging.
  */
 VMMU_API uint16_t vmmu_be_note(unsigned rights, unsigned shift);
 
@@ -180,7 +180,7 @@ VMMU_API uint16_t vmmu_be_note(unsigned rights, unsigned shift);
 
 struct vmmu_table; /* one table page */
 
-#define VMMU_PT_GPAS 1u	 /* leaves remember their gpa (a shadow) */
+#define VMMU_PT_GPAS 1u	 /* leaves remember their gpa and a note (a shadow) */
 #define VMMU_PT_NO_AD 2u /* silicon sets no A or D here: aging must zap */
 
 struct vmmu_pt {
@@ -204,12 +204,12 @@ VMMU_API void vmmu_pt_paging(const struct vmmu_pt *pt, struct vmmu_paging *pg, u
 struct vmmu_leaf {
 	uint64_t ia;   /* any address in the page */
 	uint64_t oa;   /* hpa that ia maps to */
-	uint64_t gpa;  /* of ia; with VMMU_PT_GPAS */
+	uint64_t gpa;  /* of ia; with VMMU_PT_GPAS, and so: */
+	uint16_t note; /* vmmu_be_note() */
 	uint8_t level; /* 1, 2, 3 */
 	uint8_t rights;
 	uint8_t pkey;
 	uint8_t dirty, accessed; /* A and D to be set already */
-	uint16_t soft;
 };
 
 /* Answers of vmmu_pt_map(), or'ed. */

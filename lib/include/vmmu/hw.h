@@ -152,7 +152,6 @@ struct vmmu_fmt {
 	uint64_t accessed, dirty;
 	uint64_t leaf_bit; /* PS */
 	uint64_t global;
-	uint64_t soft;	   /* one contiguous field that silicon ignores in a leaf */
 	uint64_t leaf_set; /* what software sets in every leaf (memory type) */
 	uint64_t pse36;	   /* large leaf: field that holds address 32 and up */
 	struct vmmu_fmt_level lv[VMMU_LEVELS + 1]; /* [1] to [top] are used */
@@ -371,7 +370,6 @@ struct vmmu_walk {
 	uint8_t table;	/* level of the guest table being accessed when the
 			   nested dimension or memory stopped; 0: final address */
 	uint16_t refs;	/* entries read */
-	uint16_t soft;	/* the leaf's software field, for whoever wrote it */
 	uint32_t code;	/* #PF error code when dim is 1 */
 	uint32_t access; /* nested dimension: the access that it judged */
 	uint64_t info;	/* EXITINFO1 or exit qualification when dim is 2 */

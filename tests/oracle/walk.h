@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The oracle's inside: an entry taken apart, and a walk that may start below the root.
+ * Not for tests, which go through oracle.h.
+ * Invariant: an or_ent is a pure function of the registers, the profile and the raw entry.
+ */
+#ifndef OR_WALK_H
+#define OR_WALK_H
+
+#include "oracle.h"
+
+enum or_mode { OR_M_OFF, OR_M_32, OR_M_PAE, OR_M_LONG4, OR_M_LONG5 };
+
+struct or_ent {
+	bool present, rsvd, leaf;
+	bool w, u, nx, a, d, g;
+	bool has_a;     /* false for a PAE PDPTE only */
+	unsigned key;   /* protection key */
+	unsigned shift; /* of the leaf */
+	uint64_t addr;  /* the leaf's page, or the next table */
+};
+
+/* A table about to be indexed, with the rights accumulated above it. */
+struct or_pos {
+	unsigned level;
+	uint64_t table;
+	bool w, u, nx;
+};
+
+/* Guest physical memory, as RAM or behind a nested dimension. */
+struct or_space {
+	const struct or_mem *mem; /* of GPAs, or of HPAs if cfg is not NULL */
+	const struct or_ncfg *cfg;
+	bool no_ad;
+	unsigned refs;
+	struct or_nres nres;
+};
+
+uint64_t or_bits(unsigned hi, unsigned lo);
+enum or_mode or_mode_of(const struct or_regs *r);
+uint64_t or_linear(const struct or_regs *r, uint64_t gva);
+bool or_canonical(const struct or_regs *r, uint64_t gva);
+bool or_nx_on(const struct or_regs *r);
+/* 1 << shift bytes are mapped by one entry of that level. */
+unsigned or_level_shift(enum or_mode mode, unsigned level);
+unsigned or_entry_bytes(enum or_mode mode);
+uint64_t or_entry_pa(enum or_mode mode, const struct or_pos *pos, uint64_t gva);
+struct or_ent or_decode(const struct or_regs *r, const struct or_profile *p, unsigned level,
+                        uint64_t raw);
+/*
+ * Where a walk of gva starts.  Under PAE paging with cached PDPTEs that is level 2, and false says
+ * the PDPTE is not present.
+ */
+bool or_root(const struct or_regs *r, const struct or_profile *p, uint64_t gva, struct or_pos *pos);
+uint64_t or_read(const struct or_mem *m, uint64_t pa, unsigned bytes);
+bool or_is_readonly(const struct or_mem *m, uint64_t pa);
+void or_walk_from(struct or_space *s, const struct or_regs *r, const struct or_profile *p,
+                  const struct or_access *acc, const struct or_pos *start, struct or_result *res);
+/* What a cached leaf answers; above holds the rights accumulated over all levels, leaf included. */
+void or_use_leaf(const struct or_mem *m, const struct or_regs *r, const struct or_access *acc,
+                 const struct or_pos *above, const struct or_ent *leaf, struct or_result *res);
+void or_walk(struct or_space *s, const struct or_regs *r, const struct or_profile *p,
+             const struct or_access *acc, struct or_result *res);
+/* The four PDPTEs out of raw; false if a present one has a reserved bit. */
+bool or_pdptes_ok(const struct or_profile *p, const uint64_t raw[4]);
+
+#endif
