@@ -116,7 +116,7 @@ void reclaim(struct vmmu *vm)
 
 	if (!vm->be->protect)
 		return;
-	vm->be->protect(vm, vmmu_gpa(0), ~0ull, VMMU_CHANGE_ZAP);
+	vm->be->protect(vm, vmmu_gpa(0), VMMU_ALL, VMMU_CHANGE_ZAP);
 	vmmu_be_flush_all(vm);
 	table_reap(vm);
 	event(vm, NULL, VMMU_EV_RECLAIM, before - vm->pool.nr, 0);

@@ -361,9 +361,10 @@ void vmmu_pt_first(struct vmmu_pt_iter *it, const struct vmmu_pt *pt, uint64_t f
 {
 	memset(it, 0, sizeof(*it));
 	it->pt = pt;
-	it->ia = first;
-	it->end = min64(last, last_ia(pt));
-	if (pt->root && first <= it->end)
+	/* A linear address is sign-extended above what the tables index. */
+	it->ia = first & last_ia(pt);
+	it->end = last & last_ia(pt);
+	if (pt->root && it->ia <= it->end)
 		stand(it, pt->root);
 }
 
@@ -459,16 +460,16 @@ static int zaps_link(const struct vmmu_pt_iter *it, uint64_t first)
 uint64_t vmmu_pt_change(struct vmmu_pt *pt, uint64_t ia, uint64_t len, enum vmmu_change how)
 {
 	struct vmmu_pt_iter it;
-	uint64_t nr = 0, last = ia + len - 1;
+	uint64_t nr = 0, first = ia & last_ia(pt);
 
 	if (!pt->root || !len)
 		return 0;
-	vmmu_pt_first(&it, pt, ia, last < ia ? ~0ull : last);
+	vmmu_pt_first(&it, pt, ia, len == VMMU_ALL ? ~0ull : ia + len - 1);
 	for (; it.table; vmmu_pt_next(&it)) {
 		if (!it.present)
 			continue;
 		if (how == VMMU_CHANGE_ZAP) {
-			if (it.leaf || zaps_link(&it, ia))
+			if (it.leaf || zaps_link(&it, first))
 				nr += zap_entry(&it);
 		} else if (it.leaf) {
 			nr += how == VMMU_CHANGE_WRPROT ? wrprot_leaf(&it) :

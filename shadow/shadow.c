@@ -99,7 +99,7 @@ static void drop_all(struct vmmu_cpu *cpu)
 	struct shadow_cpu *sc = vmmu_be_cpu(cpu);
 
 	if (sc->now)
-		vmmu_pt_change(sc->now, 0, ~0ull, VMMU_CHANGE_ZAP);
+		vmmu_pt_change(sc->now, 0, VMMU_ALL, VMMU_CHANGE_ZAP);
 	vmmu_be_flush_cpu(cpu);
 }
 
@@ -324,8 +324,8 @@ static uint64_t protect_tree(struct vmmu_pt *pt, uint64_t gpa, uint64_t len, enu
 	struct vmmu_pt_iter it;
 	struct vmmu_leaf leaf;
 
-	if (!gpa && len == ~0ull)
-		return vmmu_pt_change(pt, 0, ~0ull, how);
+	if (!gpa && len == VMMU_ALL)
+		return vmmu_pt_change(pt, 0, VMMU_ALL, how);
 	for (vmmu_pt_first(&it, pt, 0, ~0ull); it.table; vmmu_pt_next(&it)) {
 		uint64_t lo, hi, size;
 

@@ -55,6 +55,8 @@ struct vmmu_fix {
 	enum vmmu_event event; /* the exit to count */
 };
 
+#define VMMU_ALL (~0ull) /* as a length: to the end */
+
 /* What protect() is to do to every mapping of a range of GPAs. */
 enum vmmu_change {
 	VMMU_CHANGE_ZAP,     /* remove */
@@ -228,13 +230,14 @@ VMMU_API int vmmu_pt_lookup(const struct vmmu_pt *pt, uint64_t ia, struct vmmu_l
 /*
  * Changes every leaf that intersects [ia, ia + len); a leaf larger than
  * 4K is split first for WRPROT, or zapped where no table is left.
- * Answers as protect().  Freed tables live until no walk can be in them.
+ * Answers as protect().  Freed tables live until no walk can be in them.  The
+ * range lies in one half of a sign-extended space, or is 0 and VMMU_ALL.
  */
 VMMU_API uint64_t vmmu_pt_change(struct vmmu_pt *pt, uint64_t ia, uint64_t len,
 				 enum vmmu_change how);
 
 /*
- * Visits entries in address order.  After a step, what the fields say is the
+ * Visits entries in order of the addresses, less their sign extension.  After a step, what the fields say is the
  * entry at (level, ia): present or not, leaf or not.
  *	for (vmmu_pt_first(&it, pt, lo, hi); it.table; vmmu_pt_next(&it))
  * Links are seen before what they link; it.descend = 0 skips that.
