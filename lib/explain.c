@@ -22,7 +22,7 @@ int vmmu_explain(struct vmmu_cpu *cpu, vmmu_gva_t gva, uint32_t access, enum vmm
 		o.ops = &ops;
 		hw = &cpu->soft;
 	}
-	return walk(hw, &o, linear(cpu, gva.v), access | VMMU_NO_AD, out);
+	return walk(NULL, hw, &o, linear(cpu, gva.v), access | VMMU_NO_AD, out);
 }
 
 const char *vmmu_explain_level(const struct vmmu_fmt *fmt, unsigned level)
@@ -78,8 +78,7 @@ static int entry_is_leaf(const struct vmmu_fmt *f, unsigned level, uint64_t e)
 static void add_rights(struct text *t, const struct vmmu_fmt *f, uint64_t absent, uint64_t e)
 {
 	if (f->r) {
-		add(t, " %c%c%c", e & f->r ? 'R' : '-', e & f->w ? 'W' : '-',
-		    e & f->x ? 'X' : '-');
+		add(t, " %c%c%c", e & f->r ? 'R' : '-', e & f->w ? 'W' : '-', e & f->x ? 'X' : '-');
 		return;
 	}
 	add(t, " P");

@@ -34,8 +34,8 @@ struct slot *slot_at(struct vmmu *vm, uint64_t gpa)
 
 	if (s && slot_has(s, gpa))
 		return s;
-	for (s = RB_ROOT(&vm->slots); s; s = gpa < s->info.gpa.v ? RB_LEFT(s, node) :
-								   RB_RIGHT(s, node)) {
+	for (s = RB_ROOT(&vm->slots); s;
+	     s = gpa < s->info.gpa.v ? RB_LEFT(s, node) : RB_RIGHT(s, node)) {
 		if (slot_has(s, gpa)) {
 			vm->last = s;
 			return s;
@@ -49,7 +49,7 @@ static struct slot *slot_overlapping(struct vmmu *vm, uint64_t gpa, uint64_t siz
 {
 	struct slot *s;
 
-	RB_FOREACH(s, slot_tree, &vm->slots)
+	RB_FOREACH (s, slot_tree, &vm->slots)
 		if (s != but && gpa < slot_end(s) && s->info.gpa.v < gpa + size)
 			return s;
 	return NULL;
@@ -113,9 +113,9 @@ static int check_info(struct vmmu *vm, const struct vmmu_slot_info *i)
 	if (i->flags & ~VMMU_SLOT_READONLY)
 		return fail(vm, VMMU_EINVAL, "unknown slot flags 0x%x", i->flags);
 	if (!i->pointer)
-		return vm->cfg.cb.host_page ?
-			       VMMU_OK :
-			       fail(vm, VMMU_EINVAL, "a slot needs a pointer or the callback");
+		return vm->cfg.cb.host_page
+			       ? VMMU_OK
+			       : fail(vm, VMMU_EINVAL, "a slot needs a pointer or the callback");
 	if (!page_level(i->page_size))
 		return fail(vm, VMMU_EINVAL, "page size 0x%llx is not 4K, 2M or 1G",
 			    (unsigned long long)i->page_size);
@@ -317,9 +317,8 @@ int mem_put_host(struct vmmu *vm, struct slot *s, uint64_t gpa, const struct vmm
 	}
 	for (at = first; at < last; at += VMMU_PAGE_SIZE)
 		block_of(s, gpa)->host[page_in_block(at)] =
-			((uint64_t)(uintptr_t)page->pointer + at - (gpa & PAGE_MASK)) |
-			HOST_THERE | (page->writable ? HOST_WRITABLE : 0) |
-			(uint64_t)level << HOST_LEVEL_SHIFT;
+			((uint64_t)(uintptr_t)page->pointer + at - (gpa & PAGE_MASK)) | HOST_THERE |
+			(page->writable ? HOST_WRITABLE : 0) | (uint64_t)level << HOST_LEVEL_SHIFT;
 	return VMMU_OK;
 }
 
@@ -352,7 +351,7 @@ void mem_forget(struct vmmu *vm, uint64_t gpa, uint64_t len)
 	uint64_t at, end = gpa + len;
 	struct slot *s;
 
-	RB_FOREACH(s, slot_tree, &vm->slots) {
+	RB_FOREACH (s, slot_tree, &vm->slots) {
 		uint64_t last = min64(end, slot_end(s));
 
 		if (s->info.pointer)
@@ -431,8 +430,7 @@ void vmmu_be_untrack(struct vmmu *vm, vmmu_gpa_t gpa)
 	struct slot *s = slot_at(vm, gpa.v);
 	struct block *b = s ? block_of(s, gpa.v) : NULL;
 
-	if (b && b->track && b->track[page_in_block(gpa.v)] &&
-	    !--b->track[page_in_block(gpa.v)])
+	if (b && b->track && b->track[page_in_block(gpa.v)] && !--b->track[page_in_block(gpa.v)])
 		b->nr_tracked--;
 }
 
@@ -571,8 +569,8 @@ int vmmu_be_page(struct vmmu *vm, vmmu_gpa_t gpa, int write, struct vmmu_page *p
 	page->hpa = vmmu_hpa((uint64_t)(word_pointer(word, gpa.v) - vm->base));
 	page->level = (uint8_t)best_level(vm, s, gpa.v, word);
 	page->logged = s->dirty && !is_dirty(s, gpa.v);
-	page->writable = (word & HOST_WRITABLE) && !page->readonly && !page->tracked &&
-			 !page->logged;
+	page->writable =
+		(word & HOST_WRITABLE) && !page->readonly && !page->tracked && !page->logged;
 	if (page->level < HOST_LEVEL(word))
 		event(vm, NULL, VMMU_EV_SMALL_PAGE, gpa.v, page->level);
 	return write && page->readonly ? miss(fix, gpa.v, write, VMMU_FIX_MMIO) : kind;
@@ -641,8 +639,8 @@ static int slots_cmpxchg(void *ctx, uint64_t pa, unsigned size, uint64_t old, ui
 	if (mem_page(vm, s, pa, 1, &word) != VMMU_FIX_RETRY)
 		return VMMU_MEM_ABSENT;
 	mem_mark_dirty(s, pa);
-	return entry_cmpxchg(word_pointer(word, pa), size, old, new_value) ? VMMU_MEM_OK :
-									     VMMU_MEM_CHANGED;
+	return entry_cmpxchg(word_pointer(word, pa), size, old, new_value) ? VMMU_MEM_OK
+									   : VMMU_MEM_CHANGED;
 }
 
 const struct vmmu_mem_ops mem_slot_ops = { slots_read, slots_cmpxchg, NULL };
@@ -655,7 +653,7 @@ int mem_check(struct vmmu *vm)
 	uint64_t i;
 	unsigned p, n;
 
-	RB_FOREACH(s, slot_tree, &vm->slots) {
+	RB_FOREACH (s, slot_tree, &vm->slots) {
 		if (before && slot_end(before) > s->info.gpa.v)
 			return vmmu_be_broken(vm, "slots at 0x%llx and 0x%llx overlap",
 					      (unsigned long long)before->info.gpa.v,

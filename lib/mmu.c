@@ -110,16 +110,40 @@ static int answer_fault(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access, uns
 
 /* ---- the hypervisor's side of an exit ------------------------------------------ */
 
-void reclaim(struct vmmu *vm)
+static void reclaimed(struct vmmu *vm, uint64_t before)
+{
+	/* Walk caches may lead into what went, and a shadow forgets what to flush. */
+	vmmu_be_flush_all(vm);
+	table_reap(vm);
+	event(vm, NULL, VMMU_EV_RECLAIM, before - vm->pool.nr, 0);
+}
+
+void reclaim_all(struct vmmu *vm)
 {
 	uint64_t before = vm->pool.nr;
 
 	if (!vm->be->protect)
 		return;
 	vm->be->protect(vm, vmmu_gpa(0), VMMU_ALL, VMMU_CHANGE_ZAP);
-	vmmu_be_flush_all(vm);
-	table_reap(vm);
-	event(vm, NULL, VMMU_EV_RECLAIM, before - vm->pool.nr, 0);
+	reclaimed(vm, before);
+}
+
+/*
+ * Room for one more table.  First in, first out comes to an end: what one
+ * access needs fits below any cap, and is newer each time round.
+ */
+static int reclaim_some(struct vmmu *vm, unsigned reclaims)
+{
+	uint64_t before = vm->pool.nr;
+
+	if (reclaims < MAX_TRIES / 4 && pt_evict(vm)) {
+		reclaimed(vm, before);
+		return VMMU_OK;
+	}
+	if (reclaims > MAX_TRIES / 4)
+		return fail(vm, VMMU_ENOMEM, "no memory for tables");
+	reclaim_all(vm);
+	return VMMU_OK;
 }
 
 int settle(struct vmmu *vm, int kind, const struct vmmu_fix *fix, unsigned *reclaims)
@@ -130,11 +154,7 @@ int settle(struct vmmu *vm, int kind, const struct vmmu_fix *fix, unsigned *recl
 			break;
 		return mem_ask(vm, fix->gpa.v, fix->write);
 	case VMMU_FIX_NO_TABLES:
-		/* Whoever has all tables and no other access to serve has enough. */
-		if ((*reclaims)++)
-			return fail(vm, VMMU_ENOMEM, "no memory for tables");
-		reclaim(vm);
-		return VMMU_OK;
+		return reclaim_some(vm, (*reclaims)++);
 	case VMMU_FIX_BUSY:
 		break;
 	default:
@@ -150,7 +170,7 @@ int vmmu_be_walk_guest(struct vmmu_cpu *cpu, vmmu_gva_t gva, uint32_t access, st
 	struct walk_opts o = { &ops, NULL, NULL, NULL };
 
 	ops.ctx = cpu->vm;
-	walk(&cpu->soft, &o, gva.v, access, out);
+	walk(NULL, &cpu->soft, &o, gva.v, access, out);
 	cpu->vm->sw_refs += out->refs;
 	event(cpu->vm, cpu, VMMU_EV_SW_WALK, gva.v, out->refs);
 	return out->status;
@@ -207,8 +227,8 @@ static int soft_page(struct vmmu_cpu *cpu, const struct vmmu_walk *w, uint32_t a
 	out->once = 1;
 	out->rights = 0;
 	if (cpu->soft.g.fmt)
-		out->rights = rights_in_mode(vmmu_paging_kinds(&cpu->soft.g, w->rights, w->pkey),
-					     access);
+		out->rights =
+			rights_in_mode(vmmu_paging_kinds(&cpu->soft.g, w->rights, w->pkey), access);
 	else
 		out->rights = VMMU_RWX;
 	if (!w->dirty || !page.writable)
@@ -315,62 +335,91 @@ int cpu_walk(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access, struct vmmu_wa
 	int with_caches = cpu->caches.pwc.entry || cpu->caches.nested.entry;
 
 	cpu->in_walk = 1;
-	walk(&cpu->hw, with_caches ? &o : NULL, gva, access, w);
+	walk(cpu->walk, &cpu->hw, with_caches ? &o : NULL, gva, access, w);
 	cpu->in_walk = 0;
 	cpu->vm->walk_refs += w->refs;
 	event(cpu->vm, cpu, VMMU_EV_WALK, gva, w->refs);
 	return w->status;
 }
 
-/* The result of a walk as caches keep it.  0: the address is not memory. */
-static int make_entry(const struct vmmu_cpu *cpu, uint64_t gva, const struct vmmu_walk *w,
-		      struct cache_entry *e)
+/* Log2 of what one cached translation may cover; 0: the address is not memory. */
+static unsigned cached_shift(const struct vmmu_cpu *cpu, const struct vmmu_walk *w)
 {
 	unsigned shift = w->shift ? w->shift : w->nshift;
 	uint64_t low;
 
 	if (w->nshift && w->nshift < shift)
 		shift = w->nshift;
-	if (unlikely(!bus_covers(&cpu->hw.bus, w->hpa.v & ~((1ull << shift) - 1), 1ull << shift)))
-		shift = VMMU_PAGE_SHIFT;
 	low = (1ull << shift) - 1;
-	if (unlikely(!bus_covers(&cpu->hw.bus, w->hpa.v & ~low, low + 1)))
-		return 0;
-	e->out = w->hpa.v & ~low;
-	e->gpa = w->gpa.v & ~low;
-	if (cpu->hw.gpa_from == VMMU_GPA_IN) {
-		e->gpa = gva & ~low;
-		e->note = 0;
-	} else if (cpu->hw.gpa_from == VMMU_GPA_TABLE) {
-		struct vmmu_table *t = table_at(cpu->vm, w->leaf.v);
-		uint64_t g = t->gpas[(w->leaf.v & ~PAGE_MASK) / cpu->hw.g.fmt->entry_bytes];
-
-		e->gpa = g & PAGE_MASK;
-		e->note = g & ~PAGE_MASK;
-	}
-	e->tag = cpu_tag(cpu);
-	e->shift = (uint8_t)shift;
-	e->guest_shift = w->shift ? w->shift : VMMU_PAGE_SHIFT;
-	e->rights = w->rights;
-	e->nrights = w->nrights;
-	e->pkey = w->pkey;
-	e->global = w->global;
-	e->dirty = w->dirty;
-	return 1;
+	if (likely(bus_covers(&cpu->hw.bus, w->hpa.v & ~low, low + 1)))
+		return shift;
+	return bus_covers(&cpu->hw.bus, w->hpa.v & PAGE_MASK, VMMU_PAGE_SIZE) ? VMMU_PAGE_SHIFT : 0;
 }
 
-static int walked(struct vmmu_cpu *cpu, const struct attempt *a, const struct vmmu_walk *w,
+/* The gpa that a one-dimensional walk of a shadow stands for, and its note. */
+static uint64_t gpa_noted(const struct vmmu_cpu *cpu, uint64_t gva, const struct vmmu_walk *w,
+			  uint16_t *note)
+{
+	struct vmmu_table *t;
+	uint64_t g, low;
+
+	*note = 0;
+	if (cpu->hw.gpa_from == VMMU_GPA_IN)
+		return gva;
+	t = table_at(cpu->vm, w->leaf.v);
+	g = t->gpas[(w->leaf.v & ~PAGE_MASK) / cpu->hw.g.fmt->entry_bytes];
+	low = (1ull << w->shift) - 1;
+	*note = g & ~PAGE_MASK;
+	return (g & PAGE_MASK) | (gva & low);
+}
+
+static void keep_walk(struct vmmu_cpu *cpu, uint64_t gva, const struct vmmu_walk *w,
+		      const struct vmmu_xlat *out, uint16_t note)
+{
+	uint64_t low = (1ull << out->shift) - 1;
+	struct cache_entry e = {
+		.out = w->hpa.v & ~low,
+		.gpa = out->gpa.v & ~low,
+		.tag = cpu_tag(cpu),
+		.note = note,
+		.shift = out->shift,
+		.rights = w->rights,
+		.nrights = w->nrights,
+		.pkey = w->pkey,
+		.global = w->global,
+		.dirty = w->dirty,
+		.guest_shift = out->guest_shift,
+	};
+
+	cpu_keep(cpu, gva, &e);
+}
+
+/* A good walk: answers it, and lets the caches have it. */
+static int walked(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access, const struct vmmu_walk *w,
 		  struct vmmu_xlat *out)
 {
-	struct cache_entry e;
-	unsigned kinds;
+	unsigned shift = cached_shift(cpu, w), kinds = w->kinds & nested_kinds(w->nrights);
+	uint16_t note = 0;
 
-	if (unlikely(!make_entry(cpu, a->gva, w, &e)))
+	if (unlikely(!shift))
 		return answer_mmio(w->gpa.v, 0, w, out);
-	kinds = entry_kinds(cpu, &e);
-	cpu_keep(cpu, a->gva, &e);
-	front_fill(cpu, a->gva, &e, kinds);
-	answer(cpu, &e, a->gva, a->access, kinds, out);
+	if (!w->dirty)
+		kinds &= ~WRITE_KINDS;
+	out->gpa = w->gpa;
+	out->host = cpu->vm->base + w->hpa.v;
+	out->rights = rights_in_mode(kinds, access);
+	out->guest_rights = w->rights;
+	out->guest_shift = w->shift ? w->shift : VMMU_PAGE_SHIFT;
+	out->shift = (uint8_t)shift;
+	out->trap = out->once = out->stage = 0;
+	if (cpu->hw.gpa_from != VMMU_GPA_OUT) {
+		out->gpa = vmmu_gpa(gpa_noted(cpu, gva, w, &note));
+		read_note(note, out);
+	}
+	if (cpu->l1.entry || cpu->l2.entry)
+		keep_walk(cpu, gva, w, out, note);
+	else
+		front_fill(cpu, gva, kinds, out);
 	return VMMU_OK;
 }
 
@@ -385,7 +434,7 @@ static never_inline int translate_miss(struct vmmu_cpu *cpu, uint64_t gva, uint3
 	for (tries = 0; tries < MAX_TRIES; tries++) {
 		switch (cpu_walk(cpu, gva, access, &w)) {
 		case VMMU_WALK_OK:
-			return walked(cpu, &a, &w, out);
+			return walked(cpu, gva, access, &w, out);
 		case VMMU_WALK_NOMEM:
 			/* Nobody's to repair: the bus itself has nothing there. */
 			return answer_mmio(w.gpa.v, w.table, &w, out);
@@ -419,7 +468,6 @@ static int translate_page(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
 			unsigned kinds = entry_kinds(cpu, e);
 
 			cpu->vm->tlb_hits++;
-			front_fill(cpu, gva, e, kinds);
 			answer(cpu, e, gva, access, kinds, out);
 			return VMMU_OK;
 		}
@@ -438,8 +486,8 @@ static int check_access(struct vmmu_cpu *cpu, unsigned size, uint32_t access)
 	return VMMU_OK;
 }
 
-int vmmu_translate(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size, uint32_t access,
-		   struct vmmu_xlat *out)
+static never_inline int translate_cold(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size,
+				       uint32_t access, struct vmmu_xlat *out)
 {
 	uint64_t ia = linear(cpu, gva.v);
 	int st;
@@ -452,6 +500,28 @@ int vmmu_translate(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size, uint32_t
 		return fail(cpu->vm, VMMU_EINVAL, "%u bytes at 0x%llx cross a page", size,
 			    (unsigned long long)ia);
 	return translate_page(cpu, ia, access, out);
+}
+
+#define HIT_FLAGS (VMMU_TYPE_MASK | VMMU_USER | VMMU_AC | VMMU_IMPLICIT | VMMU_STACK)
+
+int vmmu_translate(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size, uint32_t access,
+		   struct vmmu_xlat *out)
+{
+	const struct vmmu_front *f = &cpu->front;
+	const struct vmmu_front_entry *e = &f->entry[(gva.v >> VMMU_PAGE_SHIFT) & f->mask];
+
+	/* vmmu_host(), with all of the answer. */
+	if (unlikely(e->tag != (((gva.v + (size - 1u)) & PAGE_MASK) | f->generation) ||
+		     !(e->kinds >> vmmu_kind(access) & 1) || (access & ~HIT_FLAGS)))
+		return translate_cold(cpu, gva, size, access, out);
+	out->gpa.v = e->gpa_minus_gva + gva.v;
+	out->host = (void *)(uintptr_t)(e->host_minus_gva + gva.v);
+	out->rights = rights_in_mode(e->kinds, access);
+	out->guest_rights = e->guest_rights;
+	out->guest_shift = e->guest_shift;
+	out->shift = e->shift;
+	out->trap = out->once = out->stage = 0;
+	return VMMU_OK;
 }
 
 int vmmu_translate_span(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size, uint32_t access,
@@ -481,8 +551,8 @@ int vmmu_translate_span(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size, uin
 		return st;
 	/* A device on one side is for the embedder to split: the worse answer. */
 	*first = (unsigned)(VMMU_PAGE_SIZE - (ia & ~PAGE_MASK));
-	return (access & VMMU_PROBE || st == VMMU_OK) ? translate_page(cpu, next, access, &out[1]) :
-							st;
+	return (access & VMMU_PROBE || st == VMMU_OK) ? translate_page(cpu, next, access, &out[1])
+						      : st;
 }
 
 /* ---- PDPTEs ------------------------------------------------------------------------ */

@@ -24,8 +24,8 @@
 /* ---- memory ------------------------------------------------------------ */
 
 struct block {
-	uint64_t *host;	    /* callback-backed: per page a host word; or NULL */
-	uint16_t *track;    /* per page: how many tracks; or NULL */
+	uint64_t *host;	     /* callback-backed: per page a host word; or NULL */
+	uint16_t *track;     /* per page: how many tracks; or NULL */
 	uint32_t nr_tracked; /* pages with a track */
 };
 
@@ -49,10 +49,12 @@ RB_HEAD(slot_tree, slot);
 
 struct vmmu_table {
 	TAILQ_ENTRY(vmmu_table) link; /* in use, retired or free */
+	const struct vmmu_pt *pt;     /* whose it is */
 	struct vmmu_table *parent;    /* NULL: a root, or not linked */
 	uint64_t *gpas;		      /* VMMU_PT_GPAS, once a leaf is here: gpa | note */
 	uint64_t generation;	      /* retired: the flush that took it away */
 	uint16_t index;		      /* in the parent */
+	uint16_t live;		      /* entries that are present */
 	uint8_t level;		      /* 0: free */
 	uint8_t mark;		      /* the backend's */
 };
@@ -85,8 +87,8 @@ struct vmmu {
 	unsigned nr_notify;
 
 	struct pool pool;
-	uint64_t generation;	/* of flushes; see table.c */
-	uint64_t slot_changes;	/* slots as a callback may find them changed */
+	uint64_t generation;   /* of flushes; see table.c */
+	uint64_t slot_changes; /* slots as a callback may find them changed */
 
 	uint64_t event[VMMU_NR_EVENTS];
 	uint64_t walk_refs, sw_refs, tlb_hits;
@@ -107,6 +109,7 @@ struct vmmu_cpu {
 	struct vmmu_regs regs;
 	struct vmmu_hw soft; /* the guest's own dimension, for walks in software */
 	struct vmmu_hw hw;   /* what its silicon is programmed with */
+	walk_fn *walk;	     /* the instance for hw */
 	struct cache l1, l2;
 	struct caches caches;
 	void *be_priv;
@@ -134,7 +137,7 @@ void meta_add(struct vmmu *vm, size_t size);
 /* ---- table.c ---- */
 void pool_init(struct vmmu *vm);
 void pool_fini(struct vmmu *vm);
-struct vmmu_table *table_new(struct vmmu *vm, unsigned level); /* NULL: none left */
+struct vmmu_table *table_new(const struct vmmu_pt *pt, unsigned level); /* NULL: none left */
 void table_retire(struct vmmu *vm, struct vmmu_table *t);
 void table_reap(struct vmmu *vm); /* frees what no walk can be in */
 void *table_entries(struct vmmu_table *t);
@@ -143,6 +146,10 @@ uint64_t table_hpa(const struct vmmu *vm, struct vmmu_table *t);
 struct vmmu_table *table_at(const struct vmmu *vm, uint64_t hpa);
 int table_gpas(struct vmmu *vm, struct vmmu_table *t); /* makes t->gpas; 0 or -1 */
 int pool_check(struct vmmu *vm);
+
+/* ---- pt.c ---- */
+/* Takes the table of leaves that was made first, and what it leaves empty; how many. */
+uint64_t pt_evict(struct vmmu *vm);
 
 /* ---- mem.c ---- */
 struct slot *slot_at(struct vmmu *vm, uint64_t gpa);
@@ -185,7 +192,16 @@ struct cache_entry *cpu_find(struct vmmu_cpu *cpu, uint64_t gva, unsigned kind);
 void cpu_keep(struct vmmu_cpu *cpu, uint64_t gva, const struct cache_entry *e);
 /* The kinds of access that an entry lets pass as it is. */
 unsigned entry_kinds(const struct vmmu_cpu *cpu, const struct cache_entry *e);
-void front_fill(struct vmmu_cpu *cpu, uint64_t gva, const struct cache_entry *e, unsigned kinds);
+void front_fill(struct vmmu_cpu *cpu, uint64_t gva, unsigned kinds, const struct vmmu_xlat *x);
+
+#define WRITE_KINDS 0xf0u
+
+/* The kinds that a nested mapping lets pass, by its rights. */
+static inline unsigned nested_kinds(unsigned nrights)
+{
+	return (nrights & VMMU_R ? 0x00f : 0) | (nrights & VMMU_W ? 0x0f0 : 0) |
+	       (nrights & VMMU_X ? 0xf00 : 0);
+}
 
 /* ---- mmu.c ---- */
 /* Every library call of a vCPU begins with it: earlier host pointers are done with. */
@@ -197,13 +213,11 @@ int cpu_walk(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access, struct vmmu_wa
  * else what to return.  `reclaims` counts within one access.
  */
 int settle(struct vmmu *vm, int kind, const struct vmmu_fix *fix, unsigned *reclaims);
-void reclaim(struct vmmu *vm);
+void reclaim_all(struct vmmu *vm);
 /* 32 bits outside long mode, as a CPU forms it. */
 uint64_t linear(const struct vmmu_cpu *cpu, uint64_t gva);
 /* The four entries at cr3 as the CPU reads them; VMMU_GP: not memory. */
 int cpu_read_pdptes(struct vmmu_cpu *cpu, uint64_t cr3, uint64_t pdpte[4]);
-
-
 
 /* More tries than any access needs; see vmmu_translate(). */
 #define MAX_TRIES 256

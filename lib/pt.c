@@ -2,7 +2,8 @@
 /*
  * The builder: one tree of tables in any format, ia -> oa.
  * Not here: what an address means (backends), when caches are flushed (callers).
- * Keeps: a table is filled before it is linked; a link is made and broken by
+ * Keeps: a table's `live` is how many of its entries are present; it is filled before
+ * it is linked; a link is made and broken by
  * compare-exchange; every change by software goes through set_entry().
  */
 #include <string.h>
@@ -134,13 +135,13 @@ static int set_entry(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned in
 
 	if (!entry_cmpxchg(entry_at(pt, t, index), pt->fmt->entry_bytes, old, new_entry))
 		return 0;
+	t->live = (uint16_t)(t->live + is_present(pt, new_entry) - is_present(pt, old));
 	if (!is_present(pt, new_entry))
 		ev = VMMU_EV_ZAP;
 	else if (is_present(pt, old) && !((old ^ new_entry) & pt->fmt->addr))
 		ev = VMMU_EV_PROTECT;
-	ia = pt->vm->cfg.cb.event ?
-		     table_ia(pt, t) | (uint64_t)index << span_shift(pt, t->level) :
-		     0;
+	ia = pt->vm->cfg.cb.event ? table_ia(pt, t) | (uint64_t)index << span_shift(pt, t->level)
+				  : 0;
 	event(pt->vm, NULL, ev, ia, new_entry);
 	return 1;
 }
@@ -158,7 +159,7 @@ static uint64_t retire_tree(const struct vmmu_pt *pt, struct vmmu_table *t)
 	uint64_t nr = 1;
 	unsigned i;
 
-	for (i = 0; i < nr_entries(pt, t->level); i++) {
+	for (i = 0; t->live && i < nr_entries(pt, t->level); i++) {
 		uint64_t e = read_entry(pt, t, i);
 
 		if (!is_present(pt, e))
@@ -172,7 +173,7 @@ static uint64_t retire_tree(const struct vmmu_pt *pt, struct vmmu_table *t)
 /* Links an empty table; the child, or NULL with nothing changed. */
 static struct vmmu_table *link_new(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index)
 {
-	struct vmmu_table *child = table_new(pt->vm, t->level - 1u);
+	struct vmmu_table *child = table_new(pt, t->level - 1u);
 
 	if (!child)
 		return NULL;
@@ -194,7 +195,7 @@ static struct vmmu_table *split(const struct vmmu_pt *pt, struct vmmu_table *t, 
 {
 	const struct vmmu_fmt *f = pt->fmt;
 	unsigned level = t->level - 1u, i;
-	struct vmmu_table *child = table_new(pt->vm, level);
+	struct vmmu_table *child = table_new(pt, level);
 	uint64_t e;
 
 	if (!child)
@@ -211,6 +212,7 @@ static struct vmmu_table *split(const struct vmmu_pt *pt, struct vmmu_table *t, 
 		uint64_t part = e + ((uint64_t)i << span_shift(pt, level));
 
 		entry_cmpxchg(entry_at(pt, child, i), f->entry_bytes, 0, part);
+		child->live++;
 		if (child->gpas)
 			child->gpas[i] = t->gpas[index] + ((uint64_t)i << span_shift(pt, level));
 	}
@@ -228,7 +230,7 @@ int vmmu_pt_init(struct vmmu_pt *pt, struct vmmu *vm, const struct vmmu_fmt *fmt
 	pt->vm = vm;
 	pt->fmt = fmt;
 	pt->flags = flags;
-	pt->root = table_new(vm, fmt->top);
+	pt->root = table_new(pt, fmt->top);
 	if (!pt->root)
 		return VMMU_ENOMEM;
 	if (!fmt->lv[fmt->top].cached)
@@ -302,8 +304,7 @@ static int put_leaf(struct vmmu_pt *pt, struct vmmu_table *t, const struct vmmu_
 	table_went = is_present(pt, old) && !is_leaf(pt, leaf->level, old);
 	if (table_went)
 		retire_tree(pt, child_of(pt, old));
-	return VMMU_PT_CHANGED |
-	       (table_went || owes_flush(pt, old, new_entry) ? VMMU_PT_FLUSH : 0);
+	return VMMU_PT_CHANGED | (table_went || owes_flush(pt, old, new_entry) ? VMMU_PT_FLUSH : 0);
 }
 
 int vmmu_pt_map(struct vmmu_pt *pt, const struct vmmu_leaf *leaf)
@@ -468,13 +469,53 @@ uint64_t vmmu_pt_change(struct vmmu_pt *pt, uint64_t ia, uint64_t len, enum vmmu
 	for (; it.table; vmmu_pt_next(&it)) {
 		if (!it.present)
 			continue;
+		if (!it.leaf && !child_of(pt, it.entry)->live) {
+			/* Nothing to do below; the table itself may go. */
+			it.descend = 0;
+		}
 		if (how == VMMU_CHANGE_ZAP) {
 			if (it.leaf || zaps_link(&it, first))
 				nr += zap_entry(&it);
 		} else if (it.leaf) {
-			nr += how == VMMU_CHANGE_WRPROT ? wrprot_leaf(&it) :
-							  age_leaf(&it, how == VMMU_CHANGE_AGE);
+			nr += how == VMMU_CHANGE_WRPROT ? wrprot_leaf(&it)
+							: age_leaf(&it, how == VMMU_CHANGE_AGE);
 		}
+	}
+	return nr;
+}
+
+/* ---- making room ------------------------------------------------------------- */
+
+/* Breaks the link to t; answers how many leaves and tables went. */
+static uint64_t unlink_table(struct vmmu_table *t)
+{
+	const struct vmmu_pt *pt = t->pt;
+	uint64_t old;
+
+	do {
+		old = read_entry(pt, t->parent, t->index);
+	} while (!set_entry(pt, t->parent, t->index, old, 0));
+	return retire_tree(pt, t);
+}
+
+/* Whether nothing but emptiness keeps t linked. */
+static int may_go(const struct vmmu_table *t)
+{
+	return t->parent && !t->live && !t->pt->fmt->lv[t->parent->level].cached;
+}
+
+uint64_t pt_evict(struct vmmu *vm)
+{
+	struct vmmu_table *t, *parent;
+	uint64_t nr = 0;
+
+	/* In use, tables stand in the order in which they were made. */
+	TAILQ_FOREACH (t, &vm->pool.used, link)
+		if (t->parent && (t->level == 1 || may_go(t)))
+			break;
+	for (; t; t = may_go(parent) ? parent : NULL) {
+		parent = t->parent;
+		nr += unlink_table(t);
 	}
 	return nr;
 }

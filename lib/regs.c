@@ -66,7 +66,7 @@ static int bad_pdptes(const struct vmmu_regs *r, const struct vmmu_profile *p)
 
 	vmmu_paging_guest(&pg, r, p);
 	for (i = 0; i < 4; i++)
-		if ((r->pdpte[i] & 1) && (r->pdpte[i] & pg.rsvd[2][0]))
+		if ((r->pdpte[i] & 1) && ((r->pdpte[i] ^ 1) & pg.wrong[2][0]))
 			return 1;
 	return 0;
 }
@@ -110,7 +110,7 @@ static int commit(struct vmmu_cpu *cpu, const struct vmmu_regs *r, uint32_t icpt
 	vmmu_paging_guest(&cpu->soft.g, r, vm->prof);
 	st = vm->be->load(cpu, why);
 	if (st == VMMU_ENOMEM) {
-		reclaim(vm);
+		reclaim_all(vm);
 		st = vm->be->load(cpu, why);
 	}
 	if (st) {
@@ -118,6 +118,7 @@ static int commit(struct vmmu_cpu *cpu, const struct vmmu_regs *r, uint32_t icpt
 		vmmu_paging_guest(&cpu->soft.g, &old, vm->prof);
 		return st;
 	}
+	cpu->walk = walk_pick(&cpu->hw);
 	if (!(cpu->hw.intercept & icpt))
 		silicon_flush(cpu, flush, hw_pcid(r));
 	front_wipe(cpu);

@@ -14,6 +14,7 @@ static int cache_init(struct vmmu *vm, struct cache *c, unsigned sets, unsigned 
 {
 	c->sets = sets;
 	c->ways = ways;
+	c->epoch = 1;
 	if (!sets || !ways)
 		return 0;
 	c->entry = vm_alloc(vm, (size_t)sets * ways * sizeof(*c->entry), 0);
@@ -96,38 +97,13 @@ void cpu_drop_faulting(struct vmmu_cpu *cpu, uint64_t gva, const struct vmmu_wal
 	cpu->front.entry[(gva >> VMMU_PAGE_SHIFT) & cpu->front.mask].tag = 0;
 }
 
-/* By right: the kinds that a nested mapping lets pass. */
-static const uint16_t nested_kinds[8] = {
-	0x000, 0x00f, 0x0f0, 0x0ff, 0xf00, 0xf0f, 0xff0, 0xfff,
-};
-
 unsigned entry_kinds(const struct vmmu_cpu *cpu, const struct cache_entry *e)
 {
-	unsigned kinds = nested_kinds[e->nrights & VMMU_RWX];
+	unsigned kinds = nested_kinds(e->nrights);
 
 	if (cpu->hw.g.fmt)
 		kinds &= vmmu_paging_kinds(&cpu->hw.g, e->rights, e->pkey);
-	return e->dirty ? kinds : kinds & ~0xf0u;
-}
-
-struct cache_entry *cpu_find(struct vmmu_cpu *cpu, uint64_t gva, unsigned kind)
-{
-	struct cache_entry *e = NULL;
-
-	if (cpu->l1.entry)
-		e = cache_find(&cpu->l1, gva, cpu_tag(cpu));
-	if (!e && cpu->l2.entry) {
-		e = cache_find(&cpu->l2, gva, cpu_tag(cpu));
-		if (e && cpu->l1.entry && (entry_kinds(cpu, e) >> kind & 1)) {
-			struct cache_entry *up =
-				cache_make(&cpu->l1, gva, e->shift, e->tag, e->global);
-			uint32_t stamp = up->stamp;
-
-			*up = *e;
-			up->stamp = stamp;
-		}
-	}
-	return e && (entry_kinds(cpu, e) >> kind & 1) ? e : NULL;
+	return e->dirty ? kinds : kinds & ~WRITE_KINDS;
 }
 
 static void keep_in(struct cache *c, uint64_t gva, const struct cache_entry *e)
@@ -142,6 +118,22 @@ static void keep_in(struct cache *c, uint64_t gva, const struct cache_entry *e)
 	*to = *e;
 	to->page = key.page;
 	to->stamp = key.stamp;
+	to->epoch = key.epoch;
+}
+
+struct cache_entry *cpu_find(struct vmmu_cpu *cpu, uint64_t gva, unsigned kind)
+{
+	struct cache_entry *e = NULL;
+
+	if (cpu->l1.entry)
+		e = cache_find(&cpu->l1, gva, cpu_tag(cpu));
+	if (!e && cpu->l2.entry) {
+		e = cache_find(&cpu->l2, gva, cpu_tag(cpu));
+		if (e && cpu->l1.entry && (entry_kinds(cpu, e) >> kind & 1)) {
+			keep_in(&cpu->l1, gva, e);
+		}
+	}
+	return e && (entry_kinds(cpu, e) >> kind & 1) ? e : NULL;
 }
 
 void cpu_keep(struct vmmu_cpu *cpu, uint64_t gva, const struct cache_entry *e)
@@ -150,13 +142,15 @@ void cpu_keep(struct vmmu_cpu *cpu, uint64_t gva, const struct cache_entry *e)
 	keep_in(&cpu->l2, gva, e);
 }
 
-void front_fill(struct vmmu_cpu *cpu, uint64_t gva, const struct cache_entry *e, unsigned kinds)
+void front_fill(struct vmmu_cpu *cpu, uint64_t gva, unsigned kinds, const struct vmmu_xlat *x)
 {
-	struct vmmu_front_entry *f =
-		&cpu->front.entry[(gva >> VMMU_PAGE_SHIFT) & cpu->front.mask];
-	uint64_t low = gva & ((1ull << e->shift) - 1);
+	struct vmmu_front_entry *f = &cpu->front.entry[(gva >> VMMU_PAGE_SHIFT) & cpu->front.mask];
 
 	f->tag = (gva & PAGE_MASK) | cpu->front.generation;
-	f->host_minus_gva = (uintptr_t)(cpu->vm->base + e->out + low) - (uintptr_t)gva;
+	f->host_minus_gva = (uint64_t)(uintptr_t)x->host - gva;
+	f->gpa_minus_gva = x->gpa.v - gva;
 	f->kinds = kinds;
+	f->shift = x->shift;
+	f->guest_rights = x->guest_rights;
+	f->guest_shift = x->guest_shift;
 }

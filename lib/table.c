@@ -80,8 +80,9 @@ static int add_chunk(struct vmmu *vm)
 	return 0;
 }
 
-struct vmmu_table *table_new(struct vmmu *vm, unsigned level)
+struct vmmu_table *table_new(const struct vmmu_pt *pt, unsigned level)
 {
+	struct vmmu *vm = pt->vm;
 	struct pool *p = &vm->pool;
 	struct vmmu_table *t;
 
@@ -93,6 +94,7 @@ struct vmmu_table *table_new(struct vmmu *vm, unsigned level)
 	TAILQ_REMOVE(&p->free, t, link);
 	TAILQ_INSERT_TAIL(&p->used, t, link);
 	memset(table_entries(t), 0, VMMU_PAGE_SIZE);
+	t->pt = pt;
 	t->level = (uint8_t)level;
 	p->nr++;
 	p->peak = max64(p->nr, p->peak);
@@ -108,6 +110,7 @@ static void table_free(struct vmmu *vm, struct vmmu_table *t)
 	t->gpas = NULL;
 	t->parent = NULL;
 	t->level = t->mark = 0;
+	t->live = 0;
 	TAILQ_INSERT_HEAD(&vm->pool.free, t, link);
 	vm->pool.nr--;
 }
@@ -152,13 +155,13 @@ int pool_check(struct vmmu *vm)
 	struct vmmu_table *t;
 	uint64_t nr = 0;
 
-	TAILQ_FOREACH(t, &vm->pool.used, link) {
+	TAILQ_FOREACH (t, &vm->pool.used, link) {
 		nr++;
 		if (!t->level)
 			return vmmu_be_broken(vm, "table at hpa 0x%llx is in use and free",
 					      (unsigned long long)table_hpa(vm, t));
 	}
-	TAILQ_FOREACH(t, &vm->pool.retired, link)
+	TAILQ_FOREACH (t, &vm->pool.retired, link)
 		nr++;
 	if (nr != vm->pool.nr)
 		return vmmu_be_broken(vm, "%llu tables counted, %llu in lists",

@@ -71,9 +71,9 @@ int vmmu_trace_get_access(const struct vmmu_trace_record *rec, struct vmmu_trace
 
 uint32_t vmmu_trace_fault_access(const struct vmmu_trace_record *rec)
 {
-	uint32_t access = rec->arg & VMMU_PF_I ? VMMU_FETCH :
-			  rec->arg & VMMU_PF_W ? VMMU_WRITE :
-						 VMMU_READ;
+	uint32_t access = rec->arg & VMMU_PF_I	 ? VMMU_FETCH
+			  : rec->arg & VMMU_PF_W ? VMMU_WRITE
+						 : VMMU_READ;
 
 	return access | (rec->arg & VMMU_PF_U ? VMMU_USER : 0);
 }

@@ -12,12 +12,6 @@
 #define cold_path __attribute__((__noinline__, __cold__))
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-#if defined(__clang__)
-#define UNROLL_LEVELS _Pragma("clang loop unroll_count(5)")
-#else
-#define UNROLL_LEVELS _Pragma("GCC unroll 5")
-#endif
-
 /* Table entries are little-endian in memory, whatever the machine. */
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 #define le64(x) __builtin_bswap64(x)

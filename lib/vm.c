@@ -64,7 +64,7 @@ static int make_cpu(struct vmmu *vm, unsigned n)
 	cpu->halted = 1;
 	cpu->hw.asid = 1;
 	cpu->hw.bus.base = vm->base;
-	cpu->hw.bus.ram.hi = ~0ull;
+	cpu->hw.bus.size = ~0ull;
 	if (cpu_caches_init(cpu))
 		return VMMU_ENOMEM;
 	cpu->be_priv = vm->be->cpu_size ? vm_alloc(vm, vm->be->cpu_size, 0) : NULL;
@@ -226,7 +226,7 @@ static int check_entry(struct vmmu *vm, const struct cache_entry *e)
 		.rights = (uint8_t)(e->rights & e->nrights),
 	};
 
-	if (!e->shift || !vm->be->protect)
+	if (!vm->be->protect)
 		return VMMU_OK;
 	return vmmu_be_check_leaf(vm, &none, &leaf);
 }
@@ -237,7 +237,8 @@ static int check_cache(struct vmmu *vm, const struct cache *c)
 	int st = VMMU_OK;
 
 	for (i = 0; c->entry && i < c->sets * c->ways && !st; i++)
-		st = check_entry(vm, &c->entry[i]);
+		if (cache_used(c, &c->entry[i]))
+			st = check_entry(vm, &c->entry[i]);
 	return st;
 }
 

@@ -28,18 +28,16 @@ struct shadow_vm {
 
 struct shadow_cpu {
 	struct vmmu_pt tree[NR_FORMATS];
-	struct vmmu_pt *now; /* the one in use; NULL: the guest has no paging */
+	struct vmmu_pt *now;	  /* the one in use; NULL: the guest has no paging */
 	struct vmmu_paging guest; /* what `now` was filled from */
 	uint64_t cr4;
 };
 
-#define INTERCEPTS                                                                                 \
-	(VMMU_ICPT_CR0 | VMMU_ICPT_CR3 | VMMU_ICPT_CR4 | VMMU_ICPT_INVLPG | VMMU_ICPT_PF)
+#define INTERCEPTS (VMMU_ICPT_CR0 | VMMU_ICPT_CR3 | VMMU_ICPT_CR4 | VMMU_ICPT_INVLPG | VMMU_ICPT_PF)
 /* What the guest's silicon enforces and the real one can enforce for it. */
 #define GUEST_CTL (VMMU_PG_SMEP | VMMU_PG_SMAP | VMMU_PG_PKE | VMMU_PG_PKS)
 #define HOST_CTL (VMMU_PG_AD | VMMU_PG_WP | VMMU_PG_NXE)
-#define FLUSHING_CR4                                                                               \
-	(VMMU_CR4_PGE | VMMU_CR4_PCIDE | VMMU_CR4_PAE | VMMU_CR4_PSE | VMMU_CR4_SMEP)
+#define FLUSHING_CR4 (VMMU_CR4_PGE | VMMU_CR4_PCIDE | VMMU_CR4_PAE | VMMU_CR4_PSE | VMMU_CR4_SMEP)
 
 /* ---- init ------------------------------------------------------------------ */
 
@@ -309,8 +307,8 @@ static int shadow_fault(struct vmmu_cpu *cpu, const struct vmmu_exit *exit, stru
 		fix->event = VMMU_EV_EXIT_DIRTY_LOG;
 	rights = leaf_rights(&sc->guest, &w, &page, exit->access);
 	/* What the leaf cannot express would fault for ever. */
-	if (!(vmmu_paging_kinds(&vmmu_be_hw(cpu)->g, rights, w.pkey) >>
-		      vmmu_kind(exit->access) & 1))
+	if (!(vmmu_paging_kinds(&vmmu_be_hw(cpu)->g, rights, w.pkey) >> vmmu_kind(exit->access) &
+	      1))
 		return VMMU_FIX_SOFT;
 	return install(cpu, exit, &w, &page, rights);
 }

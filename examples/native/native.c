@@ -35,6 +35,7 @@ static int native_init(struct vmmu *vm, const struct vmmu_config *config)
 {
 	const struct vmmu_native_config *c = config->backend_config;
 	struct native *n = vmmu_be_vm(vm);
+	struct vmmu_range main_ram;
 	unsigned i;
 	int st;
 
@@ -53,7 +54,9 @@ static int native_init(struct vmmu *vm, const struct vmmu_config *config)
 			return st;
 	}
 	n->bus.base = config->base;
-	n->bus.ram = largest(c);
+	main_ram = largest(c);
+	n->bus.lo = main_ram.lo;
+	n->bus.size = main_ram.hi - main_ram.lo;
 	n->bus.more = c->ram;
 	n->bus.nr_more = c->nr_ram;
 	return VMMU_OK;

@@ -48,8 +48,9 @@
 	[3] = { .shift = 30, .bits = 9, .leaf = ps_level3_, .link = link_ }
 
 #define VMMU_FMT_HIGH_LEVELS(link_)                                                                \
-	[4] = { .shift = 39, .bits = 9, .leaf = VMMU_LEAF_NEVER, .link = link_ },                  \
-	[5] = { .shift = 48, .bits = 9, .leaf = VMMU_LEAF_NEVER, .link = link_ }
+	[4] = { .shift = 39, .bits = 9, .leaf = VMMU_LEAF_NEVER, .link = link_ }, [5] = {          \
+		.shift = 48, .bits = 9, .leaf = VMMU_LEAF_NEVER, .link = link_                     \
+	}
 
 #define VMMU_FMT_64BIT                                                                             \
 	.entry_bytes = 8, .addr = FMT_BITS(51, 12), .present = PT_P, .w = PT_W, .u = PT_U,         \
@@ -62,8 +63,12 @@
 	.lv = {                                                                                    \
 		[1] = { .shift = 12, .bits = 9, .leaf = VMMU_LEAF_ALWAYS },                        \
 		[2] = { .shift = 21, .bits = 9, .leaf = VMMU_LEAF_BIT, .link = PT_LINK },          \
-		[3] = { .shift = 30, .bits = 2, .leaf = VMMU_LEAF_NEVER, .cached = 1,              \
-			.link = PT_P, .absent = PT_W | PT_U | PT_NX | PT_A | PT_D },               \
+		[3] = { .shift = 30,                                                               \
+			.bits = 2,                                                                 \
+			.leaf = VMMU_LEAF_NEVER,                                                   \
+			.cached = 1,                                                               \
+			.link = PT_P,                                                              \
+			.absent = PT_W | PT_U | PT_NX | PT_A | PT_D },                             \
 	}
 
 #define VMMU_FMT_X64(name_, top_, canonical_, style_)                                              \
@@ -78,9 +83,8 @@
 #define VMMU_FMT_EPT(name_, top_)                                                                  \
 	.name = name_, .top = top_, .entry_bytes = 8, .style = VMMU_STYLE_EPT,                     \
 	.addr = FMT_BITS(51, 12), .present = EPT_R | EPT_W | EPT_X, .r = EPT_R, .w = EPT_W,        \
-	.x = EPT_X, .accessed = EPT_A, .dirty = EPT_D, .leaf_bit = EPT_PS,                         \
-	.leaf_set = EPT_WB, .memtype_shift = 3, .bad_memtype = 0x8c,     \
-	.bad_rwx = 0x54, .xonly_rwx = 0x10,                                                        \
+	.x = EPT_X, .accessed = EPT_A, .dirty = EPT_D, .leaf_bit = EPT_PS, .leaf_set = EPT_WB,     \
+	.memtype_shift = 3, .bad_memtype = 0x8c, .bad_rwx = 0x54, .xonly_rwx = 0x10,               \
 	.lv = { VMMU_FMT_LOW_LEVELS(EPT_R | EPT_W | EPT_X, VMMU_LEAF_BIT),                         \
 		VMMU_FMT_HIGH_LEVELS(EPT_R | EPT_W | EPT_X) }
 

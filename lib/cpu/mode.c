@@ -8,6 +8,7 @@
 
 #include <vmmu/hw.h>
 
+#include "../util.h"
 #include "fmt.h"
 
 #define CR4_OLD 0x7ffull /* VME .. OSXMMEXCPT */
@@ -80,9 +81,9 @@ static void fill_kinds(struct vmmu_paging *pg, unsigned style)
 	for (rights = 0; rights < 16; rights++) {
 		for (type = VMMU_READ; type <= VMMU_FETCH; type++) {
 			for (mode = 0; mode <= VMMU_MODE_SUPER_AC; mode++) {
-				int ok = style == VMMU_STYLE_X86 ?
-						 x86_allows(pg->ctl, rights, type, mode) :
-						 nested_allows(pg->ctl, style, rights, type);
+				int ok = style == VMMU_STYLE_X86
+						 ? x86_allows(pg->ctl, rights, type, mode)
+						 : nested_allows(pg->ctl, style, rights, type);
 
 				pg->kinds[rights] |= (uint16_t)(ok << (type * 4 + mode));
 			}
@@ -90,11 +91,33 @@ static void fill_kinds(struct vmmu_paging *pg, unsigned style)
 	}
 }
 
+static void fill_ad(struct vmmu_paging *pg)
+{
+	uint64_t a = pg->ctl & VMMU_PG_AD ? pg->fmt->accessed : 0;
+
+	pg->ad[VMMU_READ] = pg->ad[VMMU_FETCH] = a;
+	pg->ad[VMMU_WRITE] = a | (pg->ctl & VMMU_PG_AD ? pg->fmt->dirty : 0);
+}
+
+/* What accumulated bits a nested access of each type needs: as above, by bits. */
+static void fill_need(struct vmmu_paging *pg)
+{
+	const struct vmmu_fmt *f = pg->fmt;
+	uint64_t x = f->style == VMMU_STYLE_NPT && !(pg->ctl & VMMU_PG_NXE) ? 0 : f->x;
+
+	pg->need[VMMU_READ] = f->u | f->r;
+	pg->need[VMMU_WRITE] = f->u | f->w;
+	pg->need[VMMU_FETCH] = f->u | x;
+}
+
 unsigned vmmu_paging_kinds(const struct vmmu_paging *pg, unsigned rights, unsigned pkey)
 {
 	unsigned kinds = pg->kinds[rights];
 	uint32_t pkr;
 	unsigned deny = 0;
+
+	if (likely(!(pg->ctl & (VMMU_PG_PKE | VMMU_PG_PKS))))
+		return kinds;
 
 	/* SDM 4.6.2: by the page's U bit, never on fetches. */
 	if (rights & VMMU_U)
@@ -109,10 +132,13 @@ unsigned vmmu_paging_kinds(const struct vmmu_paging *pg, unsigned rights, unsign
 	return kinds & ~deny;
 }
 
+/* Reserved bits of one level; where one bit says present, its absence too. */
 static void set_rsvd(struct vmmu_paging *pg, unsigned level, uint64_t link, uint64_t leaf)
 {
-	pg->rsvd[level - 1][0] = link;
-	pg->rsvd[level - 1][1] = leaf;
+	uint64_t p = pg->fmt->bad_rwx ? 0 : pg->fmt->present;
+
+	pg->wrong[level - 1][0] = link | p;
+	pg->wrong[level - 1][1] = leaf | p;
 }
 
 /* Reserved whatever the level: SDM 4.4.2, 4.5.5. */
@@ -220,6 +246,7 @@ void vmmu_paging_guest(struct vmmu_paging *pg, const struct vmmu_regs *regs,
 		memcpy(pg->pdpte, regs->pdpte, sizeof(pg->pdpte));
 	}
 	fill_kinds(pg, VMMU_STYLE_X86);
+	fill_ad(pg);
 	fill_rsvd_x86(pg, prof->maxphyaddr, prof->features);
 }
 
@@ -230,14 +257,18 @@ void vmmu_paging_host(struct vmmu_paging *pg, const struct vmmu_fmt *fmt, uint64
 	pg->fmt = fmt;
 	pg->root = root;
 	pg->ctl = ctl;
-	pg->bad_rwx = fmt->bad_rwx;
-	if (ctl & VMMU_PG_XONLY)
-		pg->bad_rwx &= (uint8_t)~fmt->xonly_rwx;
+	if (fmt->bad_rwx) {
+		pg->stop_rwx = fmt->bad_rwx | 1u << 0;
+		if (ctl & VMMU_PG_XONLY)
+			pg->stop_rwx &= (uint8_t)~fmt->xonly_rwx;
+	}
 	if (fmt->style == VMMU_STYLE_NPT)
 		pg->ctl |= VMMU_PG_AD;
 	if (fmt->style == VMMU_STYLE_X86 && (ctl & (VMMU_PG_NXE | VMMU_PG_SMEP)))
 		pg->ctl |= VMMU_PG_ID;
 	fill_kinds(pg, fmt->style);
+	fill_need(pg);
+	fill_ad(pg);
 	if (fmt->style == VMMU_STYLE_EPT)
 		fill_rsvd_ept(pg, maxphyaddr);
 	else

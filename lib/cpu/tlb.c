@@ -28,7 +28,8 @@ struct cache_entry *cache_find(struct cache *c, uint64_t ia, uint32_t tag)
 		struct cache_entry *e = set_of(c, ia >> shift), *end = e + c->ways;
 
 		for (; e < end; e++) {
-			if (e->page == ia >> shift && e->shift == shift && same_space(e, tag)) {
+			if (e->page == ia >> shift && e->shift == shift && cache_used(c, e) &&
+			    same_space(e, tag)) {
 				e->stamp = ++c->clock;
 				return e;
 			}
@@ -44,13 +45,17 @@ struct cache_entry *cache_make(struct cache *c, uint64_t ia, unsigned shift, uin
 	struct cache_entry *e = set_of(c, page), *end = e + c->ways, *victim = e;
 
 	for (; e < end; e++) {
+		if (!cache_used(c, e)) {
+			if (cache_used(c, victim))
+				victim = e;
+			continue;
+		}
 		if (e->page == page && e->shift == shift && same_space(e, tag)) {
 			victim = e;
 			break;
 		}
 		/* A free one first; the clock may wrap, differences do not. */
-		if (victim->shift &&
-		    (!e->shift || c->clock - e->stamp > c->clock - victim->stamp))
+		if (cache_used(c, victim) && c->clock - e->stamp > c->clock - victim->stamp)
 			victim = e;
 	}
 	memset(victim, 0, sizeof(*victim));
@@ -59,6 +64,7 @@ struct cache_entry *cache_make(struct cache *c, uint64_t ia, unsigned shift, uin
 	victim->tag = tag;
 	victim->global = (uint8_t)global;
 	victim->stamp = ++c->clock;
+	victim->epoch = c->epoch;
 	c->shifts |= 1ull << shift;
 	return victim;
 }
@@ -74,11 +80,23 @@ static int matches(const struct cache_entry *e, unsigned what, uint64_t ia, uint
 	return !(what & DROP_TAG) || same_space(e, tag);
 }
 
-static void drop_in(struct cache_entry *e, uint32_t n, unsigned what, uint64_t ia, uint32_t tag)
+static void drop_in(const struct cache *c, struct cache_entry *e, uint32_t n, unsigned what,
+		    uint64_t ia, uint32_t tag)
 {
 	for (; n--; e++)
-		if (e->shift && matches(e, what, ia, tag))
-			e->shift = 0;
+		if (cache_used(c, e) && matches(e, what, ia, tag))
+			e->epoch--;
+}
+
+static void drop_all(struct cache *c)
+{
+	c->shifts = 0;
+	c->epoch++;
+	/* Once in 2^32 an old epoch would come back. */
+	if (c->epoch == 1)
+		memset(c->entry, 0, (size_t)c->sets * c->ways * sizeof(*c->entry));
+	if (!c->epoch)
+		drop_all(c);
 }
 
 void cache_drop(struct cache *c, unsigned what, uint64_t ia, uint32_t tag)
@@ -87,12 +105,14 @@ void cache_drop(struct cache *c, unsigned what, uint64_t ia, uint32_t tag)
 
 	if (!c->entry || !c->shifts)
 		return;
-	if (what & DROP_PAGE) {
-		for (todo = c->shifts; todo; todo &= todo - 1)
-			drop_in(set_of(c, ia >> __builtin_ctzll(todo)), c->ways, what, ia, tag);
+	if (!what) {
+		drop_all(c);
 		return;
 	}
-	drop_in(c->entry, c->sets * c->ways, what, ia, tag);
-	if (!what)
-		c->shifts = 0;
+	if (!(what & DROP_PAGE)) {
+		drop_in(c, c->entry, c->sets * c->ways, what, ia, tag);
+		return;
+	}
+	for (todo = c->shifts; todo; todo &= todo - 1)
+		drop_in(c, set_of(c, ia >> __builtin_ctzll(todo)), c->ways, what, ia, tag);
 }

@@ -21,8 +21,9 @@ struct cache_entry {
 	uint64_t acc;	/* page-walk cache: entries so far */
 	uint32_t tag;	/* ASID and PCID */
 	uint32_t stamp; /* of the last use */
+	uint32_t epoch; /* the cache's, or the entry is free */
 	uint16_t note;	/* see vmmu_be_note() */
-	uint8_t shift;	/* log2 of what the entry covers; 0: free */
+	uint8_t shift;	/* log2 of what the entry covers */
 	uint8_t level;	/* page-walk cache: of the table */
 	uint8_t rights, nrights, pkey, global, dirty, guest_shift;
 };
@@ -30,6 +31,7 @@ struct cache_entry {
 struct cache {
 	struct cache_entry *entry; /* sets * ways; NULL: no such cache */
 	uint32_t sets, ways, clock;
+	uint32_t epoch;	 /* moved on, all entries are free */
 	uint64_t shifts; /* bitmap: which sizes may be present */
 };
 
@@ -47,10 +49,15 @@ struct cache_entry *cache_find(struct cache *c, uint64_t ia, uint32_t tag);
 struct cache_entry *cache_make(struct cache *c, uint64_t ia, unsigned shift, uint32_t tag,
 			       int global);
 
+static inline int cache_used(const struct cache *c, const struct cache_entry *e)
+{
+	return e->epoch == c->epoch;
+}
+
 /* What to drop: entries that match every field that is asked for. */
-#define DROP_PAGE 1u   /* cover ia */
-#define DROP_TAG 2u    /* have this ASID and PCID; globals: this ASID */
-#define DROP_ASID 4u   /* have this ASID */
+#define DROP_PAGE 1u /* cover ia */
+#define DROP_TAG 2u  /* have this ASID and PCID; globals: this ASID */
+#define DROP_ASID 4u /* have this ASID */
 #define KEEP_GLOBAL 8u
 void cache_drop(struct cache *c, unsigned what, uint64_t ia, uint32_t tag);
 

@@ -10,8 +10,6 @@
  * run-time descriptor it serves every other format, callbacks, step hooks and
  * walk caches (the constant `full`).
  */
-#include <string.h>
-
 #include "../util.h"
 #include "fmt.h"
 #include "tlb.h"
@@ -20,7 +18,10 @@
 #define NO_HPA (~0ull)
 #define MAX_RACES 64
 
-/* Outcome of the nested dimension for one GPA. */
+/*
+ * Outcome of the nested dimension for one GPA: where it stopped, and of a
+ * final access what it found.
+ */
 struct nres {
 	uint8_t status, level, shift, rights, dirty;
 	uint64_t entry, acc;
@@ -28,22 +29,38 @@ struct nres {
 
 struct env {
 	const struct vmmu_hw *hw;
-	const struct walk_opts *o; /* used when full */
-	struct nres n;
+	const struct walk_opts *o;
 	unsigned refs;
-	uint8_t table; /* guest level whose table the nested dimension looks for */
+	uint32_t access;
+	uint32_t no_ad; /* VMMU_PROBE, VMMU_NO_AD of it: for tables too */
+	uint8_t table;	/* guest level whose table the nested dimension looks for */
+	struct nres n;
 };
 
-typedef uint64_t nested_fn(struct env *env, uint64_t gpa, uint32_t access);
+/*
+ * The nested dimension, to a guest table and to the final address.  NO_HPA:
+ * env->n says why.
+ */
+struct nested {
+	uint64_t (*table)(struct env *env, uint64_t gpa);
+	uint64_t (*final)(struct env *env, uint64_t gpa, uint32_t access);
+};
 
 /* How far one dimension came. */
 struct reach {
-	unsigned status, level, leaf;
-	uint64_t acc;	/* AND of the entries, inverted bits set right */
+	unsigned status, level, leaf, refs;
+	uint64_t all;	/* AND of the entries */
+	uint64_t any;	/* OR of the entries */
 	uint64_t entry; /* the last */
 	uint64_t ipa;	/* where it lies: in this dimension's output space ... */
 	uint64_t hpa;	/* ... and in the host */
 };
+
+/* The accumulated bits, those that forbid turned round: set is granted. */
+static always_inline uint64_t acc_of(const struct vmmu_fmt *f, const struct reach *r)
+{
+	return (r->all & ~f->invert) | (~r->any & f->invert);
+}
 
 static cold_path void *bus_more(const struct vmmu_bus *bus, uint64_t pa)
 {
@@ -55,55 +72,63 @@ static cold_path void *bus_more(const struct vmmu_bus *bus, uint64_t pa)
 	return NULL;
 }
 
-static always_inline void *bus_ptr(const struct vmmu_bus *bus, uint64_t pa)
-{
-	if (likely(pa >= bus->ram.lo && pa < bus->ram.hi))
-		return bus->base + pa;
-	return bus_more(bus, pa);
-}
-
 void *bus_at(const struct vmmu_bus *bus, uint64_t pa)
 {
-	return bus_ptr(bus, pa);
+	return pa - bus->lo < bus->size ? bus->base + pa : bus_more(bus, pa);
 }
 
 int bus_covers(const struct vmmu_bus *bus, uint64_t pa, uint64_t size)
 {
 	unsigned i;
 
-	if (pa >= bus->ram.lo && pa < bus->ram.hi)
-		return size <= bus->ram.hi - pa;
+	if (pa - bus->lo < bus->size)
+		return size <= bus->size - (pa - bus->lo);
 	for (i = 0; i < bus->nr_more; i++)
 		if (pa >= bus->more[i].lo && pa < bus->more[i].hi)
 			return size <= bus->more[i].hi - pa;
 	return 0;
 }
 
-/* Answers a walk status. */
+static cold_path unsigned load_ops(const struct vmmu_mem_ops *ops, uint64_t pa, unsigned bytes,
+				   uint64_t *e)
+{
+	switch (ops->read(ops->ctx, pa, bytes, e)) {
+	case VMMU_MEM_OK:
+		return VMMU_WALK_OK;
+	case VMMU_MEM_ABSENT:
+		return VMMU_WALK_ABSENT;
+	default:
+		return VMMU_WALK_NOMEM;
+	}
+}
+
+/* Reads an entry; answers a walk status. */
 static always_inline unsigned load(struct env *env, uint64_t pa, unsigned bytes, uint64_t *e,
 				   int full)
 {
+	const struct vmmu_bus *bus = &env->hw->bus;
 	const void *p;
 
 	if (full && env->o->ops) {
-		switch (env->o->ops->read(env->o->ops->ctx, pa, bytes, e)) {
-		case VMMU_MEM_OK:
-			return VMMU_WALK_OK;
-		case VMMU_MEM_ABSENT:
-			return VMMU_WALK_ABSENT;
-		default:
-			return VMMU_WALK_NOMEM;
-		}
+		uint64_t value = 0;
+		unsigned status = load_ops(env->o->ops, pa, bytes, &value);
+
+		*e = value;
+		return status;
 	}
-	p = bus_ptr(&env->hw->bus, pa);
-	if (unlikely(!p))
-		return VMMU_WALK_NOMEM;
+	if (unlikely(pa - bus->lo >= bus->size)) {
+		p = bus_more(bus, pa);
+		if (!p)
+			return VMMU_WALK_NOMEM;
+	} else {
+		p = bus->base + pa;
+	}
 	*e = entry_load(p, bytes);
 	return VMMU_WALK_OK;
 }
 
 static cold_path void tell_step(const struct env *env, const struct vmmu_fmt *f, unsigned dim,
-			   uint64_t ia, const struct reach *r)
+				uint64_t ia, const struct reach *r)
 {
 	struct vmmu_step s = {
 		.fmt = f,
@@ -119,18 +144,32 @@ static cold_path void tell_step(const struct env *env, const struct vmmu_fmt *f,
 	env->o->step(env->o->step_ctx, &s);
 }
 
-/* An entry of this style that no CPU accepts: reserved bits, EPT's combinations. */
-static always_inline unsigned judge_entry(const struct vmmu_fmt *f, const struct vmmu_paging *pg,
-					  const struct reach *r)
+/* Whether silicon goes on with the entry: present, and nothing wrong with it. */
+static always_inline int is_good(const struct vmmu_fmt *f, const struct vmmu_paging *pg, uint64_t e,
+				 unsigned level, unsigned leaf)
 {
-	if (f->bad_rwx && unlikely(pg->bad_rwx >> (r->entry & 7) & 1))
-		return VMMU_WALK_MISCONFIG;
-	if (f->bad_memtype && r->leaf &&
-	    unlikely(f->bad_memtype >> (r->entry >> f->memtype_shift & 7) & 1))
-		return VMMU_WALK_MISCONFIG;
-	if (unlikely(r->entry & pg->rsvd[r->level - 1][r->leaf]))
-		return f->style == VMMU_STYLE_EPT ? VMMU_WALK_MISCONFIG : VMMU_WALK_RSVD;
-	return VMMU_WALK_OK;
+	uint64_t wrong = pg->wrong[level - 1][leaf];
+
+	/* One present bit: that it is set and others are not, in one test. */
+	if (!f->bad_rwx)
+		return !((e ^ f->present) & wrong);
+	return !(pg->stop_rwx >> (e & 7) & 1) && !(e & wrong) &&
+	       !(leaf && (f->bad_memtype >> (e >> f->memtype_shift & 7) & 1));
+}
+
+/* What is wrong with an entry that is not good: SDM 4.7, 28.3.3.1. */
+static cold_path unsigned judge(const struct vmmu_fmt *f, uint64_t e)
+{
+	if (!(e & f->present))
+		return VMMU_WALK_NP;
+	return f->style == VMMU_STYLE_EPT ? VMMU_WALK_MISCONFIG : VMMU_WALK_RSVD;
+}
+
+static always_inline unsigned is_leaf(const struct vmmu_fmt *f, unsigned level, uint64_t e)
+{
+	const struct vmmu_fmt_level *lv = &f->lv[level];
+
+	return lv->leaf == VMMU_LEAF_ALWAYS || (lv->leaf == VMMU_LEAF_BIT && (e & f->leaf_bit));
 }
 
 /* ---- the page-walk cache: links, by linear address ---------------------- */
@@ -152,12 +191,12 @@ static cold_path const struct cache_entry *pwc_find(struct env *env, uint64_t ia
  * whose A bit is clear may not be cached (SDM 4.10.3.1).
  */
 static cold_path void pwc_note(struct env *env, const struct vmmu_fmt *f, const struct reach *r,
-			  uint64_t gpa, uint64_t hpa)
+			       uint64_t gpa, uint64_t hpa)
 {
 	struct caches *c = env->o->caches;
 	struct cache_entry *e = &c->path[c->depth];
 
-	if (!c->pwc.entry || r->level == f->top || (f->accessed & ~r->acc))
+	if (!c->pwc.entry || r->level == f->top || (f->accessed & ~r->all))
 		return;
 	if (f->lv[r->level + 1].cached && (env->hw->g.ctl & VMMU_PG_PDPTES))
 		return;
@@ -165,7 +204,7 @@ static cold_path void pwc_note(struct env *env, const struct vmmu_fmt *f, const 
 	e->shift = f->lv[r->level + 1].shift;
 	e->gpa = gpa;
 	e->out = hpa;
-	e->acc = r->acc;
+	e->acc = acc_of(f, r);
 	c->depth++;
 }
 
@@ -176,8 +215,7 @@ static cold_path void pwc_commit(struct env *env, uint64_t ia)
 
 	for (i = 0; i < c->depth; i++) {
 		const struct cache_entry *from = &c->path[i];
-		struct cache_entry *e =
-			cache_make(&c->pwc, ia, from->shift, hw_tag(env->hw), 0);
+		struct cache_entry *e = cache_make(&c->pwc, ia, from->shift, hw_tag(env->hw), 0);
 
 		e->level = from->level;
 		e->gpa = from->gpa;
@@ -186,20 +224,33 @@ static cold_path void pwc_commit(struct env *env, uint64_t ia)
 	}
 }
 
+/* What only a full walk wants to know of an entry it has read. */
+static cold_path void tell_full(struct env *env, const struct vmmu_fmt *f, unsigned dim,
+				uint64_t ia, const struct reach *r, uint64_t table,
+				uint64_t table_hpa)
+{
+	if (dim == 1 && env->o->caches)
+		pwc_note(env, f, r, table, table_hpa);
+	if (env->o->step)
+		tell_step(env, f, dim, ia, r);
+}
+
 /* Where a descent begins: the root, the cached PDPTEs, or a page-walk cache. */
 static always_inline uint64_t start(const struct vmmu_fmt *f, const struct vmmu_paging *pg,
 				    struct env *env, unsigned dim, uint64_t ia, struct reach *r,
 				    int full, uint64_t *table_hpa)
 {
 	r->level = f->top;
-	r->acc = ~0ull;
+	r->all = ~0ull;
+	r->any = 0;
 	*table_hpa = NO_HPA;
 	if (full && dim == 1 && env->o->caches) {
 		const struct cache_entry *c = pwc_find(env, ia);
 
 		if (c) {
 			r->level = c->level;
-			r->acc = c->acc;
+			r->all = c->acc;
+			r->any = ~c->acc & f->invert;
 			*table_hpa = c->out;
 			return c->gpa;
 		}
@@ -208,10 +259,51 @@ static always_inline uint64_t start(const struct vmmu_fmt *f, const struct vmmu_
 		r->entry = pg->pdpte[ia >> f->lv[f->top].shift & 3];
 		if (!(r->entry & f->present))
 			r->status = VMMU_WALK_NP;
-		r->level--;
+		else
+			r->level--;
 		return r->entry & f->addr;
 	}
 	return pg->root;
+}
+
+/* One level of a descent, a constant where it counts.  1: it ends here. */
+static always_inline int descend_level(const struct vmmu_fmt *f, const struct vmmu_paging *pg,
+				       struct env *env, const struct nested *nested, unsigned dim,
+				       uint64_t ia, unsigned level, uint64_t *table,
+				       uint64_t *table_hpa, struct reach *r, int full)
+{
+	const struct vmmu_fmt_level *lv = &f->lv[level];
+	uint64_t index = (ia >> lv->shift & ((1u << lv->bits) - 1)) * f->entry_bytes;
+
+	r->level = level;
+	r->ipa = r->hpa = *table + index;
+	if (nested && full && *table_hpa != NO_HPA) {
+		r->hpa = *table_hpa + index;
+		*table_hpa = NO_HPA;
+	} else if (nested) {
+		env->table = (uint8_t)level;
+		r->hpa = nested->table(env, r->ipa);
+		if (unlikely(r->hpa == NO_HPA)) {
+			r->status = env->n.status;
+			return 1;
+		}
+	}
+	r->status = load(env, r->hpa, f->entry_bytes, &r->entry, full);
+	if (unlikely(r->status))
+		return 1;
+	r->refs++;
+	r->leaf = is_leaf(f, level, r->entry);
+	if (full)
+		tell_full(env, f, dim, ia, r, *table, r->hpa - index);
+	if (r->leaf ? unlikely(!is_good(f, pg, r->entry, level, 1))
+		    : unlikely(!is_good(f, pg, r->entry, level, 0))) {
+		r->status = judge(f, r->entry);
+		return 1;
+	}
+	r->all &= r->entry | lv->absent;
+	r->any |= r->entry & ~lv->absent;
+	*table = r->entry & f->addr;
+	return (int)r->leaf;
 }
 
 /*
@@ -219,58 +311,30 @@ static always_inline uint64_t start(const struct vmmu_fmt *f, const struct vmmu_
  * `nested` translates the address of each table, or is NULL.
  */
 static always_inline void descend(const struct vmmu_fmt *f, const struct vmmu_paging *pg,
-				  struct env *env, nested_fn *nested, unsigned dim, uint64_t ia,
-				  struct reach *r, int full)
+				  struct env *env, const struct nested *nested, unsigned dim,
+				  uint64_t ia, struct reach *r, int full)
 {
 	uint64_t table, table_hpa;
+	unsigned from;
 
 	r->status = VMMU_WALK_OK;
-	r->leaf = 0;
-	r->entry = 0;
+	r->leaf = r->refs = 0;
+	r->entry = r->ipa = r->hpa = 0;
 	table = start(f, pg, env, dim, ia, r, full, &table_hpa);
-	if (unlikely(r->status)) {
-		r->level = f->top;
+	if (unlikely(r->status))
 		return;
-	}
-	UNROLL_LEVELS
-	for (; r->level; r->level--) {
-		const struct vmmu_fmt_level *lv = &f->lv[r->level];
-		uint64_t index = (ia >> lv->shift & ((1u << lv->bits) - 1)) * f->entry_bytes;
-
-		r->ipa = r->hpa = table + index;
-		if (nested && full && table_hpa != NO_HPA) {
-			r->hpa = table_hpa + index;
-			table_hpa = NO_HPA;
-		} else if (nested) {
-			env->table = (uint8_t)r->level;
-			r->hpa = nested(env, r->ipa, VMMU_TABLE);
-			if (unlikely(r->hpa == NO_HPA)) {
-				r->status = env->n.status;
-				return;
-			}
-		}
-		r->status = load(env, r->hpa, f->entry_bytes, &r->entry, full);
-		if (unlikely(r->status))
-			return;
-		env->refs++;
-		if (full && dim == 1 && env->o->caches)
-			pwc_note(env, f, r, table, r->hpa - index);
-		r->leaf = lv->leaf == VMMU_LEAF_ALWAYS ||
-			  (lv->leaf == VMMU_LEAF_BIT && (r->entry & f->leaf_bit));
-		if (full && env->o->step)
-			tell_step(env, f, dim, ia, r);
-		if (unlikely(!(r->entry & f->present))) {
-			r->status = VMMU_WALK_NP;
-			return;
-		}
-		r->status = judge_entry(f, pg, r);
-		if (unlikely(r->status))
-			return;
-		r->acc &= (r->entry ^ f->invert) | lv->absent;
-		if (r->leaf)
-			return;
-		table = r->entry & f->addr;
-	}
+	from = r->level;
+	/* Written out, so that each level's shifts and masks are constants. */
+#define LEVEL(n)                                                                                   \
+	if (from >= (n) &&                                                                         \
+	    descend_level(f, pg, env, nested, dim, ia, n, &table, &table_hpa, r, full))            \
+	return
+	LEVEL(5);
+	LEVEL(4);
+	LEVEL(3);
+	LEVEL(2);
+	LEVEL(1);
+#undef LEVEL
 }
 
 static always_inline unsigned rights_of(const struct vmmu_fmt *f, uint64_t acc)
@@ -290,6 +354,12 @@ static always_inline uint64_t leaf_oa(const struct vmmu_fmt *f, unsigned level, 
 	return oa;
 }
 
+/* Accesses to guest tables: APM 15.25.5, SDM 28.3.3.2. */
+static always_inline uint32_t table_type(const struct vmmu_fmt *f, const struct vmmu_paging *n)
+{
+	return f->style == VMMU_STYLE_NPT || (n->ctl & VMMU_PG_AD) ? VMMU_WRITE : VMMU_READ;
+}
+
 /* ---- A and D ----------------------------------------------------------- */
 
 struct ad_walk {
@@ -298,17 +368,17 @@ struct ad_walk {
 	unsigned dim;
 	const struct vmmu_fmt *fmt;
 	const struct vmmu_paging *pg;
-	nested_fn *nested;
+	const struct nested *nested;
 };
 
 static int swap_entry(struct env *env, uint64_t hpa, unsigned bytes, uint64_t old, uint64_t e)
 {
-	const struct vmmu_mem_ops *ops = env->o ? env->o->ops : NULL;
+	const struct vmmu_mem_ops *ops = env->o->ops;
 
 	if (ops)
 		return ops->cmpxchg(ops->ctx, hpa, bytes, old, e);
-	return entry_cmpxchg(bus_at(&env->hw->bus, hpa), bytes, old, e) ? VMMU_MEM_OK :
-									  VMMU_MEM_CHANGED;
+	return entry_cmpxchg(bus_at(&env->hw->bus, hpa), bytes, old, e) ? VMMU_MEM_OK
+									: VMMU_MEM_CHANGED;
 }
 
 /* One entry of the path; answers a walk status. */
@@ -359,16 +429,17 @@ static cold_path unsigned set_ad(struct env *env, const struct ad_walk *w, struc
 			table + (w->ia >> lv->shift & ((1u << lv->bits) - 1)) * f->entry_bytes;
 		if (w->nested) {
 			env->table = (uint8_t)r->level;
-			r->hpa = w->nested(env, r->ipa, VMMU_TABLE);
+			/* As to the final address: its rights are asked for. */
+			r->hpa = w->nested->final(env, r->ipa,
+						  table_type(env->hw->n.fmt, &env->hw->n));
 			if (r->hpa == NO_HPA)
 				return env->n.status;
 		}
-		r->status = load(env, r->hpa, f->entry_bytes, &r->entry, env->o != NULL);
+		r->status = load(env, r->hpa, f->entry_bytes, &r->entry, 1);
 		if (r->status)
 			return r->status;
-		r->leaf = lv->leaf == VMMU_LEAF_ALWAYS ||
-			  (lv->leaf == VMMU_LEAF_BIT && (r->entry & f->leaf_bit));
-		if (!(r->entry & f->present) || judge_entry(f, w->pg, r))
+		r->leaf = is_leaf(f, r->level, r->entry);
+		if (!is_good(f, w->pg, r->entry, r->level, r->leaf))
 			return VMMU_WALK_RACE;
 		r->status = set_ad_entry(env, w, r);
 		if (r->status || r->leaf)
@@ -378,116 +449,147 @@ static cold_path unsigned set_ad(struct env *env, const struct ad_walk *w, struc
 	return VMMU_WALK_RACE;
 }
 
-/* Whether a walk that ended at r has A or D still to set for this access. */
-static always_inline int wants_ad(const struct vmmu_fmt *f, const struct vmmu_paging *pg,
-				  const struct reach *r, uint32_t access)
+/* Those of them that are clear: A anywhere on the path, D in the leaf. */
+static always_inline uint64_t ad_missing(const struct vmmu_fmt *f, const struct reach *r,
+					 uint64_t bits)
 {
-	if (!(pg->ctl & VMMU_PG_AD) || (access & (VMMU_PROBE | VMMU_NO_AD)))
-		return 0;
-	return (f->accessed & ~r->acc) ||
-	       ((access & VMMU_TYPE_MASK) == VMMU_WRITE && (f->dirty & ~r->entry));
+	return bits & ~((r->all & ~f->dirty) | (r->entry & f->dirty));
 }
 
 /* Whether a later write needs no D of this leaf. */
 static always_inline int is_dirty(const struct vmmu_fmt *f, const struct vmmu_paging *pg,
-				  const struct reach *r, uint32_t access)
+				  const struct reach *r, uint64_t ad)
 {
-	return !(pg->ctl & VMMU_PG_AD) || !f->dirty || (r->entry & f->dirty) ||
-	       ((access & VMMU_TYPE_MASK) == VMMU_WRITE &&
-		!(access & (VMMU_PROBE | VMMU_NO_AD)));
+	return !(pg->ad[VMMU_WRITE] & f->dirty) || ((r->entry | ad) & f->dirty);
 }
 
 /* ---- the nested dimension ---------------------------------------------- */
 
-/* Accesses to guest tables: APM 15.25.5, SDM 28.3.3.2. */
-static always_inline uint32_t nested_access(const struct vmmu_fmt *f, const struct vmmu_paging *n,
-					    uint32_t access)
+/* (By value: a struct whose address is taken would leave its registers.) */
+static cold_path uint64_t nested_stop(struct env *env, unsigned level, uint64_t entry, uint64_t acc,
+				      unsigned status)
 {
-	if (!(access & VMMU_TABLE))
-		return access;
-	return access | (f->style == VMMU_STYLE_NPT || (n->ctl & VMMU_PG_AD) ? VMMU_WRITE :
-									       VMMU_READ);
+	env->n.status = (uint8_t)status;
+	env->n.level = (uint8_t)level;
+	env->n.entry = entry;
+	env->n.acc = acc;
+	return NO_HPA;
 }
 
+static cold_path unsigned nested_set_ad(struct env *env, const struct vmmu_fmt *f, uint64_t gpa,
+					uint32_t access)
+{
+	struct ad_walk w = { gpa, access, 2, f, &env->hw->n, NULL };
+	uint8_t table = env->table;
+	struct reach at;
+	unsigned status = set_ad(env, &w, &at);
+
+	env->table = table;
+	return status;
+}
+
+/* `access` is a type, and whether it is NO_AD is in env. */
 static always_inline uint64_t nested_walk(const struct vmmu_fmt *f, struct env *env, uint64_t gpa,
-					  uint32_t access, int full)
+					  uint32_t type, struct reach *r, int full)
 {
 	const struct vmmu_paging *pg = &env->hw->n;
-	struct reach r;
-	unsigned rights;
+	uint64_t need = pg->need[type], ad = unlikely(env->no_ad) ? 0 : pg->ad[type], acc;
+	unsigned status;
 
-	access = nested_access(f, pg, access);
-	descend(f, pg, env, NULL, 2, gpa, &r, full);
-	env->n.level = (uint8_t)r.level;
-	env->n.entry = r.entry;
-	env->n.acc = r.acc;
-	if (unlikely(r.status)) {
-		env->n.status = (uint8_t)r.status;
-		return NO_HPA;
+	descend(f, pg, env, NULL, 2, gpa, r, full);
+	env->refs += r->refs;
+	acc = acc_of(f, r);
+	if (unlikely(r->status))
+		return nested_stop(env, r->level, r->entry, acc, r->status);
+	if (unlikely((acc & need) != need))
+		return nested_stop(env, r->level, r->entry, acc, VMMU_WALK_PERM);
+	if (unlikely(ad_missing(f, r, ad))) {
+		status = nested_set_ad(env, f, gpa, type);
+		if (status)
+			return nested_stop(env, r->level, r->entry, acc, status);
+		r->entry |= ad;
 	}
-	rights = rights_of(f, r.acc);
-	env->n.rights = (uint8_t)rights;
-	if (unlikely(!(pg->kinds[rights] >> ((access & VMMU_TYPE_MASK) * 4 + VMMU_MODE_USER) &
-		       1))) {
-		env->n.status = VMMU_WALK_PERM;
-		return NO_HPA;
-	}
-	env->n.shift = f->lv[r.level].shift;
-	env->n.dirty = (uint8_t)is_dirty(f, pg, &r, access);
-	if (unlikely(wants_ad(f, pg, &r, access))) {
-		struct ad_walk w = { gpa, access, 2, f, pg, NULL };
-		uint8_t table = env->table;
-		struct reach again;
-
-		env->n.status = (uint8_t)set_ad(env, &w, &again);
-		env->table = table;
-		if (env->n.status)
-			return NO_HPA;
-	}
-	return leaf_oa(f, r.level, r.entry, gpa);
+	return leaf_oa(f, r->level, r->entry, gpa);
 }
 
-static int nested_hit(const struct vmmu_paging *pg, const struct cache_entry *e, uint32_t judged)
+static always_inline uint64_t nested_table(const struct vmmu_fmt *f, struct env *env, uint64_t gpa,
+					   int full)
 {
-	unsigned type = judged & VMMU_TYPE_MASK;
+	struct reach r;
 
-	return (pg->kinds[e->nrights] >> (type * 4 + VMMU_MODE_USER) & 1) &&
-	       (type != VMMU_WRITE || e->dirty);
+	return nested_walk(f, env, gpa, table_type(f, &env->hw->n), &r, full);
 }
 
-/* With the nested TLB, for any format. */
-static uint64_t nested_full(struct env *env, uint64_t gpa, uint32_t access)
+static always_inline uint64_t nested_final(const struct vmmu_fmt *f, struct env *env, uint64_t gpa,
+					   uint32_t access, int full)
+{
+	struct reach r;
+	uint64_t hpa = nested_walk(f, env, gpa, access & VMMU_TYPE_MASK, &r, full);
+
+	if (unlikely(hpa == NO_HPA))
+		return NO_HPA;
+	env->n.level = (uint8_t)r.level;
+	env->n.shift = f->lv[r.level].shift;
+	env->n.rights = (uint8_t)rights_of(f, acc_of(f, &r));
+	env->n.dirty = (uint8_t)is_dirty(f, &env->hw->n, &r, 0);
+	return hpa;
+}
+
+/* The nested TLB's entry for gpa if it serves such an access, for any format. */
+static const struct cache_entry *nested_hit(struct env *env, uint64_t gpa, unsigned type)
 {
 	const struct vmmu_paging *pg = &env->hw->n;
 	struct cache *c = env->o->caches ? &env->o->caches->nested : NULL;
-	uint32_t tag = cache_tag(env->hw->asid, 0);
+	const struct cache_entry *e;
+
+	if (!c || !c->entry)
+		return NULL;
+	e = cache_find(c, gpa, cache_tag(env->hw->asid, 0));
+	if (!e || !(pg->kinds[e->nrights] >> (type * 4 + VMMU_MODE_USER) & 1) ||
+	    (type == VMMU_WRITE && !e->dirty))
+		return NULL;
+	env->n.level = e->level;
+	env->n.shift = e->shift;
+	env->n.rights = e->nrights;
+	env->n.dirty = e->dirty;
+	return e;
+}
+
+static uint64_t nested_full(struct env *env, uint64_t gpa, uint32_t access)
+{
+	const struct vmmu_paging *pg = &env->hw->n;
+	const struct cache_entry *hit = nested_hit(env, gpa, access & VMMU_TYPE_MASK);
+	struct cache *c = env->o->caches ? &env->o->caches->nested : NULL;
 	struct cache_entry *e;
 	uint64_t hpa;
 
-	if (!c || !c->entry)
-		return nested_walk(pg->fmt, env, gpa, access, 1);
-	e = cache_find(c, gpa, tag);
-	if (e && nested_hit(pg, e, nested_access(pg->fmt, pg, access))) {
-		env->n.rights = e->nrights;
-		env->n.shift = e->shift;
-		env->n.dirty = e->dirty;
-		return e->out | (gpa & ((1ull << e->shift) - 1));
-	}
-	hpa = nested_walk(pg->fmt, env, gpa, access, 1);
-	if (hpa == NO_HPA)
-		return NO_HPA;
-	e = cache_make(c, gpa, env->n.shift, tag, 0);
+	if (hit)
+		return hit->out | (gpa & ((1ull << hit->shift) - 1));
+	hpa = nested_final(pg->fmt, env, gpa, access, 1);
+	if (hpa == NO_HPA || !c || !c->entry)
+		return hpa;
+	e = cache_make(c, gpa, env->n.shift, cache_tag(env->hw->asid, 0), 0);
 	e->out = hpa & ~((1ull << env->n.shift) - 1);
+	e->level = env->n.level;
 	e->nrights = env->n.rights;
 	e->dirty = env->n.dirty;
 	return hpa;
 }
 
+static uint64_t nested_full_table(struct env *env, uint64_t gpa)
+{
+	const struct vmmu_paging *pg = &env->hw->n;
+
+	return nested_full(env, gpa, table_type(pg->fmt, pg));
+}
+
+static const struct nested any_nested = { nested_full_table, nested_full };
+
 /* ---- reporting a stop --------------------------------------------------- */
 
 /* SDM 4.7, APM 8.4.2 */
 static cold_path uint32_t pf_code(const struct vmmu_paging *pg, unsigned status, uint32_t access,
-			     unsigned rights, unsigned pkey)
+				  unsigned rights, unsigned pkey)
 {
 	unsigned type = access & VMMU_TYPE_MASK, kind = vmmu_kind(access);
 	uint32_t code = status == VMMU_WALK_NP ? 0 : VMMU_PF_P;
@@ -544,45 +646,47 @@ static uint64_t ept_info(const struct vmmu_paging *pg, const struct vmmu_walk *w
 	return info;
 }
 
-/* The nested dimension, or memory behind it, stopped the translation of gpa. */
-static cold_path int stop_nested(struct env *env, uint64_t gpa, uint32_t access, unsigned status,
-			    struct vmmu_walk *out)
+/*
+ * The nested dimension, or memory behind it, stopped the translation of gpa;
+ * `table`: of the guest's level-env->table table, whatever `access` says.
+ */
+static cold_path int stop_nested(struct env *env, uint64_t gpa, uint32_t access, int table,
+				 struct vmmu_walk *out)
 {
 	const struct vmmu_paging *pg = &env->hw->n;
 
-	out->status = (uint8_t)status;
+	out->status = env->n.status;
 	out->dim = 2;
 	out->gpa = vmmu_gpa(gpa);
 	out->nlevel = env->n.level;
 	out->entry = env->n.entry;
-	out->table = access & VMMU_TABLE ? env->table : 0;
-	out->access = nested_access(pg->fmt, pg, access);
+	out->table = table ? env->table : 0;
+	out->access = table ? table_type(pg->fmt, pg) | VMMU_TABLE : access;
 	out->nrights = (uint8_t)rights_of(pg->fmt, env->n.acc);
 	out->refs = (uint16_t)env->refs;
-	if (status == VMMU_WALK_RACE || status == VMMU_WALK_NOMEM || status == VMMU_WALK_ABSENT)
-		return out->status;
-	out->info = pg->fmt->style == VMMU_STYLE_NPT ? npf_info(pg, out) : ept_info(pg, out);
+	if (out->status <= VMMU_WALK_PERM)
+		out->info =
+			pg->fmt->style == VMMU_STYLE_NPT ? npf_info(pg, out) : ept_info(pg, out);
 	return out->status;
 }
 
-/* The first dimension stopped at r. */
-static cold_path int stop_first(struct env *env, const struct vmmu_paging *pg, const struct reach *r,
-			   nested_fn *nested, unsigned status, uint32_t access,
-			   struct vmmu_walk *out)
+/* The first dimension stopped at an entry that lies at ipa. */
+static cold_path int stop_first(struct env *env, unsigned level, uint64_t entry, uint64_t ipa,
+				unsigned status, struct vmmu_walk *out)
 {
-	if (nested && env->n.status)
-		return stop_nested(env, r->ipa, access | VMMU_TABLE, status, out);
+	if (env->n.status)
+		return stop_nested(env, ipa, 0, 1, out);
 	out->status = (uint8_t)status;
 	out->dim = 1;
-	out->level = (uint8_t)r->level;
-	out->entry = r->entry;
+	out->level = (uint8_t)level;
+	out->entry = entry;
 	out->refs = (uint16_t)env->refs;
 	if (status == VMMU_WALK_NOMEM || status == VMMU_WALK_ABSENT) {
-		out->gpa = vmmu_gpa(r->ipa);
-		out->table = (uint8_t)r->level;
+		out->gpa = vmmu_gpa(ipa);
+		out->table = (uint8_t)level;
 		return out->status;
 	}
-	out->code = pf_code(pg, status, access, out->rights, out->pkey);
+	out->code = pf_code(&env->hw->g, status, env->access, out->rights, out->pkey);
 	return out->status;
 }
 
@@ -592,8 +696,11 @@ static cold_path int stop_first(struct env *env, const struct vmmu_paging *pg, c
  */
 static cold_path int stop_ad_store(struct env *env, const struct reach *r, struct vmmu_walk *out)
 {
-	stop_nested(env, r->ipa, VMMU_TABLE, VMMU_WALK_PERM, out);
+	env->n.acc = env->hw->n.need[VMMU_READ];
+	env->n.entry = 0;
+	stop_nested(env, r->ipa, 0, 1, out);
 	out->access |= VMMU_WRITE;
+	out->nrights = env->n.rights;
 	out->info = ept_info(&env->hw->n, out);
 	return out->status;
 }
@@ -608,91 +715,99 @@ static always_inline int canonical(const struct vmmu_fmt *f, uint64_t ia)
 }
 
 /* The final address, through the nested dimension if there is one. */
-static always_inline int finish(struct env *env, nested_fn *nested, uint64_t gpa, uint32_t access,
-				struct vmmu_walk *out)
+static always_inline int finish(struct env *env, const struct nested *nested, uint64_t gpa,
+				uint32_t access, struct vmmu_walk *out)
 {
 	uint64_t hpa = gpa;
 
 	out->gpa = vmmu_gpa(gpa);
 	if (nested) {
-		env->n.status = VMMU_WALK_OK;
 		env->table = 0;
-		hpa = nested(env, gpa, access);
+		hpa = nested->final(env, gpa, access);
 		if (unlikely(hpa == NO_HPA))
-			return stop_nested(env, gpa, access, env->n.status, out);
+			return stop_nested(env, gpa, access, 0, out);
 		out->nlevel = env->n.level;
 		out->nshift = env->n.shift;
 		out->nrights = env->n.rights;
 		out->dirty &= env->n.dirty;
 	}
 	out->hpa = vmmu_hpa(hpa);
-	out->table = 0;
 	out->refs = (uint16_t)env->refs;
 	out->status = VMMU_WALK_OK;
 	return VMMU_WALK_OK;
 }
 
-static void no_first(struct vmmu_walk *out)
+static always_inline void clear(struct vmmu_walk *out)
 {
-	out->level = 0;
-	out->shift = 0;
-	out->rights = VMMU_RWXU;
-	out->pkey = out->global = 0;
-	out->dirty = 1;
-	out->leaf = vmmu_hpa(0);
+	out->status = out->dim = out->table = 0;
+	out->nlevel = out->nshift = 0;
+	out->nrights = VMMU_RWX;
+	out->level = out->shift = 0;
+	out->rights = out->pkey = out->global = out->dirty = 0;
+	out->kinds = out->refs = 0;
+	out->code = out->access = 0;
+	out->info = out->entry = 0;
+	out->gpa = vmmu_gpa(0);
+	out->hpa = out->leaf = vmmu_hpa(0);
 }
 
-static always_inline void clear_nested(struct vmmu_walk *out)
+/* A walk whose first dimension is off. */
+static int walk_no_first(struct env *env, const struct nested *nested, uint64_t gva,
+			 uint32_t access, struct vmmu_walk *out)
 {
-	out->dim = 0;
-	out->nlevel = 0;
-	out->nshift = 0;
-	out->nrights = VMMU_RWX;
-	out->info = 0;
-	out->access = 0;
-	out->code = 0;
+	clear(out);
+	out->rights = VMMU_RWXU;
+	out->kinds = 0xfff;
+	out->dirty = 1;
+	return finish(env, nested, gva, access, out);
+}
+
+static cold_path int set_first_ad(struct env *env, const struct ad_walk *w, struct vmmu_walk *out)
+{
+	struct reach at;
+	unsigned status = set_ad(env, w, &at);
+
+	if (status && w->nested && status == VMMU_WALK_PERM)
+		return stop_ad_store(env, &at, out);
+	return status ? stop_first(env, at.level, at.entry, at.ipa, status, out) : VMMU_WALK_OK;
 }
 
 /* A walk whose first dimension has this format. */
-static always_inline int walk_first(const struct vmmu_fmt *f, struct env *env, nested_fn *nested,
-				    uint64_t gva, uint32_t access, struct vmmu_walk *out, int full)
+static always_inline int walk_first(const struct vmmu_fmt *f, struct env *env,
+				    const struct nested *nested, uint64_t gva, uint32_t access,
+				    struct vmmu_walk *out, int full)
 {
 	const struct vmmu_paging *pg = &env->hw->g;
+	uint64_t acc, ad;
 	struct reach r;
-	unsigned kind = vmmu_kind(access);
 
-	clear_nested(out);
-	out->rights = out->pkey = 0;
-	env->n.status = VMMU_WALK_OK;
+	clear(out);
 	if (unlikely(!canonical(f, gva))) {
 		out->dim = 1;
-		out->level = 0;
-		out->refs = 0;
 		out->status = VMMU_WALK_NONCANON;
 		return VMMU_WALK_NONCANON;
 	}
 	descend(f, pg, env, nested, 1, gva, &r, full);
+	env->refs += r.refs;
 	if (unlikely(r.status))
-		return stop_first(env, pg, &r, nested, r.status, access, out);
-	out->rights = (uint8_t)rights_of(f, r.acc);
+		return stop_first(env, r.level, r.entry, r.ipa, r.status, out);
+	acc = acc_of(f, &r);
+	out->rights = (uint8_t)rights_of(f, acc);
 	out->pkey = f->pkey_shift ? r.entry >> f->pkey_shift & 15 : 0;
-	if (unlikely(!(vmmu_paging_kinds(pg, out->rights, out->pkey) >> kind & 1)))
-		return stop_first(env, pg, &r, NULL, VMMU_WALK_PERM, access, out);
-	if (unlikely(wants_ad(f, pg, &r, access))) {
+	out->kinds = (uint16_t)vmmu_paging_kinds(pg, out->rights, out->pkey);
+	if (unlikely(!(out->kinds >> vmmu_kind(access) & 1)))
+		return stop_first(env, r.level, r.entry, r.ipa, VMMU_WALK_PERM, out);
+	ad = unlikely(env->no_ad) ? 0 : pg->ad[access & VMMU_TYPE_MASK];
+	if (unlikely(ad_missing(f, &r, ad))) {
 		struct ad_walk w = { gva, access, 1, f, pg, nested };
-		struct reach at;
-		unsigned status;
 
-		status = set_ad(env, &w, &at);
-		if (status == VMMU_WALK_PERM)
-			return stop_ad_store(env, &at, out);
-		if (status)
-			return stop_first(env, pg, &at, nested, status, access, out);
+		if (set_first_ad(env, &w, out))
+			return out->status;
 	}
 	out->level = (uint8_t)r.level;
 	out->shift = f->lv[r.level].shift;
 	out->global = (pg->ctl & VMMU_PG_GLOBAL) && (r.entry & f->global);
-	out->dirty = (uint8_t)is_dirty(f, pg, &r, access);
+	out->dirty = (uint8_t)is_dirty(f, pg, &r, ad);
 	out->entry = r.entry;
 	out->leaf = vmmu_hpa(r.hpa);
 	return finish(env, nested, leaf_oa(f, r.level, r.entry, gva), access, out);
@@ -715,31 +830,38 @@ static const struct vmmu_fmt k_x64_la57 = { VMMU_FMT_X64("x64-la57", 5, 57, VMMU
 static const struct vmmu_fmt k_npt = { VMMU_FMT_X64("npt", 4, 0, VMMU_STYLE_NPT) };
 static const struct vmmu_fmt k_ept = { VMMU_FMT_EPT("ept", 4) };
 
-typedef int walk_fn(struct env *env, uint64_t gva, uint32_t access, struct vmmu_walk *out);
+static walk_fn walk_any;
 
 #define X(fmt_)                                                                                    \
-	static uint64_t nested_##fmt_(struct env *env, uint64_t gpa, uint32_t access)              \
+	static uint64_t table_##fmt_(struct env *env, uint64_t gpa)                                \
 	{                                                                                          \
-		return nested_walk(&k_##fmt_, env, gpa, access, 0);                 \
-	}
+		return nested_table(&k_##fmt_, env, gpa, 0);                                       \
+	}                                                                                          \
+	static uint64_t final_##fmt_(struct env *env, uint64_t gpa, uint32_t access)               \
+	{                                                                                          \
+		return nested_final(&k_##fmt_, env, gpa, access, 0);                               \
+	}                                                                                          \
+	static const struct nested nested_##fmt_ = { table_##fmt_, final_##fmt_ };
 NESTED_FORMATS(X)
 #undef X
 
 #define WALK_INSTANCE(fmt_, name_, nested_)                                                        \
-	static never_inline int walk_##fmt_##_##name_(struct env *env, uint64_t gva, uint32_t access,  \
-						  struct vmmu_walk *out)                           \
+	static never_inline int walk_##fmt_##_##name_(struct env *env, uint64_t gva,               \
+						      uint32_t access, struct vmmu_walk *out)      \
 	{                                                                                          \
 		return walk_first(&k_##fmt_, env, nested_, gva, access, out, 0);                   \
 	}
 #define X(fmt_)                                                                                    \
 	WALK_INSTANCE(fmt_, flat, NULL)                                                            \
-	WALK_INSTANCE(fmt_, npt, nested_npt)                                                       \
-	WALK_INSTANCE(fmt_, ept, nested_ept)
+	WALK_INSTANCE(fmt_, npt, &nested_npt)                                                      \
+	WALK_INSTANCE(fmt_, ept, &nested_ept)
 GUEST_FORMATS(X)
 #undef X
 
-static walk_fn *pick(const struct vmmu_fmt *g, const struct vmmu_fmt *n)
+walk_fn *walk_pick(const struct vmmu_hw *hw)
 {
+	const struct vmmu_fmt *g = hw->g.fmt, *n = hw->n.fmt;
+
 #define X(fmt_)                                                                                    \
 	if (g == &vmmu_fmt_##fmt_) {                                                               \
 		if (!n)                                                                            \
@@ -751,50 +873,46 @@ static walk_fn *pick(const struct vmmu_fmt *g, const struct vmmu_fmt *n)
 	}
 	GUEST_FORMATS(X)
 #undef X
-	return NULL;
+	return walk_any;
 }
 
-static never_inline int walk_any(struct env *env, uint64_t gva, uint32_t access, struct vmmu_walk *out)
+static never_inline int walk_any(struct env *env, uint64_t gva, uint32_t access,
+				 struct vmmu_walk *out)
 {
-	nested_fn *nested = env->hw->n.fmt ? nested_full : NULL;
+	const struct vmmu_fmt *g = env->hw->g.fmt;
+	const struct nested *nested = env->hw->n.fmt ? &any_nested : NULL;
 	struct caches *c = env->o->caches;
 	int status;
 
-	if (!env->hw->g.fmt) {
-		clear_nested(out);
-		no_first(out);
-		out->entry = 0;
-		return finish(env, nested, gva, access, out);
-	}
+	if (!g)
+		return walk_no_first(env, nested, gva, access, out);
 	if (c)
 		c->depth = 0;
-	status = nested ? walk_first(env->hw->g.fmt, env, nested_full, gva, access, out, 1) :
-			  walk_first(env->hw->g.fmt, env, NULL, gva, access, out, 1);
+	status = nested ? walk_first(g, env, &any_nested, gva, access, out, 1)
+			: walk_first(g, env, NULL, gva, access, out, 1);
 	if (c && !status)
 		pwc_commit(env, gva);
 	return status;
 }
 
-int walk(const struct vmmu_hw *hw, const struct walk_opts *o, uint64_t gva, uint32_t access,
-	 struct vmmu_walk *out)
+int walk(walk_fn *fn, const struct vmmu_hw *hw, const struct walk_opts *o, uint64_t gva,
+	 uint32_t access, struct vmmu_walk *out)
 {
 	static const struct walk_opts none;
-	walk_fn *fn = o ? NULL : pick(hw->g.fmt, hw->n.fmt);
-	unsigned tries;
+	unsigned tries = 0;
+	struct env env;
 
-	for (tries = 0; tries < MAX_RACES; tries++) {
-		struct env env;
-
-		env.hw = hw;
+	env.hw = hw;
+	env.o = o ? o : &none;
+	env.access = access;
+	env.no_ad = access & (VMMU_PROBE | VMMU_NO_AD);
+	if (unlikely(o))
+		fn = walk_any;
+	do {
 		env.refs = 0;
-		env.o = fn ? NULL : o ? o : &none;
-		if (fn)
-			fn(&env, gva, access, out);
-		else
-			walk_any(&env, gva, access, out);
-		if (likely(out->status != VMMU_WALK_RACE))
-			break;
-	}
+		env.n.status = VMMU_WALK_OK;
+		fn(&env, gva, access, out);
+	} while (unlikely(out->status == VMMU_WALK_RACE) && ++tries < MAX_RACES);
 	return out->status;
 }
 
@@ -803,7 +921,7 @@ int vmmu_walk2(const struct vmmu_hw *hw, const struct vmmu_mem_ops *ops, vmmu_gv
 {
 	struct walk_opts o = { ops, step, step_ctx, NULL };
 
-	return walk(hw, ops || step ? &o : NULL, gva.v, access, out);
+	return walk(walk_pick(hw), hw, ops || step ? &o : NULL, gva.v, access, out);
 }
 
 int vmmu_walk_nested(const struct vmmu_hw *hw, const struct vmmu_mem_ops *ops, vmmu_gpa_t gpa,
@@ -812,10 +930,8 @@ int vmmu_walk_nested(const struct vmmu_hw *hw, const struct vmmu_mem_ops *ops, v
 	struct walk_opts o = { ops, NULL, NULL, NULL };
 	struct env env = { .hw = hw, .o = &o };
 
-	memset(out, 0, sizeof(*out));
-	clear_nested(out);
-	no_first(out);
-	return finish(&env, hw->n.fmt ? nested_full : NULL, gpa.v, access, out);
+	env.no_ad = access & (VMMU_PROBE | VMMU_NO_AD);
+	return walk_no_first(&env, hw->n.fmt ? &any_nested : NULL, gpa.v, access, out);
 }
 
 unsigned vmmu_walk_max_refs(const struct vmmu_hw *hw)

@@ -17,9 +17,14 @@ struct walk_opts {
 	struct caches *caches; /* NULL: none that a walk uses */
 };
 
-/* vmmu_walk2() with options; `o` NULL: none. */
-int walk(const struct vmmu_hw *hw, const struct walk_opts *o, uint64_t gva, uint32_t access,
-	 struct vmmu_walk *out);
+struct env;
+typedef int walk_fn(struct env *env, uint64_t gva, uint32_t access, struct vmmu_walk *out);
+
+/* The instance for the formats that hw is programmed with: good until they change. */
+walk_fn *walk_pick(const struct vmmu_hw *hw);
+/* vmmu_walk2() by that instance; options (not NULL) ask for the general one. */
+int walk(walk_fn *fn, const struct vmmu_hw *hw, const struct walk_opts *o, uint64_t gva,
+	 uint32_t access, struct vmmu_walk *out);
 
 /* What is memory at physical address pa; NULL: nothing. */
 void *bus_at(const struct vmmu_bus *bus, uint64_t pa);

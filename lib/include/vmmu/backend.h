@@ -20,11 +20,11 @@ extern "C" {
 
 /* Why load() is called: what about the guest has changed. */
 enum vmmu_load {
-	VMMU_LOAD_ALL,	     /* reset, restore, a change of mode: drop everything */
-	VMMU_LOAD_CR3,	     /* MOV to CR3 */
-	VMMU_LOAD_CR3_KEEP,  /* the same with bit 63: old translations stay */
-	VMMU_LOAD_CONTROLS,  /* other bits of CR0, CR4, EFER */
-	VMMU_LOAD_KEYS,	     /* PKRU or PKRS; never an exit */
+	VMMU_LOAD_ALL,	    /* reset, restore, a change of mode: drop everything */
+	VMMU_LOAD_CR3,	    /* MOV to CR3 */
+	VMMU_LOAD_CR3_KEEP, /* the same with bit 63: old translations stay */
+	VMMU_LOAD_CONTROLS, /* other bits of CR0, CR4, EFER */
+	VMMU_LOAD_KEYS,	    /* PKRU or PKRS; never an exit */
 };
 
 /* What the silicon could not do. */
@@ -43,15 +43,15 @@ enum vmmu_fix_kind {
 	VMMU_FIX_NEED_PAGE, /* ask the host for fix->gpa, then ask me again */
 	VMMU_FIX_BUSY,	    /* fix->gpa is being invalidated */
 	VMMU_FIX_NO_TABLES, /* no table page left: reclaim, then walk again */
-	/* or a negative enum vmmu_status */
+			    /* or a negative enum vmmu_status */
 };
 
 struct vmmu_fix {
 	vmmu_gpa_t gpa;
 	uint32_t code;
 	uint8_t level;
-	uint8_t table; /* gpa is of a guest table's entry */
-	uint8_t write; /* NEED_PAGE: to be written */
+	uint8_t table;	       /* gpa is of a guest table's entry */
+	uint8_t write;	       /* NEED_PAGE: to be written */
 	enum vmmu_event event; /* the exit to count */
 };
 
@@ -59,11 +59,11 @@ struct vmmu_fix {
 
 /* What protect() is to do to every mapping of a range of GPAs. */
 enum vmmu_change {
-	VMMU_CHANGE_ZAP,     /* remove */
-	VMMU_CHANGE_WRPROT,  /* take the right to write, in 4K leaves */
-	VMMU_CHANGE_AGE,     /* clear the accessed bits */
-	VMMU_CHANGE_YOUNG,   /* change nothing, count what was accessed */
-	VMMU_CHANGE_FLUSH,   /* the library's: never passed to protect() */
+	VMMU_CHANGE_ZAP,    /* remove */
+	VMMU_CHANGE_WRPROT, /* take the right to write, in 4K leaves */
+	VMMU_CHANGE_AGE,    /* clear the accessed bits */
+	VMMU_CHANGE_YOUNG,  /* change nothing, count what was accessed */
+	VMMU_CHANGE_FLUSH,  /* the library's: never passed to protect() */
 };
 
 struct vmmu_cursor {
@@ -115,7 +115,7 @@ struct vmmu_backend {
 
 /* ---- a VM and its vCPUs ------------------------------------------------- */
 
-VMMU_API void *vmmu_be_vm(struct vmmu *vm);	   /* private state */
+VMMU_API void *vmmu_be_vm(struct vmmu *vm);	  /* private state */
 VMMU_API void *vmmu_be_cpu(struct vmmu_cpu *cpu); /* private state */
 VMMU_API struct vmmu_hw *vmmu_be_hw(struct vmmu_cpu *cpu);
 VMMU_API const struct vmmu_regs *vmmu_be_regs(const struct vmmu_cpu *cpu);
@@ -237,10 +237,10 @@ VMMU_API uint64_t vmmu_pt_change(struct vmmu_pt *pt, uint64_t ia, uint64_t len,
 				 enum vmmu_change how);
 
 /*
- * Visits entries in order of the addresses, less their sign extension.  After a step, what the fields say is the
- * entry at (level, ia): present or not, leaf or not.
- *	for (vmmu_pt_first(&it, pt, lo, hi); it.table; vmmu_pt_next(&it))
- * Links are seen before what they link; it.descend = 0 skips that.
+ * Visits entries in order of the addresses, less their sign extension.  After a step, what the
+ *fields say is the entry at (level, ia): present or not, leaf or not. for (vmmu_pt_first(&it, pt,
+ *lo, hi); it.table; vmmu_pt_next(&it)) Links are seen before what they link; it.descend = 0 skips
+ *that.
  */
 struct vmmu_pt_iter {
 	const struct vmmu_pt *pt;

@@ -49,7 +49,7 @@ enum vmmu_event {
 #define X(sym, key, args) VMMU_EV_##sym,
 	VMMU_EVENTS(X)
 #undef X
-	VMMU_NR_EVENTS
+		VMMU_NR_EVENTS
 };
 
 #define VMMU_NR_EXITS (VMMU_EV_EXIT_DIRTY_LOG + 1)

@@ -27,9 +27,15 @@ extern "C" {
 
 /* ---- addresses: mixing two kinds is a compile error ------------------ */
 
-typedef struct { uint64_t v; } vmmu_gva_t; /* guest virtual (linear) */
-typedef struct { uint64_t v; } vmmu_gpa_t; /* guest physical */
-typedef struct { uint64_t v; } vmmu_hpa_t; /* host physical: pointer - base */
+typedef struct {
+	uint64_t v;
+} vmmu_gva_t; /* guest virtual (linear) */
+typedef struct {
+	uint64_t v;
+} vmmu_gpa_t; /* guest physical */
+typedef struct {
+	uint64_t v;
+} vmmu_hpa_t; /* host physical: pointer - base */
 
 static inline vmmu_gva_t vmmu_gva(uint64_t v)
 {
@@ -70,12 +76,12 @@ static inline vmmu_hpa_t vmmu_hpa(uint64_t v)
 #define VMMU_WRITE 1u
 #define VMMU_FETCH 2u
 #define VMMU_TYPE_MASK 3u
-#define VMMU_USER 4u	   /* CPL = 3 */
-#define VMMU_AC 8u	   /* EFLAGS.AC = 1; matters to SMAP only */
-#define VMMU_IMPLICIT 16u  /* descriptor tables, TSS: supervisor at any CPL */
-#define VMMU_STACK 32u	   /* a non-canonical address is #SS, not #GP */
-#define VMMU_PROBE 64u	   /* asks only: see vmmu_translate() */
-#define VMMU_NO_AD 128u	   /* a debugger's access: see vmmu_translate() */
+#define VMMU_USER 4u	  /* CPL = 3 */
+#define VMMU_AC 8u	  /* EFLAGS.AC = 1; matters to SMAP only */
+#define VMMU_IMPLICIT 16u /* descriptor tables, TSS: supervisor at any CPL */
+#define VMMU_STACK 32u	  /* a non-canonical address is #SS, not #GP */
+#define VMMU_PROBE 64u	  /* asks only: see vmmu_translate() */
+#define VMMU_NO_AD 128u	  /* a debugger's access: see vmmu_translate() */
 /* Nested dimension only: the access is the CPU's own, to a guest table. */
 #define VMMU_TABLE 256u
 /* Nested dimension only: PDPTEs being loaded by a MOV to a control register. */
@@ -157,15 +163,15 @@ struct vmmu_fmt {
 	struct vmmu_fmt_level lv[VMMU_LEVELS + 1]; /* [1] to [top] are used */
 };
 
-extern VMMU_API const struct vmmu_fmt vmmu_fmt_legacy32;	/* SDM 4.3, CR4.PSE=1 */
-extern VMMU_API const struct vmmu_fmt vmmu_fmt_legacy32_nopse;	/* CR4.PSE=0 */
-extern VMMU_API const struct vmmu_fmt vmmu_fmt_pae;		/* SDM 4.4 */
-extern VMMU_API const struct vmmu_fmt vmmu_fmt_x64;		/* SDM 4.5, 4-level */
-extern VMMU_API const struct vmmu_fmt vmmu_fmt_x64_la57;	/* SDM 4.5, 5-level */
-extern VMMU_API const struct vmmu_fmt vmmu_fmt_npt;		/* APM 15.25, 4-level */
-extern VMMU_API const struct vmmu_fmt vmmu_fmt_npt5;		/* the same, 5-level */
-extern VMMU_API const struct vmmu_fmt vmmu_fmt_ept;		/* SDM 28.3, 4-level */
-extern VMMU_API const struct vmmu_fmt vmmu_fmt_ept5;		/* the same, 5-level */
+extern VMMU_API const struct vmmu_fmt vmmu_fmt_legacy32;       /* SDM 4.3, CR4.PSE=1 */
+extern VMMU_API const struct vmmu_fmt vmmu_fmt_legacy32_nopse; /* CR4.PSE=0 */
+extern VMMU_API const struct vmmu_fmt vmmu_fmt_pae;	       /* SDM 4.4 */
+extern VMMU_API const struct vmmu_fmt vmmu_fmt_x64;	       /* SDM 4.5, 4-level */
+extern VMMU_API const struct vmmu_fmt vmmu_fmt_x64_la57;       /* SDM 4.5, 5-level */
+extern VMMU_API const struct vmmu_fmt vmmu_fmt_npt;	       /* APM 15.25, 4-level */
+extern VMMU_API const struct vmmu_fmt vmmu_fmt_npt5;	       /* the same, 5-level */
+extern VMMU_API const struct vmmu_fmt vmmu_fmt_ept;	       /* SDM 28.3, 4-level */
+extern VMMU_API const struct vmmu_fmt vmmu_fmt_ept5;	       /* the same, 5-level */
 
 /* ---- the guest's registers and what its CPU can do ------------------- */
 
@@ -197,10 +203,10 @@ struct vmmu_regs {
 
 /* What differs between CPU models, as data.  Bits of `features`: */
 #define VMMU_CPU_PSE36 (1u << 0)
-#define VMMU_CPU_1G (1u << 1)		 /* 1G leaves exist */
-#define VMMU_CPU_G_RESERVED (1u << 2)	 /* bit 8 of PML4E/PML5E: AMD */
-#define VMMU_CPU_PDPTE_WALK (1u << 3)	 /* PAE: PDPTEs are read on every walk */
-#define VMMU_CPU_PSE_FLUSHES (1u << 4)	 /* a change of CR4.PSE flushes: AMD */
+#define VMMU_CPU_1G (1u << 1)	       /* 1G leaves exist */
+#define VMMU_CPU_G_RESERVED (1u << 2)  /* bit 8 of PML4E/PML5E: AMD */
+#define VMMU_CPU_PDPTE_WALK (1u << 3)  /* PAE: PDPTEs are read on every walk */
+#define VMMU_CPU_PSE_FLUSHES (1u << 4) /* a change of CR4.PSE flushes: AMD */
 
 struct vmmu_profile {
 	const char *name;
@@ -217,12 +223,12 @@ extern VMMU_API const struct vmmu_profile vmmu_profile_amd;
 /* ---- what a CPU is programmed with ----------------------------------- */
 
 /* Bits of vmmu_paging.ctl */
-#define VMMU_PG_AD (1u << 0)	  /* accessed and dirty bits are maintained */
-#define VMMU_PG_PDPTES (1u << 1)  /* the top level is in pdpte[], not memory */
-#define VMMU_PG_PKE (1u << 2)	  /* keys of user pages, PKRU */
-#define VMMU_PG_PKS (1u << 3)	  /* keys of supervisor pages, PKRS */
+#define VMMU_PG_AD (1u << 0)	 /* accessed and dirty bits are maintained */
+#define VMMU_PG_PDPTES (1u << 1) /* the top level is in pdpte[], not memory */
+#define VMMU_PG_PKE (1u << 2)	 /* keys of user pages, PKRU */
+#define VMMU_PG_PKS (1u << 3)	 /* keys of supervisor pages, PKRS */
 #define VMMU_PG_WP (1u << 4)
-#define VMMU_PG_ID (1u << 5)	  /* a fetch is reported (NX or SMEP is on) */
+#define VMMU_PG_ID (1u << 5) /* a fetch is reported (NX or SMEP is on) */
 #define VMMU_PG_NXE (1u << 6)
 #define VMMU_PG_SMEP (1u << 7)
 #define VMMU_PG_SMAP (1u << 8)
@@ -236,14 +242,21 @@ struct vmmu_paging {
 	uint64_t pdpte[4];
 	uint32_t ctl;
 	uint32_t pkru, pkrs;
-	uint8_t bad_rwx; /* EPT: bitmap over bits 2:0, what is misconfigured */
+	uint8_t stop_rwx; /* EPT: bitmap over bits 2:0, absent or misconfigured */
 	/*
 	 * Is an access allowed?  Bit `kind` of kinds[rights].  So what the
 	 * registers say about WP, SMEP, SMAP and NXE is judged at use, in
 	 * one place, as the manuals ask for.
 	 */
 	uint16_t kinds[16];
-	uint64_t rsvd[VMMU_LEVELS][2]; /* [level-1][leaf]: must be zero */
+	/* The same for a nested table: accumulated bits that a type needs. */
+	uint64_t need[3];
+	uint64_t ad[3]; /* by type: the bits that an access sets */
+	/*
+	 * [level-1][leaf]: the bits of entry ^ present that stop a walk: where
+	 * `present` is one bit, that and the reserved ones.
+	 */
+	uint64_t wrong[VMMU_LEVELS][2];
 };
 
 /*
@@ -277,7 +290,7 @@ struct vmmu_range {
 /* Memory that is reached by pointer: pointer = base + address. */
 struct vmmu_bus {
 	uint8_t *base;
-	struct vmmu_range ram;	       /* what is memory ... */
+	uint64_t lo, size;	       /* [lo, lo + size) is memory ... */
 	const struct vmmu_range *more; /* ... and this too */
 	unsigned nr_more;
 };
@@ -358,36 +371,37 @@ enum vmmu_walk_status {
 struct vmmu_walk {
 	uint8_t status; /* enum vmmu_walk_status */
 	uint8_t dim;	/* 1: stopped in the first dimension; 2: in the nested */
-	uint8_t level;	/* first dimension: of the leaf, or where it stopped */
-	uint8_t nlevel; /* nested dimension: of the leaf, or where it stopped */
-	uint8_t shift;	/* log2 page size of the first dimension's leaf; 0: off */
-	uint8_t nshift; /* of the nested leaf of the final address; 0: none */
-	uint8_t rights; /* first dimension, accumulated; RWXU when it is off */
-	uint8_t nrights;
-	uint8_t pkey;
-	uint8_t global;
-	uint8_t dirty;	/* writes need no more D bit set, in either dimension */
 	uint8_t table;	/* level of the guest table being accessed when the
 			   nested dimension or memory stopped; 0: final address */
-	uint16_t refs;	/* entries read */
-	uint32_t code;	/* #PF error code when dim is 1 */
+	uint8_t nlevel; /* nested dimension: of the leaf, or where it stopped */
+	uint8_t nshift; /* log2 page size of the nested leaf; 0: none */
+	uint8_t nrights;
+	uint8_t level;	/* first dimension: of the leaf, or where it stopped */
+	uint8_t shift;	/* log2 page size of the first dimension's leaf; 0: off */
+	uint8_t rights; /* first dimension, accumulated; RWXU when it is off */
+	uint8_t pkey;
+	uint8_t global;
+	uint8_t dirty;	 /* writes need no more D bit set, in either dimension */
+	uint16_t kinds;	 /* of access that the first dimension lets pass */
+	uint16_t refs;	 /* entries read */
+	uint32_t code;	 /* #PF error code when dim is 1 */
 	uint32_t access; /* nested dimension: the access that it judged */
-	uint64_t info;	/* EXITINFO1 or exit qualification when dim is 2 */
-	uint64_t entry;	/* the last entry read */
-	vmmu_gpa_t gpa; /* final; or the one that could not be resolved */
-	vmmu_hpa_t hpa; /* final */
+	uint64_t info;	 /* EXITINFO1 or exit qualification when dim is 2 */
+	uint64_t entry;	 /* the last entry read */
+	vmmu_gpa_t gpa;	 /* final; or the one that could not be resolved */
+	vmmu_hpa_t hpa;	 /* final */
 	vmmu_hpa_t leaf; /* where the first dimension's leaf entry lies */
 };
 
 /* Seen by a step hook: one entry read.  Valid during the call only. */
 struct vmmu_step {
 	const struct vmmu_fmt *fmt;
-	uint8_t dim;	 /* 1 or 2 */
-	uint8_t level;	 /* of the entry */
-	uint8_t table;	 /* dim 2: level of the guest table wanted; 0: final */
+	uint8_t dim;   /* 1 or 2 */
+	uint8_t level; /* of the entry */
+	uint8_t table; /* dim 2: level of the guest table wanted; 0: final */
 	uint8_t leaf;
-	uint64_t ia;	 /* the address being translated */
-	uint64_t pa;	 /* where the entry lies, in this dimension's output space */
+	uint64_t ia; /* the address being translated */
+	uint64_t pa; /* where the entry lies, in this dimension's output space */
 	uint64_t entry;
 };
 
@@ -402,8 +416,7 @@ typedef void vmmu_step_fn(void *ctx, const struct vmmu_step *step);
  * Returns out->status; everything in *out is set.
  */
 VMMU_API int vmmu_walk2(const struct vmmu_hw *hw, const struct vmmu_mem_ops *ops, vmmu_gva_t gva,
-			uint32_t access, vmmu_step_fn *step, void *step_ctx,
-			struct vmmu_walk *out);
+			uint32_t access, vmmu_step_fn *step, void *step_ctx, struct vmmu_walk *out);
 
 /* The nested dimension alone: gpa -> hpa, as for a final access. */
 VMMU_API int vmmu_walk_nested(const struct vmmu_hw *hw, const struct vmmu_mem_ops *ops,

@@ -55,8 +55,8 @@ VMMU_API const char *vmmu_strerror(int status);
 
 /* The host's answer for a page of guest memory. */
 struct vmmu_host_page {
-	void *pointer;	 /* of the page that contains the gpa asked for */
-	uint64_t size;	 /* 4096, 2M or 1G: how much is there, aligned */
+	void *pointer; /* of the page that contains the gpa asked for */
+	uint64_t size; /* 4096, 2M or 1G: how much is there, aligned */
 	uint32_t writable;
 };
 
@@ -94,7 +94,7 @@ struct vmmu_tlb_geometry {
 struct vmmu_config {
 	size_t size; /* sizeof(struct vmmu_config), for growth */
 	const struct vmmu_backend *backend;
-	const void *backend_config; /* the backend's header says what; or NULL */
+	const void *backend_config;	    /* the backend's header says what; or NULL */
 	const struct vmmu_profile *profile; /* NULL: vmmu_profile_max */
 	struct vmmu_callbacks cb;	    /* each may be NULL */
 	unsigned nr_cpus;		    /* 0 means 1 */
@@ -107,13 +107,15 @@ struct vmmu_config {
 	/* Cap on table pages; 0: none.  Less than vmmu_min_tables(): refused. */
 	uint64_t max_tables;
 	/*
-	 * Direct-mapped lookup in front, for vmmu_host(); a power of two, 0
-	 * means 1024, 1 as good as none.  A model of a real TLB wants 1.
+	 * Entries of the library's own direct-mapped lookup, which serves
+	 * hits in vmmu_host() and vmmu_translate(): a power of two; 0 means
+	 * 1024.  It stays empty where a TLB is modelled (l1, l2), for the
+	 * model must see every access.
 	 */
 	unsigned front_entries;
 	struct vmmu_tlb_geometry l1, l2; /* modelled TLB */
-	uint16_t pwc_entries;	 /* page-walk cache, first dimension; 0: none */
-	uint16_t nested_entries; /* nested TLB, gpa -> hpa; 0: none */
+	uint16_t pwc_entries;		 /* page-walk cache, first dimension; 0: none */
+	uint16_t nested_entries;	 /* nested TLB, gpa -> hpa; 0: none */
 };
 
 /*
@@ -129,7 +131,7 @@ VMMU_API void vmmu_destroy(struct vmmu *vm); /* NULL is fine */
 /* The smallest cap on table pages that `config` accepts; 0 for a bad one. */
 VMMU_API uint64_t vmmu_min_tables(const struct vmmu_config *config);
 
-/* Why the last call on this VM failed: a sentence, "" if none did. */
+/* Why the last call on this VM that failed did so: a sentence, or "". */
 VMMU_API const char *vmmu_reason(const struct vmmu *vm);
 
 VMMU_API struct vmmu_cpu *vmmu_cpu(struct vmmu *vm, unsigned n); /* NULL: none */
@@ -227,10 +229,10 @@ VMMU_API int vmmu_reset(struct vmmu_cpu *cpu);
 VMMU_API int vmmu_invlpg(struct vmmu_cpu *cpu, vmmu_gva_t gva);
 
 enum vmmu_invpcid { /* SDM, INVPCID */
-	VMMU_INVPCID_ADDRESS,
-	VMMU_INVPCID_SINGLE,
-	VMMU_INVPCID_ALL_GLOBAL,
-	VMMU_INVPCID_ALL,
+		    VMMU_INVPCID_ADDRESS,
+		    VMMU_INVPCID_SINGLE,
+		    VMMU_INVPCID_ALL_GLOBAL,
+		    VMMU_INVPCID_ALL,
 };
 /* VMMU_GP: bad type, PCID > 4095 or != 0 without PCIDE, non-canonical address. */
 VMMU_API int vmmu_invpcid(struct vmmu_cpu *cpu, unsigned type, unsigned pcid, vmmu_gva_t gva);
@@ -239,8 +241,12 @@ VMMU_API int vmmu_invpcid(struct vmmu_cpu *cpu, unsigned type, unsigned pcid, vm
 VMMU_API void vmmu_hw_flush(struct vmmu_cpu *cpu);
 /* Host instructions, by the hypervisor or a test: APM INVLPGA, SDM INVVPID/INVEPT. */
 VMMU_API void vmmu_hw_invlpga(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned asid);
-enum vmmu_invvpid { VMMU_INVVPID_ADDRESS, VMMU_INVVPID_SINGLE, VMMU_INVVPID_ALL,
-		    VMMU_INVVPID_SINGLE_KEEP_GLOBAL };
+enum vmmu_invvpid {
+	VMMU_INVVPID_ADDRESS,
+	VMMU_INVVPID_SINGLE,
+	VMMU_INVVPID_ALL,
+	VMMU_INVVPID_SINGLE_KEEP_GLOBAL
+};
 VMMU_API void vmmu_hw_invvpid(struct vmmu_cpu *cpu, unsigned type, unsigned vpid, vmmu_gva_t gva);
 enum vmmu_invept { VMMU_INVEPT_SINGLE = 1, VMMU_INVEPT_ALL = 2 };
 VMMU_API void vmmu_hw_invept(struct vmmu_cpu *cpu, unsigned type, uint64_t root);
@@ -258,7 +264,7 @@ struct vmmu_fault {
 
 struct vmmu_xlat {
 	vmmu_gpa_t gpa;
-	void *host;   /* of the byte at gpa; NULL unless VMMU_OK */
+	void *host; /* of the byte at gpa; NULL unless VMMU_OK */
 	/*
 	 * What this privilege may do here without asking again: VMMU_RWX.  W
 	 * is withheld while a store must set D, mark the page or be trapped.
@@ -271,9 +277,9 @@ struct vmmu_xlat {
 	uint8_t trap;
 	/* Valid for this one access only: do not cache it at all. */
 	uint8_t once;
-	uint8_t stage;	      /* VMMU_MMIO: what was outside memory */
-	uint64_t nested_info; /* VMMU_MMIO under nested paging: EXITINFO1 or
-				 qualification of the exit that found it */
+	uint8_t stage;		 /* VMMU_MMIO: what was outside memory */
+	uint64_t nested_info;	 /* VMMU_MMIO under nested paging: EXITINFO1 or
+				    qualification of the exit that found it */
 	struct vmmu_fault fault; /* VMMU_FAULT */
 };
 
@@ -316,9 +322,10 @@ VMMU_API int vmmu_write_gva(struct vmmu_cpu *cpu, vmmu_gva_t gva, const void *bu
  */
 struct vmmu_front_entry {
 	uint64_t tag;
-	uintptr_t host_minus_gva;
+	uint64_t host_minus_gva; /* modulo the width of a pointer */
+	uint64_t gpa_minus_gva;
 	uint32_t kinds; /* bitmap over vmmu_kind() */
-	uint32_t pad;
+	uint8_t shift, guest_rights, guest_shift, pad;
 };
 
 struct vmmu_front {
@@ -336,12 +343,13 @@ static inline void *vmmu_host(const struct vmmu_cpu *cpu, vmmu_gva_t gva, unsign
 {
 	const struct vmmu_front *f = (const struct vmmu_front *)(const void *)cpu;
 	const struct vmmu_front_entry *e = &f->entry[(gva.v >> VMMU_PAGE_SHIFT) & f->mask];
-	/* A crossing changes the page number of the last byte: no match. */
-	uint64_t tag = ((gva.v + size - 1) & ~(uint64_t)(VMMU_PAGE_SIZE - 1)) | f->generation;
+	/* A crossing changes the last byte's page number, and so does size 0. */
+	uint64_t last = gva.v + (size - 1u);
+	uint64_t tag = (last & ~(uint64_t)(VMMU_PAGE_SIZE - 1)) | f->generation;
 
 	if (e->tag != tag || !(e->kinds >> vmmu_kind(access) & 1))
 		return NULL;
-	return (void *)(uintptr_t)(e->host_minus_gva + (uintptr_t)gva.v);
+	return (void *)(uintptr_t)(e->host_minus_gva + gva.v);
 }
 
 /* This vCPU holds no host pointer from the library now. */

@@ -14,8 +14,8 @@ extern "C" {
 
 /* backend_config of both; NULL: all zero. */
 struct vmmu_nested_config {
-	unsigned levels; /* of the nested table: 4, 5, or 0 for 4 */
-	int no_ad;	 /* EPT: accessed and dirty bits off (EPTP bit 6 = 0) */
+	unsigned levels;    /* of the nested table: 4, 5, or 0 for 4 */
+	int no_ad;	    /* EPT: accessed and dirty bits off (EPTP bit 6 = 0) */
 	uint32_t intercept; /* VMMU_ICPT_CR0, VMMU_ICPT_CR4 as well */
 };
 

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * vmmu compare: every input on every backend, side by side.
+ * The engines are replay.c and state_check.c, the output report.c's.
+ * Invariant: every input gets the same runs in the same order, native first.
+ */
+#include "command.h"
+#include "guest_file.h"
+#include "help.h"
+#include "options.h"
+#include "replay.h"
+#include "report.h"
+#include "state_check.h"
+#include "text.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Native has no host pages: let nothing bound its TLB entries. */
+static const struct plan {
+	const char *backend;
+	uint64_t host_page;
+} plans[] = {
+	{ "native", 1ull << 30 },     { "shadow", 4096 },	    { "shadow", 2ull << 20 },
+	{ "nested-npt", 4096 },	      { "nested-npt", 2ull << 20 }, { "nested-ept", 4096 },
+	{ "nested-ept", 2ull << 20 },
+};
+
+#define NR_RUNS (sizeof(plans) / sizeof(*plans))
+
+struct comparison {
+	const struct options *o;
+	struct report report;
+	struct progress progress;
+};
+
+/* What run number i is made with, and its result's name. */
+static struct machine_options options_of(const struct options *o, unsigned i, struct result *r)
+{
+	struct machine_options m = o->machine;
+
+	m.backend = backend_find(plans[i].backend);
+	m.host_page = plans[i].host_page;
+	if (!m.backend->hypervisor)
+		m.table_pages = 0;
+	*r = (struct result){ .backend = m.backend->name };
+	if (m.backend->hypervisor)
+		r->host_page = page_size_name(m.host_page);
+	return m;
+}
+
+static void step(struct comparison *c, const char *name, unsigned run, const struct result *r)
+{
+	char what[64];
+	unsigned done = (c->report.nr_inputs - 1) * (unsigned)NR_RUNS + run;
+
+	snprintf(what, sizeof(what), "%.24s %s %s", name, r->backend,
+		 r->host_page ? r->host_page : "");
+	progress_step(&c->progress, done, what);
+}
+
+static int replay_once(struct comparison *c, const char *path, const struct machine_options *opt,
+		       struct report_input *in, struct result *r, struct err *err)
+{
+	struct replay_options ro = { .check = c->o->check };
+	struct input *file = input_open(path, err);
+	struct machine m;
+	struct trace t;
+	int ret = -1;
+
+	if (!file || trace_open(&t, file, err) < 0)
+		return -1;
+	t.progress = &c->progress;
+	snprintf(in->about, sizeof(in->about), "trace, %llu MiB of RAM",
+		 (unsigned long long)(t.ram_bytes >> 20));
+	if (replay_machine(&t, opt, &m, err) == 0) {
+		ret = replay_run(&t, &m, &ro, r, err);
+		machine_close(&m);
+	}
+	trace_close(&t);
+	return ret;
+}
+
+static int compare_trace(struct comparison *c, const char *path, struct report_input *in,
+			 struct err *err)
+{
+	for (unsigned i = 0; i < NR_RUNS; i++) {
+		struct machine_options opt = options_of(c->o, i, &in->run[i]);
+
+		step(c, in->name, i, &in->run[i]);
+		if (replay_once(c, path, &opt, in, &in->run[i], err) < 0)
+			return -1;
+		in->nr_runs = i + 1;
+	}
+	return 0;
+}
+
+static int check_once(struct state_check *check, const struct machine_options *opt,
+		      struct result *r, struct err *err)
+{
+	struct machine m;
+	int ret;
+
+	if (state_machine(check->state, opt, &m, err) < 0)
+		return -1;
+	ret = state_check_run(check, &m, r, err);
+	machine_close(&m);
+	return ret;
+}
+
+static int check_runs(struct comparison *c, struct state_check *check, struct report_input *in,
+		      struct err *err)
+{
+	check->progress = &c->progress;
+	for (unsigned i = 0; i < NR_RUNS; i++) {
+		struct machine_options opt = options_of(c->o, i, &in->run[i]);
+
+		step(c, in->name, i, &in->run[i]);
+		if (check_once(check, &opt, &in->run[i], err) < 0)
+			return -1;
+		in->nr_runs = i + 1;
+	}
+	if (check->leaves.cut)
+		say("%s: only the first %zu leaves were read", in->name, check->leaves.nr);
+	return 0;
+}
+
+static void describe(struct report_input *in, const struct state *s, int golden)
+{
+	if (golden)
+		snprintf(in->about, sizeof(in->about),
+			 "memory dump, %llu MiB of RAM, %zu address space%s recorded",
+			 (unsigned long long)(ranges_bytes(&s->ram) >> 20), s->side.nr_contexts,
+			 s->side.nr_contexts == 1 ? "" : "s");
+	else
+		snprintf(in->about, sizeof(in->about),
+			 "memory dump, %llu MiB of RAM, every leaf against native",
+			 (unsigned long long)(ranges_bytes(&s->ram) >> 20));
+}
+
+static int compare_files(struct comparison *c, const struct guest_files *f, struct report_input *in,
+			 struct err *err)
+{
+	struct options o = *c->o;
+	struct state_check check;
+	struct state s;
+	int ret = -1;
+
+	o.core = f->core;
+	o.regs = o.regs ? o.regs : f->json;
+	if (state_open(&s, &o, err) < 0)
+		return -1;
+	if (s.note[0])
+		say("%s: %s", in->name, s.note);
+	if (state_check_open(&check, &s, o.regs, err) == 0) {
+		check.name = in->name;
+		describe(in, &s, check.golden != NULL);
+		ret = check_runs(c, &check, in, err);
+		state_check_close(&check);
+	}
+	state_close(&s);
+	return ret;
+}
+
+static int compare_state(struct comparison *c, int kind, const char *path, struct report_input *in,
+			 struct err *err)
+{
+	struct guest_files files;
+	int ret;
+
+	if (guest_files(kind, path, &files, err) < 0)
+		return -1;
+	ret = compare_files(c, &files, in, err);
+	guest_files_free(&files);
+	return ret;
+}
+
+static int compare_path(struct comparison *c, const char *path, struct report_input *in,
+			struct err *err)
+{
+	int kind = guest_kind(path, err);
+
+	if (kind < 0)
+		return -1;
+	in->run = calloc(NR_RUNS, sizeof(*in->run));
+	if (!in->run)
+		return err_input(err, "%s: out of memory", path);
+	return kind == GUEST_TRACE ? compare_trace(c, path, in, err)
+				   : compare_state(c, kind, path, in, err);
+}
+
+static int compare_input(struct comparison *c, const char *path, struct err *err)
+{
+	struct report_input *in = &c->report.input[c->report.nr_inputs++];
+	int spooled = strcmp(path, "-") == 0, ret;
+	char *copy = spooled ? guest_spool(err) : strdup(path);
+
+	in->name = path_stem(path);
+	if (!copy || !in->name) {
+		if (!spooled || copy)
+			err_input(err, "%s: out of memory", path);
+		free(copy);
+		return -1;
+	}
+	ret = compare_path(c, copy, in, err);
+	free(copy);
+	return ret;
+}
+
+static void tell_mismatches(const struct report_input *in)
+{
+	for (unsigned i = 0; i < in->nr_runs; i++) {
+		const struct result *r = &in->run[i];
+
+		for (unsigned k = 0; k < result_shown(r); k++)
+			say("%s on %s %s: %s", in->name, r->backend,
+			    r->host_page ? r->host_page : "", r->first[k].text);
+	}
+}
+
+static int wants_stdout(const struct options *o)
+{
+	return (o->json && strcmp(o->json, "-") == 0) || (o->csv && strcmp(o->csv, "-") == 0);
+}
+
+static int compare_all(struct comparison *c, char **paths, unsigned nr, struct err *err)
+{
+	int table = !wants_stdout(c->o);
+
+	progress_begin(&c->progress, nr * (unsigned)NR_RUNS);
+	for (unsigned i = 0; i < nr; i++) {
+		int ret = compare_input(c, paths[i], err);
+
+		progress_end(&c->progress);
+		if (ret < 0)
+			return -1;
+		if (table)
+			report_table(stdout, &c->report.input[i], wants_colour(STDOUT_FILENO));
+		fflush(stdout);
+		tell_mismatches(&c->report.input[i]);
+	}
+	if (table)
+		report_legend(stdout);
+	if ((c->o->json && report_json(&c->report, c->o->json, err) < 0) ||
+	    (c->o->csv && report_csv(&c->report, c->o->csv, err) < 0))
+		return -1;
+	return report_mismatches(&c->report) ? STATUS_MISMATCH : STATUS_OK;
+}
+
+static void free_report(struct report *r)
+{
+	for (unsigned i = 0; i < r->nr_inputs; i++) {
+		free(r->input[i].name);
+		free(r->input[i].run);
+	}
+	free(r->input);
+}
+
+static int run(int argc, char **argv, struct err *err)
+{
+	static const struct option table[] = { OPTIONS_MACHINE,
+					       OPTION("regs", OPT_REGS),
+					       OPTION("ram", OPT_RAM),
+					       OPTION("check", OPT_CHECK),
+					       OPTION("json", OPT_JSON),
+					       OPTION("csv", OPT_CSV),
+					       OPTIONS_END };
+	struct options o;
+	struct comparison c = { .o = &o };
+	int first = options_parse(argc, argv, table, &o, err), ret;
+
+	if (first < 0)
+		return -1;
+	if (o.help)
+		return command_help(&command_compare);
+	if (first == argc)
+		return err_set(err, STATUS_USAGE, "no INPUT is given");
+	c.report.input = calloc((size_t)(argc - first), sizeof(*c.report.input));
+	if (!c.report.input)
+		return err_input(err, "out of memory");
+	ret = compare_all(&c, argv + first, (unsigned)(argc - first), err);
+	free_report(&c.report);
+	return ret;
+}
+
+const struct command command_compare = {
+	"compare",
+	"run guests on all backends and show the costs side by side",
+	"INPUT... [OPTION]...\n\n"
+	"Each INPUT is an event trace, a memory dump (ELF core) or a dump's JSON.  It runs\n"
+	"natively, with shadow paging and with nested paging (AMD's NPT, Intel's EPT), on 4K\n"
+	"and 2M host pages.  Every answer that the files record is checked; a dump without\n"
+	"recorded answers has every mapped page checked against native.\n\n"
+	"  --json FILE          write all numbers as JSON (- is standard output)\n"
+	"  --csv FILE           the same as CSV\n"
+	"  --regs FILE          registers and RAM of a dump, if not in the JSON beside it\n"
+	"  --ram SIZE           RAM from 0 of a dump\n"
+	"  --check N            check invariants after each of a trace's first N "
+	"records\n" HELP_MACHINE HELP_END,
+	run,
+};

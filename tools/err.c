@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Filling a struct err.
+ * No output, no allocation: it also reports being out of memory.
+ * Invariant: the text always ends within its buffer.
+ */
+#include "err.h"
+
+#include <stdio.h>
+
+static int fill(struct err *err, int status, const char *fmt, va_list args)
+{
+	err->status = status;
+	(void)vsnprintf(err->text, sizeof(err->text), fmt, args);
+	return -1;
+}
+
+int err_set(struct err *err, int status, const char *fmt, ...)
+{
+	va_list args;
+	int ret;
+
+	va_start(args, fmt);
+	ret = fill(err, status, fmt, args);
+	va_end(args);
+	return ret;
+}
+
+int err_input(struct err *err, const char *fmt, ...)
+{
+	va_list args;
+	int ret;
+
+	va_start(args, fmt);
+	ret = fill(err, STATUS_INPUT, fmt, args);
+	va_end(args);
+	return ret;
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Bytes from a file, a pipe or memory, unpacked if they begin like zstd.
+ * Lines are in lines.c.
+ * Invariant: raw[raw_pos, raw_len) is read from the file and not yet used.
+ */
+#include "input.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zstd.h>
+
+#define RAW_BYTES (256u << 10)
+/* What `zstd --ultra --long=31` needs; the window is only as large as the file says. */
+#define WINDOW_LOG_MAX 31
+
+static const uint8_t zstd_magic[4] = { 0x28, 0xb5, 0x2f, 0xfd };
+
+struct input {
+	char *name;
+	int fd; /* -1: memory */
+	const uint8_t *raw;
+	uint8_t *own; /* the buffer behind raw, unless memory */
+	size_t raw_pos, raw_len;
+	uint64_t raw_done, raw_total; /* bytes of the file; total 0: unknown */
+	ZSTD_DCtx *zstd;	      /* NULL: plain */
+	int in_frame;
+};
+
+static int fill_raw(struct input *in, struct err *err)
+{
+	ssize_t n;
+
+	if (in->fd < 0)
+		return 0;
+	if (in->raw_pos == in->raw_len)
+		in->raw_pos = in->raw_len = 0;
+	do
+		n = read(in->fd, in->own + in->raw_len, RAW_BYTES - in->raw_len);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return err_input(err, "%s: %s at byte %llu", in->name, strerror(errno),
+				 (unsigned long long)in->raw_done);
+	in->raw_len += (size_t)n;
+	in->raw_done += (uint64_t)n;
+	return n > 0;
+}
+
+/* 1 zstd, 0 not; reads no more than it takes to tell (a terminal may be slow). */
+static int looks_packed(struct input *in, struct err *err)
+{
+	int got = 1;
+
+	while (got > 0) {
+		size_t n = in->raw_len < 4 ? in->raw_len : 4;
+
+		if (n && memcmp(in->raw, zstd_magic, n) != 0)
+			return 0;
+		if (n == 4)
+			return 1;
+		got = fill_raw(in, err);
+	}
+	return got;
+}
+
+static int detect(struct input *in, struct err *err)
+{
+	size_t len = strlen(in->name);
+	int packed = looks_packed(in, err);
+
+	if (packed < 0)
+		return -1;
+	if (!packed && len > 4 && strcmp(in->name + len - 4, ".zst") == 0)
+		return err_input(err, "%s: not zstd: wrong magic at byte 0", in->name);
+	if (!packed)
+		return 0;
+	in->zstd = ZSTD_createDCtx();
+	if (!in->zstd ||
+	    ZSTD_isError(ZSTD_DCtx_setParameter(in->zstd, ZSTD_d_windowLogMax, WINDOW_LOG_MAX)))
+		return err_input(err, "%s: out of memory", in->name);
+	return 0;
+}
+
+static int open_file(struct input *in, const char *path, struct err *err)
+{
+	struct stat st;
+
+	in->fd = strcmp(path, "-") == 0 ? dup(0) : open(path, O_RDONLY | O_CLOEXEC);
+	if (in->fd < 0 || fstat(in->fd, &st) < 0)
+		return err_input(err, "%s: %s", in->name, strerror(errno));
+	if (S_ISDIR(st.st_mode))
+		return err_input(err, "%s: %s", in->name, strerror(EISDIR));
+	if (S_ISREG(st.st_mode))
+		in->raw_total = (uint64_t)st.st_size;
+	in->raw = in->own = malloc(RAW_BYTES);
+	if (!in->own)
+		return err_input(err, "%s: out of memory", in->name);
+	return 0;
+}
+
+static struct input *make(const char *name, struct err *err)
+{
+	struct input *in = calloc(1, sizeof(*in));
+
+	if (in)
+		in->name = strdup(name);
+	if (!in || !in->name) {
+		err_input(err, "%s: out of memory", name);
+		free(in);
+		return NULL;
+	}
+	in->fd = -1;
+	return in;
+}
+
+struct input *input_open(const char *path, struct err *err)
+{
+	struct input *in = make(strcmp(path, "-") == 0 ? "standard input" : path, err);
+
+	if (!in)
+		return NULL;
+	if (open_file(in, path, err) < 0 || detect(in, err) < 0) {
+		input_close(in);
+		return NULL;
+	}
+	return in;
+}
+
+struct input *input_open_memory(const char *name, const void *bytes, size_t size, struct err *err)
+{
+	struct input *in = make(name, err);
+
+	if (!in)
+		return NULL;
+	in->raw = bytes;
+	in->raw_len = size;
+	in->raw_done = in->raw_total = size;
+	if (detect(in, err) < 0) {
+		input_close(in);
+		return NULL;
+	}
+	return in;
+}
+
+void input_close(struct input *in)
+{
+	if (!in)
+		return;
+	if (in->fd >= 0)
+		close(in->fd);
+	ZSTD_freeDCtx(in->zstd);
+	free(in->own);
+	free(in->name);
+	free(in);
+}
+
+static ssize_t some_plain(struct input *in, void *buf, size_t len, struct err *err)
+{
+	size_t have = in->raw_len - in->raw_pos;
+
+	if (have == 0) {
+		int got = fill_raw(in, err);
+
+		if (got <= 0)
+			return got;
+		have = in->raw_len - in->raw_pos;
+	}
+	if (len > have)
+		len = have;
+	memcpy(buf, in->raw + in->raw_pos, len);
+	in->raw_pos += len;
+	return (ssize_t)len;
+}
+
+/* One step of the decompressor; at the end of the file it is given no input. */
+static ssize_t unpack(struct input *in, void *buf, size_t len, struct err *err)
+{
+	ZSTD_inBuffer src = { in->raw, in->raw_len, in->raw_pos };
+	ZSTD_outBuffer dst = { buf, len, 0 };
+	size_t ret = ZSTD_decompressStream(in->zstd, &dst, &src);
+	uint64_t at = in->raw_done - (in->raw_len - src.pos);
+
+	in->raw_pos = src.pos;
+	if (ZSTD_isError(ret))
+		return err_input(err, "%s: damaged zstd stream at byte %llu of the file: %s",
+				 in->name, (unsigned long long)at, ZSTD_getErrorName(ret));
+	in->in_frame = ret != 0;
+	return (ssize_t)dst.pos;
+}
+
+static ssize_t some_packed(struct input *in, void *buf, size_t len, struct err *err)
+{
+	ssize_t n = 0;
+	int more = 1;
+
+	while (n == 0 && more > 0) {
+		if (in->raw_pos == in->raw_len)
+			more = fill_raw(in, err);
+		if (more < 0)
+			return -1;
+		if (more == 0 && !in->in_frame)
+			return 0;
+		n = unpack(in, buf, len, err);
+	}
+	if (n == 0)
+		return err_input(err, "%s: truncated: the zstd stream ends early, at byte %llu",
+				 in->name, (unsigned long long)in->raw_done);
+	return n;
+}
+
+ssize_t input_some(struct input *in, void *buf, size_t len, struct err *err)
+{
+	if (len == 0)
+		return 0;
+	return in->zstd ? some_packed(in, buf, len, err) : some_plain(in, buf, len, err);
+}
+
+ssize_t input_full(struct input *in, void *buf, size_t len, struct err *err)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t n = input_some(in, (uint8_t *)buf + done, len - done, err);
+
+		if (n < 0)
+			return n;
+		if (n == 0)
+			break;
+		done += (size_t)n;
+	}
+	return (ssize_t)done;
+}
+
+const char *input_name(const struct input *in)
+{
+	return in->name;
+}
+
+double input_fraction(const struct input *in)
+{
+	if (in->raw_total == 0)
+		return -1;
+	return (double)(in->raw_done - (in->raw_len - in->raw_pos)) / (double)in->raw_total;
+}
+
+static int grow(struct bytes *b, size_t *cap, size_t most, const char *path, struct err *err)
+{
+	size_t want = *cap ? *cap * 2 : 1u << 20;
+	uint8_t *data;
+
+	if (b->size < *cap)
+		return 0;
+	if (want > most + 1) /* one more, to see that the file goes on */
+		want = most + 1;
+	if (b->size > most)
+		return err_input(err, "%s: longer than the %zu bytes allowed here", path, most);
+	data = realloc(b->data, want);
+	if (!data)
+		return err_input(err, "%s: out of memory after %zu bytes", path, b->size);
+	b->data = data;
+	*cap = want;
+	return 0;
+}
+
+int input_slurp(const char *path, size_t most, struct bytes *out, struct err *err)
+{
+	struct input *in = input_open(path, err);
+	size_t cap = 0;
+	ssize_t n = -1;
+
+	*out = (struct bytes){ NULL, 0 };
+	while (in && grow(out, &cap, most, path, err) == 0) {
+		n = input_some(in, out->data + out->size, cap - out->size, err);
+		if (n <= 0)
+			break;
+		out->size += (size_t)n;
+		n = -1;
+	}
+	input_close(in);
+	if (n == 0)
+		return 0;
+	free(out->data);
+	*out = (struct bytes){ NULL, 0 };
+	return -1;
+}

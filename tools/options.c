@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Parsing options with getopt_long.
+ * Prints nothing: bad usage comes back as an error.
+ * Invariant: see options.h.
+ */
+#include "options.h"
+#include "text.h"
+
+#include <stdio.h>
+
+static int bad_value(const struct option *o, const char *value, const char *want, struct err *err)
+{
+	return err_set(err, STATUS_USAGE, "--%s %s: not %s", o->name, value, want);
+}
+
+static int take_number(const struct option *o, const char *value, uint64_t most, uint64_t *out,
+		       struct err *err)
+{
+	char want[64];
+
+	if (parse_u64(value, out) == 0 && *out <= most)
+		return 0;
+	snprintf(want, sizeof(want), "a number up to %llu", (unsigned long long)most);
+	return bad_value(o, value, most == UINT64_MAX ? "a number (0x for hexadecimal)" : want,
+			 err);
+}
+
+static int take_reg(const struct option *o, const char *value, struct options *out, struct err *err)
+{
+	static const unsigned reg[] = { REG_CR0, REG_CR3, REG_CR4, REG_EFER };
+	uint64_t v;
+
+	if (take_number(o, value, UINT64_MAX, &v, err) < 0)
+		return -1;
+	regs_set(&out->forced, reg[o->val - OPT_CR0], v);
+	return 0;
+}
+
+static int take_ram(const struct option *o, const char *value, struct options *out, struct err *err)
+{
+	if (parse_size(value, &out->ram) < 0 || out->ram == 0 || out->ram % VMMU_PAGE_SIZE ||
+	    out->ram > RAM_MOST)
+		return bad_value(o, value, "a size of memory, as in 512M", err);
+	return 0;
+}
+
+static int take_backend(const struct option *o, const char *value, struct options *out,
+			struct err *err)
+{
+	char want[96];
+
+	out->machine.backend = backend_find(value);
+	if (out->machine.backend)
+		return 0;
+	snprintf(want, sizeof(want), "one of %s", backend_names());
+	return bad_value(o, value, want, err);
+}
+
+static int take_cache(const struct option *o, const char *value, unsigned *out, struct err *err)
+{
+	uint64_t v;
+
+	if (take_number(o, value, UINT16_MAX, &v, err) < 0)
+		return -1;
+	*out = (unsigned)v;
+	return 0;
+}
+
+static int take_cap(const struct option *o, const char *value, struct options *out, struct err *err)
+{
+	if (take_number(o, value, UINT32_MAX, &out->machine.table_pages, err) < 0)
+		return -1;
+	return out->machine.table_pages ? 0 : bad_value(o, value, "a number from 1 up", err);
+}
+
+static int take(const struct option *o, const char *value, struct options *out, struct err *err)
+{
+	switch (o->val) {
+	case OPT_CORE:
+		out->core = value;
+		return 0;
+	case OPT_REGS:
+		out->regs = value;
+		return 0;
+	case OPT_JSON:
+		out->json = value;
+		return 0;
+	case OPT_CSV:
+		out->csv = value;
+		return 0;
+	case OPT_CR0:
+	case OPT_CR3:
+	case OPT_CR4:
+	case OPT_EFER:
+		return take_reg(o, value, out, err);
+	case OPT_RAM:
+		return take_ram(o, value, out, err);
+	case OPT_CPU:
+		return take_number(o, value, UINT32_MAX, &out->cpu, err);
+	case OPT_BACKEND:
+		return take_backend(o, value, out, err);
+	case OPT_HOST_PAGE:
+		out->machine.host_page = page_size_parse(value);
+		return out->machine.host_page ? 0 : bad_value(o, value, "4K, 2M or 1G", err);
+	case OPT_TABLE_PAGES:
+		return take_cap(o, value, out, err);
+	case OPT_PWC:
+		return take_cache(o, value, &out->machine.pwc, err);
+	case OPT_NESTED_TLB:
+		return take_cache(o, value, &out->machine.nested_tlb, err);
+	case OPT_CHECK:
+		return take_number(o, value, UINT64_MAX, &out->check, err);
+	default:
+		out->help = 1;
+		return 0;
+	}
+}
+
+int options_parse(int argc, char **argv, const struct option *table, struct options *out,
+		  struct err *err)
+{
+	int index = 0, c;
+
+	*out = (struct options){ .machine = { .host_page = VMMU_PAGE_SIZE } };
+	optind = 0;
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, ":h", table, &index)) != -1) {
+		if (c == 'h')
+			out->help = 1;
+		else if (c == ':')
+			return err_set(err, STATUS_USAGE, "%s needs a value", argv[optind - 1]);
+		else if (c == '?')
+			return err_set(err, STATUS_USAGE, "unknown option %s", argv[optind - 1]);
+		else if (take(&table[index], optarg, out, err) < 0)
+			return -1;
+	}
+	return optind;
+}
+
+int options_need_backend(const struct options *o, struct err *err)
+{
+	if (o->machine.backend)
+		return 0;
+	return err_set(err, STATUS_USAGE, "--backend is missing: one of %s", backend_names());
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The command line of every subcommand.
+ * Each subcommand lists what it takes; what a value means is said here, once.
+ * Invariant: an option that a subcommand does not list is refused.
+ */
+#ifndef TOOLS_OPTIONS_H
+#define TOOLS_OPTIONS_H
+
+#include "machine.h"
+#include "regs.h"
+
+#include <getopt.h>
+
+enum option_id {
+	OPT_HELP = 256,
+	OPT_CORE,
+	OPT_REGS,
+	OPT_CR0,
+	OPT_CR3,
+	OPT_CR4,
+	OPT_EFER,
+	OPT_RAM,
+	OPT_CPU,
+	OPT_BACKEND,
+	OPT_HOST_PAGE,
+	OPT_TABLE_PAGES,
+	OPT_PWC,
+	OPT_NESTED_TLB,
+	OPT_CHECK,
+	OPT_JSON,
+	OPT_CSV,
+};
+
+#define OPTION(name, id)                                                                           \
+	{                                                                                          \
+		name, required_argument, NULL, id                                                  \
+	}
+#define OPTIONS_STATE                                                                              \
+	OPTION("core", OPT_CORE), OPTION("regs", OPT_REGS), OPTION("cr0", OPT_CR0),                \
+		OPTION("cr3", OPT_CR3), OPTION("cr4", OPT_CR4), OPTION("efer", OPT_EFER),          \
+		OPTION("ram", OPT_RAM), OPTION("cpu", OPT_CPU)
+#define OPTIONS_BACKEND OPTION("backend", OPT_BACKEND), OPTION("host-page", OPT_HOST_PAGE)
+#define OPTIONS_MACHINE                                                                            \
+	OPTION("table-pages", OPT_TABLE_PAGES), OPTION("pwc", OPT_PWC),                            \
+		OPTION("nested-tlb", OPT_NESTED_TLB)
+#define OPTIONS_END                                                                                \
+	{ "help", no_argument, NULL, OPT_HELP },                                                   \
+	{                                                                                          \
+		NULL, 0, NULL, 0                                                                   \
+	}
+
+struct options {
+	int help;
+	const char *core, *regs;
+	struct known_regs forced;
+	uint64_t ram; /* 0: not given */
+	uint64_t cpu;
+	struct machine_options machine;
+	uint64_t check;
+	const char *json, *csv;
+};
+
+/* Answers the index of the first operand, all options before it; -1: *err. */
+int options_parse(int argc, char **argv, const struct option *table, struct options *out,
+		  struct err *err);
+
+/* --backend was given, or -1. */
+int options_need_backend(const struct options *o, struct err *err);
+
+#endif

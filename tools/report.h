@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Results for people (a table) and for programs (JSON, CSV).
+ * Counts nothing itself.
+ * Invariant: the exits' keys come from vmmu/event.h, so that no list differs.
+ */
+#ifndef TOOLS_REPORT_H
+#define TOOLS_REPORT_H
+
+#include "err.h"
+#include "result.h"
+
+#include <stdio.h>
+
+/* One input: its runs side by side. */
+struct report_input {
+	char *name;
+	char about[96]; /* "trace, 512 MiB of RAM" */
+	struct result *run;
+	unsigned nr_runs;
+};
+
+struct report {
+	struct report_input *input;
+	unsigned nr_inputs;
+};
+
+uint64_t report_mismatches(const struct report *r);
+/* Exits of all reasons. */
+uint64_t report_exits(const struct result *run);
+
+void report_table(FILE *out, const struct report_input *in, int colour);
+/* What the table's rows mean; once. */
+void report_legend(FILE *out);
+
+/* To a file, or to standard output for "-".  -1: *err. */
+int report_json(const struct report *r, const char *path, struct err *err);
+int report_csv(const struct report *r, const char *path, struct err *err);
+
+#endif

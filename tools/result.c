@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Keeping count.
+ * No printing.
+ * Invariant: see result.h.
+ */
+#include "result.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+unsigned result_shown(const struct result *r)
+{
+	return r->mismatches < RESULT_SHOWN ? (unsigned)r->mismatches : RESULT_SHOWN;
+}
+
+void result_mismatch(struct result *r, const char *fmt, ...)
+{
+	va_list args;
+
+	if (r->mismatches < RESULT_SHOWN) {
+		struct mismatch *m = &r->first[r->mismatches];
+
+		va_start(args, fmt);
+		(void)vsnprintf(m->text, sizeof(m->text), fmt, args);
+		va_end(args);
+	}
+	r->mismatches++;
+}
+
+static uint64_t most(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+void result_add_stats(struct result *r, const struct vmmu *vm)
+{
+	struct vmmu_stats now = { .size = sizeof(now) }, *sum = &r->stats;
+
+	vmmu_get_stats(vm, &now);
+	for (unsigned i = 0; i < VMMU_NR_EVENTS; i++)
+		sum->event[i] += now.event[i];
+	sum->walk_refs += now.walk_refs;
+	sum->sw_refs += now.sw_refs;
+	sum->tlb_hits += now.tlb_hits;
+	sum->table_bytes = now.table_bytes;
+	sum->meta_bytes = now.meta_bytes;
+	sum->table_peak = most(sum->table_peak, now.table_peak);
+	sum->meta_peak = most(sum->meta_peak, now.meta_peak);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What one run of one input on one backend came to.
+ * Filled by the engines (replay.c, state_check.c), printed by report.c.
+ * Invariant: mismatches counts all; only the first few are described.
+ */
+#ifndef TOOLS_RESULT_H
+#define TOOLS_RESULT_H
+
+#include <vmmu/vmmu.h>
+
+#define RESULT_SHOWN 8u
+
+struct mismatch {
+	char text[224];
+};
+
+struct result {
+	const char *backend;
+	const char *host_page;		       /* "4K"; NULL: native, which has none */
+	uint64_t accesses, faults, mismatches; /* checked; over the whole input */
+	struct vmmu_stats stats;	       /* of the window if there is one */
+	double seconds;			       /* without reading and unpacking */
+
+	/* A closer look, for `replay`. */
+	uint64_t gpas, rights, mmios, codes;   /* checked, each */
+	uint64_t records, checks;	       /* checks: calls of vmmu_check() */
+	uint64_t instructions, guest_accesses; /* COUNT, of the window */
+	int windowed;
+	struct mismatch first[RESULT_SHOWN];
+};
+
+/* One more, described. */
+void result_mismatch(struct result *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+unsigned result_shown(const struct result *r);
+
+/* Adds a window's statistics to those of the windows before. */
+void result_add_stats(struct result *r, const struct vmmu *vm);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A guest at one moment: core, sidecar and options put together.
+ * Machines are made from it, as many as wanted; it does not change.
+ * Invariant: ram covers every segment of the core.
+ */
+#ifndef TOOLS_STATE_H
+#define TOOLS_STATE_H
+
+#include "core.h"
+#include "options.h"
+#include "sidecar.h"
+
+struct state {
+	struct core core;
+	struct sidecar side;
+	struct ranges ram;
+	struct vmmu_regs regs;
+	char note[160]; /* what had to be guessed, for the user; "" nothing */
+};
+
+/* Options win over the sidecar (o->regs), which wins over the core's note. */
+int state_open(struct state *s, const struct options *o, struct err *err);
+void state_close(struct state *s);
+
+/* A machine with this memory and these registers. */
+int state_machine(const struct state *s, const struct machine_options *opt, struct machine *m,
+		  struct err *err);
+
+#endif
