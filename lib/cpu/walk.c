@@ -762,11 +762,19 @@ static int walk_no_first(struct env *env, const struct nested *nested, uint64_t 
 	return finish(env, nested, gva, access, out);
 }
 
+/* Neither counted nor shown: silicon has the entries in hand. */
 static cold_path int set_first_ad(struct env *env, const struct ad_walk *w, struct vmmu_walk *out)
 {
+	const struct walk_opts *o = env->o;
+	struct walk_opts quiet = *o;
+	unsigned refs = env->refs, status;
 	struct reach at;
-	unsigned status = set_ad(env, w, &at);
 
+	quiet.step = NULL;
+	env->o = &quiet;
+	status = set_ad(env, w, &at);
+	env->o = o;
+	env->refs = refs;
 	if (status && w->nested && status == VMMU_WALK_PERM)
 		return stop_ad_store(env, &at, out);
 	return status ? stop_first(env, at.level, at.entry, at.ipa, status, out) : VMMU_WALK_OK;
