@@ -1,0 +1,71 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# The whole suite, in four builds with warnings as errors:
+#   gcc      everything, the recorded guests on every backend too
+#   clang    everything but the recorded guests
+#   asan     the same under AddressSanitizer and UBSan
+#   tsan     what runs in threads, under ThreadSanitizer (plain main)
+# With names of builds as arguments: only those.  Ends with a line that counts
+# the tests that ran; the exit status is 0 if none failed and some ran.
+set -u
+cd "$(dirname "$0")/.."
+. tools/setup.sh
+need $build_packages uthash-dev libcriterion-dev clang libclang-rt-dev llvm python3 zstd || exit 1
+root=${BUILD:-build-tests}
+mkdir -p "$root"
+logs=
+broken=0
+
+# build NAME COMPILER MESON-OPTION... -- MESON-TEST-OPTION...
+build()
+{
+	name=$1
+	compiler=$2
+	dir=$root/$name
+	shift 2
+	options=
+	while [ "$1" != -- ]; do
+		options="$options $1"
+		shift
+	done
+	shift
+	echo "== $name"
+	rm -f "$dir/meson-logs/testlog.json"
+	# shellcheck disable=SC2086 # lists
+	if { [ -f "$dir/build.ninja" ] ||
+		CC=$compiler meson setup "$dir" -Dwerror=true -Dtests=enabled -Dtools=enabled \
+			$options >"$dir.log" 2>&1; } &&
+		ninja -C "$dir" >"$dir.log" 2>&1; then
+		meson test -C "$dir" --no-rebuild --print-errorlogs "$@" 2>&1 |
+			grep -Ev '^(ninja|Full log)|^$'
+	else
+		tail -n 40 "$dir.log"
+		broken=1
+	fi
+	logs="$logs $dir/meson-logs/testlog.json"
+}
+
+[ $# -gt 0 ] || set -- gcc clang asan tsan
+for which; do
+	case $which in
+	gcc)
+		build gcc gcc -Dbuildtype=debugoptimized -- ;;
+	clang)
+		build clang clang -Dbuildtype=debugoptimized -- --no-suite guests ;;
+	asan)
+		export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+		VMMU_OPS=${VMMU_OPS:-20000} \
+			build asan gcc -Dbuildtype=debugoptimized -Dplain_tests=true \
+			-Db_sanitize=address,undefined -- --no-suite guests --timeout-multiplier 3
+		;;
+	tsan)
+		build tsan clang -Dbuildtype=debugoptimized -Dplain_tests=true \
+			-Db_sanitize=thread -Db_lundef=false -- --suite threads
+		;;
+	*)
+		echo "$0: no build is called $which" >&2
+		exit 2 ;;
+	esac
+done
+# shellcheck disable=SC2086 # a list
+python3 tests/count.py "$broken" $logs
