@@ -294,7 +294,15 @@ struct attempt {
 	unsigned reclaims;
 };
 
-/* VMMU_OK: repaired, walk again. */
+/* Between the statuses of a call: the cause is gone, walk again. */
+#define WALK_AGAIN (-1000)
+
+static int again(int status)
+{
+	return status ? status : WALK_AGAIN;
+}
+
+/* What a fault came to, or WALK_AGAIN. */
 static int handle_exit(struct vmmu_cpu *cpu, struct attempt *a, const struct vmmu_walk *w,
 		       struct vmmu_xlat *out)
 {
@@ -307,7 +315,7 @@ static int handle_exit(struct vmmu_cpu *cpu, struct attempt *a, const struct vmm
 	kind = cpu->vm->be->fault(cpu, &exit, &fix);
 	if (kind == VMMU_FIX_NEED_PAGE || kind == VMMU_FIX_BUSY || kind == VMMU_FIX_NO_TABLES ||
 	    kind < 0)
-		return settle(cpu->vm, kind, &fix, &a->reclaims);
+		return again(settle(cpu->vm, kind, &fix, &a->reclaims));
 	if (kind != VMMU_FIX_SOFT)
 		event(cpu->vm, cpu, fix.event, fix.event == VMMU_EV_EXIT_MMIO ? fix.gpa.v : a->gva,
 		      kind == VMMU_FIX_FAULT ? fix.code : a->access);
@@ -326,7 +334,7 @@ static int handle_exit(struct vmmu_cpu *cpu, struct attempt *a, const struct vmm
 			event(cpu->vm, cpu, fix.event, a->gva, a->access);
 		return st;
 	}
-	return VMMU_OK;
+	return WALK_AGAIN;
 }
 
 int cpu_walk(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access, struct vmmu_walk *w)
@@ -350,6 +358,9 @@ static unsigned cached_shift(const struct vmmu_cpu *cpu, const struct vmmu_walk 
 
 	if (w->nshift && w->nshift < shift)
 		shift = w->nshift;
+	/* No dimension at all: one page of the bus. */
+	if (!shift)
+		shift = VMMU_PAGE_SHIFT;
 	low = (1ull << shift) - 1;
 	if (likely(bus_covers(&cpu->hw.bus, w->hpa.v & ~low, low + 1)))
 		return shift;
@@ -445,10 +456,12 @@ static never_inline int translate_miss(struct vmmu_cpu *cpu, uint64_t gva, uint3
 		}
 		if (w.dim == 1 && !(cpu->hw.intercept & VMMU_ICPT_PF)) {
 			cpu_drop_faulting(cpu, gva, &w);
+			/* It holds a large page in many pieces. */
+			front_wipe(cpu);
 			return answer_fault(cpu, gva, access, w.status, w.level, w.code, out);
 		}
 		st = handle_exit(cpu, &a, &w, out);
-		if (st)
+		if (st != WALK_AGAIN)
 			return st;
 	}
 	return fail(cpu->vm, VMMU_ELOOP, "gva 0x%llx, access 0x%x: backend %s never completes it",
@@ -524,12 +537,25 @@ int vmmu_translate(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size, uint32_t
 	return VMMU_OK;
 }
 
+/*
+ * Whether the second page's fault comes first: the first page is good, or the
+ * operand is not canonical as a whole, which is judged before any walk.
+ */
+static int second_faults(struct vmmu_cpu *cpu, uint64_t ia, uint64_t next, uint32_t access)
+{
+	struct vmmu_xlat probe;
+	int first = translate_page(cpu, ia, access | VMMU_PROBE, &probe);
+
+	if (translate_page(cpu, next, access | VMMU_PROBE, &probe) != VMMU_FAULT)
+		return 0;
+	return first != VMMU_FAULT || probe.fault.vector != 14;
+}
+
 int vmmu_translate_span(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size, uint32_t access,
 			struct vmmu_xlat out[2], unsigned *first)
 {
 	uint64_t ia = linear(cpu, gva.v), next = linear(cpu, (ia | ~PAGE_MASK) + 1);
-	struct vmmu_xlat probe;
-	int st;
+	int st, second;
 
 	cpu_enter(cpu);
 	*first = size;
@@ -539,20 +565,19 @@ int vmmu_translate_span(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size, uin
 	if ((ia & ~PAGE_MASK) + size <= VMMU_PAGE_SIZE)
 		return translate_page(cpu, ia, access, &out[0]);
 	*first = (unsigned)(VMMU_PAGE_SIZE - (ia & ~PAGE_MASK));
-	if (translate_page(cpu, ia, access | VMMU_PROBE, &probe) != VMMU_FAULT &&
-	    translate_page(cpu, next, access | VMMU_PROBE, &probe) == VMMU_FAULT) {
+	if (second_faults(cpu, ia, next, access)) {
 		/* CR2 is the second page's base; SDM 4.7. */
 		st = translate_page(cpu, next, access, &out[0]);
 		if (st)
 			return st;
 	}
 	st = translate_page(cpu, ia, access, &out[0]);
-	if (st < 0 || st == VMMU_FAULT || st == VMMU_AGAIN)
+	if (st != VMMU_OK && st != VMMU_MMIO)
 		return st;
-	/* A device on one side is for the embedder to split: the worse answer. */
-	*first = (unsigned)(VMMU_PAGE_SIZE - (ia & ~PAGE_MASK));
-	return (access & VMMU_PROBE || st == VMMU_OK) ? translate_page(cpu, next, access, &out[1])
-						      : st;
+	second = translate_page(cpu, next, access, &out[1]);
+	if (second == VMMU_FAULT)
+		out[0] = out[1];
+	return second == VMMU_OK ? st : second;
 }
 
 /* ---- PDPTEs ------------------------------------------------------------------------ */
@@ -572,7 +597,7 @@ static int read_nested(struct vmmu_cpu *cpu, uint64_t gpa, uint64_t *value)
 			return VMMU_OK;
 		}
 		st = handle_exit(cpu, &a, &w, &x);
-		if (st)
+		if (st != WALK_AGAIN)
 			return st == VMMU_MMIO ? VMMU_GP : st;
 	}
 	return VMMU_ELOOP;

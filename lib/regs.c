@@ -52,10 +52,9 @@ static const char *inconsistent(const struct vmmu_regs *r, const struct vmmu_pro
 		return "long mode without CR4.PAE";
 	if ((r->cr4 & VMMU_CR4_PCIDE) && !is_lma(r))
 		return "CR4.PCIDE outside long mode";
-	if (is_lma(r) && (r->cr3 & (cr3_rsvd | CR3_NO_FLUSH)))
+	/* Bits 63:32 survive where only 31:0 are used: leaving long mode keeps CR3. */
+	if (r->cr3 & (cr3_rsvd | CR3_NO_FLUSH))
 		return "CR3 has bits beyond MAXPHYADDR";
-	if (!is_lma(r) && r->cr3 >> 32)
-		return "CR3 has bits above 31 outside long mode";
 	return NULL;
 }
 
@@ -139,8 +138,14 @@ static int refuse(struct vmmu_cpu *cpu, const char *why)
 /* Reads the PDPTEs for the state *r; SDM 4.4.1. */
 static int load_pdptes(struct vmmu_cpu *cpu, struct vmmu_regs *r)
 {
-	int st = cpu_read_pdptes(cpu, r->cr3, r->pdpte);
+	int st;
 
+	/* Read on every walk, so not now: APM 15.25.10. */
+	if (cpu->vm->prof->features & VMMU_CPU_PDPTE_WALK) {
+		memset(r->pdpte, 0, sizeof(r->pdpte));
+		return VMMU_OK;
+	}
+	st = cpu_read_pdptes(cpu, r->cr3, r->pdpte);
 	if (st == VMMU_OK && bad_pdptes(r, cpu->vm->prof))
 		st = VMMU_GP;
 	if (st == VMMU_GP)
@@ -165,9 +170,6 @@ int vmmu_set_cr0(struct vmmu_cpu *cpu, uint64_t value)
 		r.efer |= VMMU_EFER_LMA;
 	else
 		r.efer &= ~VMMU_EFER_LMA;
-	/* Leaving long mode, CR3 keeps its low half: only that is used. */
-	if (!is_lma(&r))
-		r.cr3 &= 0xffffffffu;
 	why = inconsistent(&r, cpu->vm->prof);
 	if (why)
 		return refuse(cpu, why);
@@ -196,7 +198,8 @@ int vmmu_set_cr3(struct vmmu_cpu *cpu, uint64_t value)
 		keep = (value & CR3_NO_FLUSH) != 0;
 		value &= ~CR3_NO_FLUSH;
 	}
-	r.cr3 = value;
+	/* Outside long mode the operand has 32 bits. */
+	r.cr3 = is_lma(&r) ? value : (uint32_t)value;
 	why = inconsistent(&r, cpu->vm->prof);
 	if (why)
 		return refuse(cpu, why);
@@ -306,7 +309,8 @@ int vmmu_set_regs(struct vmmu_cpu *cpu, const struct vmmu_regs *regs, int read_p
 		st = load_pdptes(cpu, &r);
 		if (st)
 			return st == VMMU_GP ? VMMU_EINVAL : st;
-	} else if (bad_pdptes(&r, cpu->vm->prof)) {
+	} else if (!(cpu->vm->prof->features & VMMU_CPU_PDPTE_WALK) &&
+		   bad_pdptes(&r, cpu->vm->prof)) {
 		return fail(cpu->vm, VMMU_EINVAL, "a PDPTE has reserved bits");
 	}
 	st = commit(cpu, &r, 0, FLUSH_ALL, VMMU_LOAD_ALL);

@@ -119,6 +119,7 @@ static void keep_in(struct cache *c, uint64_t gva, const struct cache_entry *e)
 	to->page = key.page;
 	to->stamp = key.stamp;
 	to->epoch = key.epoch;
+	c->fragments |= e->guest_shift > e->shift;
 }
 
 struct cache_entry *cpu_find(struct vmmu_cpu *cpu, uint64_t gva, unsigned kind)

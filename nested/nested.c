@@ -86,6 +86,9 @@ static int nested_load(struct vmmu_cpu *cpu, enum vmmu_load why)
 	hw->pcid = regs->cr4 & VMMU_CR4_PCIDE ? regs->cr3 & 0xfff : 0;
 	hw->intercept = n->intercept;
 	hw->gpa_from = VMMU_GPA_OUT;
+	/* The CPU does not flush for a write that it did not make. */
+	if (n->intercept && (why == VMMU_LOAD_ALL || why == VMMU_LOAD_CONTROLS))
+		vmmu_be_flush_cpu(cpu);
 	if (why == VMMU_LOAD_ALL)
 		realmode_load(&n->map, &hw->n);
 	return VMMU_OK;

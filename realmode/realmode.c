@@ -54,6 +54,9 @@ int realmode_fault(struct realmode *rm, vmmu_gpa_t gpa, uint32_t access, enum vm
 		fix->event = VMMU_EV_EXIT_DIRTY_LOG;
 	leaf.oa = page.hpa.v;
 	leaf.level = page.level;
+	/* Not every format has leaves of 1G. */
+	while (rm->pt.fmt->lv[leaf.level].leaf == VMMU_LEAF_NEVER)
+		leaf.level--;
 	leaf.rights = VMMU_R | VMMU_X | VMMU_U | (page.writable ? VMMU_W : 0);
 	kind = vmmu_pt_map(&rm->pt, &leaf);
 	if (kind < 0)

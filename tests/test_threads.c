@@ -85,9 +85,8 @@ static void *run_engine(void *arg)
 Test(threads, engines_in_several_threads_share_nothing)
 {
 	struct engine e[6] = {
-		{ &vmmu_shadow, 0, 0 },	    { &vmmu_shadow, 0, 0 },
-		{ &vmmu_nested_npt, 0, 0 }, { &vmmu_nested_npt, 0, 0 },
-		{ &vmmu_nested_ept, 0, 0 }, { &vmmu_nested_ept, 0, 0 },
+		{ &vmmu_shadow, 0, 0 },	    { &vmmu_shadow, 0, 0 },	{ &vmmu_nested_npt, 0, 0 },
+		{ &vmmu_nested_npt, 0, 0 }, { &vmmu_nested_ept, 0, 0 }, { &vmmu_nested_ept, 0, 0 },
 	};
 	pthread_t thread[6];
 	unsigned i;

@@ -69,11 +69,19 @@ struct cache_entry *cache_make(struct cache *c, uint64_t ia, unsigned shift, uin
 	return victim;
 }
 
+/* A fragment of a large guest page goes with the whole of it: SDM 4.10.4.1. */
+static int covers(const struct cache_entry *e, uint64_t ia)
+{
+	unsigned shift = e->guest_shift > e->shift ? e->guest_shift : e->shift;
+
+	return !((e->page << e->shift ^ ia) >> shift);
+}
+
 static int matches(const struct cache_entry *e, unsigned what, uint64_t ia, uint32_t tag)
 {
 	if ((what & KEEP_GLOBAL) && e->global)
 		return 0;
-	if ((what & DROP_PAGE) && e->page != ia >> e->shift)
+	if ((what & DROP_PAGE) && !covers(e, ia))
 		return 0;
 	if ((what & DROP_ASID) && e->tag >> 12 != tag >> 12)
 		return 0;
@@ -91,6 +99,7 @@ static void drop_in(const struct cache *c, struct cache_entry *e, uint32_t n, un
 static void drop_all(struct cache *c)
 {
 	c->shifts = 0;
+	c->fragments = 0;
 	c->epoch++;
 	/* Once in 2^32 an old epoch would come back. */
 	if (c->epoch == 1)
@@ -109,7 +118,7 @@ void cache_drop(struct cache *c, unsigned what, uint64_t ia, uint32_t tag)
 		drop_all(c);
 		return;
 	}
-	if (!(what & DROP_PAGE)) {
+	if (!(what & DROP_PAGE) || c->fragments) {
 		drop_in(c, c->entry, c->sets * c->ways, what, ia, tag);
 		return;
 	}

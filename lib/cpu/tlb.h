@@ -33,6 +33,7 @@ struct cache {
 	uint32_t sets, ways, clock;
 	uint32_t epoch;	 /* moved on, all entries are free */
 	uint64_t shifts; /* bitmap: which sizes may be present */
+	int fragments;	 /* some may be parts of a larger guest page */
 };
 
 static inline uint32_t cache_tag(unsigned asid, unsigned pcid)

@@ -809,6 +809,16 @@ static always_inline int walk_first(const struct vmmu_fmt *f, struct env *env,
 	if (unlikely(ad_missing(f, &r, ad))) {
 		struct ad_walk w = { gva, access, 1, f, pg, nested };
 
+		/*
+		 * A and D belong to the entries that were used.  Those of a
+		 * cached link may be in memory no more: walk from the root.
+		 */
+		if (full && env->o->caches && pwc_find(env, gva)) {
+			cache_drop(&env->o->caches->pwc, DROP_PAGE | DROP_TAG, gva,
+				   hw_tag(env->hw));
+			out->status = VMMU_WALK_RACE;
+			return VMMU_WALK_RACE;
+		}
 		if (set_first_ad(env, &w, out))
 			return out->status;
 	}

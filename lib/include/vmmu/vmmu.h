@@ -300,7 +300,9 @@ VMMU_API int vmmu_translate(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size,
 /*
  * An access that may cross one page boundary.  The second page is probed
  * before the first is touched, as a CPU faults before it stores.  out[0]
- * covers *first bytes, out[1] the rest; *first == size: no crossing.
+ * covers *first bytes, out[1] the rest; *first == size: no crossing.  Returns
+ * as vmmu_translate(); VMMU_FAULT with the fault in out[0], whichever page it
+ * is of; VMMU_MMIO if either page is, which host or stage of each tells.
  */
 VMMU_API int vmmu_translate_span(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size,
 				 uint32_t access, struct vmmu_xlat out[2], unsigned *first);
