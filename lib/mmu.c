@@ -399,7 +399,7 @@ static void keep_walk(struct vmmu_cpu *cpu, uint64_t gva, const struct vmmu_walk
 		.pkey = w->pkey,
 		.global = w->global,
 		.dirty = w->dirty,
-		.guest_shift = out->guest_shift,
+		.guest_shift = w->shift ? w->shift : VMMU_PAGE_SHIFT,
 	};
 
 	cpu_keep(cpu, gva, &e);
@@ -456,8 +456,6 @@ static never_inline int translate_miss(struct vmmu_cpu *cpu, uint64_t gva, uint3
 		}
 		if (w.dim == 1 && !(cpu->hw.intercept & VMMU_ICPT_PF)) {
 			cpu_drop_faulting(cpu, gva, &w);
-			/* It holds a large page in many pieces. */
-			front_wipe(cpu);
 			return answer_fault(cpu, gva, access, w.status, w.level, w.code, out);
 		}
 		st = handle_exit(cpu, &a, &w, out);

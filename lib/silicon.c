@@ -89,11 +89,17 @@ void cpu_drop_nested(struct vmmu_cpu *cpu)
 
 void cpu_drop_faulting(struct vmmu_cpu *cpu, uint64_t gva, const struct vmmu_walk *w)
 {
-	cache_drop(&cpu->l1, DROP_PAGE | DROP_TAG, gva, cpu_tag(cpu));
-	cache_drop(&cpu->l2, DROP_PAGE | DROP_TAG, gva, cpu_tag(cpu));
-	cache_drop(&cpu->caches.pwc, DROP_PAGE | DROP_TAG, gva, cpu_tag(cpu));
+	/* SDM 4.10.4.1 for a #PF; 28.4.3.1 for an EPT violation: what was used. */
+	unsigned what = DROP_PAGE | DROP_TAG | (w->dim == 2 ? DROP_EXACT : 0);
+
+	cache_drop(&cpu->l1, what, gva, cpu_tag(cpu));
+	cache_drop(&cpu->l2, what, gva, cpu_tag(cpu));
+	cache_drop(&cpu->caches.pwc, what, gva, cpu_tag(cpu));
 	if (w->dim == 2)
 		cache_drop(&cpu->caches.nested, DROP_PAGE, w->gpa.v, 0);
+	/* The front holds a large page in many pieces; an exit changes none yet. */
+	if (w->dim == 1 && !(cpu->hw.intercept & VMMU_ICPT_PF))
+		front_wipe(cpu);
 	cpu->front.entry[(gva >> VMMU_PAGE_SHIFT) & cpu->front.mask].tag = 0;
 }
 

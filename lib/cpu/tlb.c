@@ -70,10 +70,12 @@ struct cache_entry *cache_make(struct cache *c, uint64_t ia, unsigned shift, uin
 }
 
 /* A fragment of a large guest page goes with the whole of it: SDM 4.10.4.1. */
-static int covers(const struct cache_entry *e, uint64_t ia)
+static int covers(const struct cache_entry *e, unsigned what, uint64_t ia)
 {
-	unsigned shift = e->guest_shift > e->shift ? e->guest_shift : e->shift;
+	unsigned shift = e->shift;
 
+	if (!(what & DROP_EXACT) && e->guest_shift > shift)
+		shift = e->guest_shift;
 	return !((e->page << e->shift ^ ia) >> shift);
 }
 
@@ -81,7 +83,7 @@ static int matches(const struct cache_entry *e, unsigned what, uint64_t ia, uint
 {
 	if ((what & KEEP_GLOBAL) && e->global)
 		return 0;
-	if ((what & DROP_PAGE) && !covers(e, ia))
+	if ((what & DROP_PAGE) && !covers(e, what, ia))
 		return 0;
 	if ((what & DROP_ASID) && e->tag >> 12 != tag >> 12)
 		return 0;
@@ -118,7 +120,7 @@ void cache_drop(struct cache *c, unsigned what, uint64_t ia, uint32_t tag)
 		drop_all(c);
 		return;
 	}
-	if (!(what & DROP_PAGE) || c->fragments) {
+	if (!(what & DROP_PAGE) || (c->fragments && !(what & DROP_EXACT))) {
 		drop_in(c, c->entry, c->sets * c->ways, what, ia, tag);
 		return;
 	}

@@ -25,7 +25,8 @@ struct cache_entry {
 	uint16_t note;	/* see vmmu_be_note() */
 	uint8_t shift;	/* log2 of what the entry covers */
 	uint8_t level;	/* page-walk cache: of the table */
-	uint8_t rights, nrights, pkey, global, dirty, guest_shift;
+	uint8_t rights, nrights, pkey, global, dirty;
+	uint8_t guest_shift; /* of the first dimension's leaf */
 };
 
 struct cache {
@@ -56,10 +57,11 @@ static inline int cache_used(const struct cache *c, const struct cache_entry *e)
 }
 
 /* What to drop: entries that match every field that is asked for. */
-#define DROP_PAGE 1u /* cover ia */
+#define DROP_PAGE 1u /* cover ia, or are part of a guest page that does */
 #define DROP_TAG 2u  /* have this ASID and PCID; globals: this ASID */
 #define DROP_ASID 4u /* have this ASID */
 #define KEEP_GLOBAL 8u
+#define DROP_EXACT 16u /* with DROP_PAGE: cover ia themselves */
 void cache_drop(struct cache *c, unsigned what, uint64_t ia, uint32_t tag);
 
 /* The caches that a walk itself uses. */
