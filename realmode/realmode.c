@@ -31,6 +31,13 @@ static int only_logs(const struct realmode *rm, const struct vmmu_page *page, ui
 	return page->armed && vmmu_pt_lookup(&rm->pt, gpa, &was) && was.oa == page->hpa.v;
 }
 
+static int reaches(const struct vmmu_pt *pt, uint64_t ia)
+{
+	const struct vmmu_fmt_level *top = &pt->fmt->lv[pt->fmt->top];
+
+	return !(ia >> (top->shift + top->bits));
+}
+
 int realmode_fault(struct realmode *rm, vmmu_gpa_t gpa, uint32_t access, enum vmmu_event ev,
 		   struct vmmu_fix *fix)
 {
@@ -48,7 +55,8 @@ int realmode_fault(struct realmode *rm, vmmu_gpa_t gpa, uint32_t access, enum vm
 		fix->event = VMMU_EV_EXIT_MMIO;
 	if (kind != VMMU_FIX_RETRY)
 		return kind;
-	if (write && !page.writable)
+	/* Nor can a table map what is beyond its width. */
+	if ((write && !page.writable) || !reaches(&rm->pt, gpa.v))
 		return VMMU_FIX_SOFT;
 	if (only_logs(rm, &page, gpa.v))
 		fix->event = VMMU_EV_EXIT_DIRTY_LOG;

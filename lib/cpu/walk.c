@@ -496,6 +496,11 @@ static always_inline uint64_t nested_walk(const struct vmmu_fmt *f, struct env *
 	uint64_t need = pg->need[type], ad = unlikely(env->no_ad) ? 0 : pg->ad[type], acc;
 	unsigned status;
 
+	/* A GPA wider than the table translates is mapped by nothing: SDM 28.3.2. */
+	if (unlikely(gpa >> (f->lv[f->top].shift + f->lv[f->top].bits))) {
+		r->level = f->top;
+		return nested_stop(env, f->top, 0, 0, VMMU_WALK_NP);
+	}
 	descend(f, pg, env, NULL, 2, gpa, r, full);
 	env->refs += r->refs;
 	acc = acc_of(f, r);
