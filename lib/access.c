@@ -51,8 +51,8 @@ int vmmu_read(struct vmmu *vm, vmmu_gpa_t gpa, void *buf, size_t len, size_t *do
 	vm->reason[0] = 0;
 	while (at < len) {
 		size_t n = piece(gpa.v + at, len - at);
-		struct slot *s;
-		uint8_t *p;
+		struct slot *s = NULL;
+		uint8_t *p = NULL;
 
 		st = find_page(vm, gpa.v + at, 0, &s, &p);
 		if (st)
@@ -100,8 +100,8 @@ int vmmu_write(struct vmmu *vm, struct vmmu_cpu *cpu, vmmu_gpa_t gpa, const void
 	vm->reason[0] = 0;
 	while (at < len) {
 		size_t n = piece(gpa.v + at, len - at);
-		struct slot *s;
-		uint8_t *p;
+		struct slot *s = NULL;
+		uint8_t *p = NULL;
 
 		st = find_page(vm, gpa.v + at, 1, &s, &p);
 		if (st)
@@ -118,8 +118,8 @@ int vmmu_write(struct vmmu *vm, struct vmmu_cpu *cpu, vmmu_gpa_t gpa, const void
 
 int vmmu_write_begin(struct vmmu *vm, vmmu_gpa_t gpa, size_t len, void **pointer)
 {
-	struct slot *s;
-	uint8_t *p;
+	struct slot *s = NULL;
+	uint8_t *p = NULL;
 	int st;
 
 	vm->reason[0] = 0;

@@ -79,7 +79,7 @@ static void answer(const struct vmmu_cpu *cpu, const struct cache_entry *e, uint
 	}
 }
 
-static int answer_mmio(uint64_t gpa, int table, const struct vmmu_walk *w, struct vmmu_xlat *out)
+static never_inline int answer_mmio(uint64_t gpa, int table, const struct vmmu_walk *w, struct vmmu_xlat *out)
 {
 	memset(out, 0, sizeof(*out));
 	out->gpa = vmmu_gpa(gpa);
@@ -89,7 +89,7 @@ static int answer_mmio(uint64_t gpa, int table, const struct vmmu_walk *w, struc
 }
 
 /* The guest's exception: SDM 4.7; 6.15 for the vectors. */
-static int answer_fault(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access, unsigned status,
+static never_inline int answer_fault(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access, unsigned status,
 			unsigned level, uint32_t code, struct vmmu_xlat *out)
 {
 	memset(out, 0, sizeof(*out));
@@ -258,7 +258,7 @@ static int soft_once(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access, struct
 	}
 }
 
-static int translate_soft(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
+static never_inline int translate_soft(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
 			  struct vmmu_xlat *out)
 {
 	unsigned tries, reclaims = 0;
@@ -303,7 +303,7 @@ static int again(int status)
 }
 
 /* What a fault came to, or WALK_AGAIN. */
-static int handle_exit(struct vmmu_cpu *cpu, struct attempt *a, const struct vmmu_walk *w,
+static never_inline int handle_exit(struct vmmu_cpu *cpu, struct attempt *a, const struct vmmu_walk *w,
 		       struct vmmu_xlat *out)
 {
 	struct vmmu_exit exit = { vmmu_gva(a->gva), a->access, w };
@@ -337,17 +337,18 @@ static int handle_exit(struct vmmu_cpu *cpu, struct attempt *a, const struct vmm
 	return WALK_AGAIN;
 }
 
-int cpu_walk(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access, struct vmmu_walk *w)
+/* The walk of the silicon, counted. */
+static inline int cpu_walk(struct vmmu_cpu *cpu, const struct walk_opts *o, uint64_t gva,
+			   uint32_t access, struct vmmu_walk *w)
 {
-	struct walk_opts o = { NULL, NULL, NULL, &cpu->caches };
-	int with_caches = cpu->caches.pwc.entry || cpu->caches.nested.entry;
+	int status;
 
 	cpu->in_walk = 1;
-	walk(cpu->walk, &cpu->hw, with_caches ? &o : NULL, gva, access, w);
+	status = walk(cpu->walk, &cpu->hw, o, gva, access, w);
 	cpu->in_walk = 0;
 	cpu->vm->walk_refs += w->refs;
 	event(cpu->vm, cpu, VMMU_EV_WALK, gva, w->refs);
-	return w->status;
+	return status;
 }
 
 /* Log2 of what one cached translation may cover; 0: the address is not memory. */
@@ -384,7 +385,7 @@ static uint64_t gpa_noted(const struct vmmu_cpu *cpu, uint64_t gva, const struct
 	return (g & PAGE_MASK) | (gva & low);
 }
 
-static void keep_walk(struct vmmu_cpu *cpu, uint64_t gva, const struct vmmu_walk *w,
+static never_inline void keep_walk(struct vmmu_cpu *cpu, uint64_t gva, const struct vmmu_walk *w,
 		      const struct vmmu_xlat *out, uint16_t note)
 {
 	uint64_t low = (1ull << out->shift) - 1;
@@ -406,7 +407,7 @@ static void keep_walk(struct vmmu_cpu *cpu, uint64_t gva, const struct vmmu_walk
 }
 
 /* A good walk: answers it, and lets the caches have it. */
-static int walked(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access, const struct vmmu_walk *w,
+static inline int walked(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access, const struct vmmu_walk *w,
 		  struct vmmu_xlat *out)
 {
 	unsigned shift = cached_shift(cpu, w), kinds = w->kinds & nested_kinds(w->nrights);
@@ -434,59 +435,81 @@ static int walked(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access, const str
 	return VMMU_OK;
 }
 
-static never_inline int translate_miss(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
-				       struct vmmu_xlat *out)
+static int uses_caches(const struct vmmu_cpu *cpu)
 {
+	return cpu->caches.pwc.entry || cpu->caches.nested.entry;
+}
+
+/* After a walk that ended with this status. */
+static never_inline int translate_stopped(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
+					  int status, struct vmmu_walk *w, struct vmmu_xlat *out)
+{
+	const struct walk_opts o = { NULL, NULL, NULL, &cpu->caches };
 	struct attempt a = { gva, access, 0 };
 	unsigned tries;
-	struct vmmu_walk w;
 	int st;
 
 	for (tries = 0; tries < MAX_TRIES; tries++) {
-		switch (cpu_walk(cpu, gva, access, &w)) {
+		switch (status) {
 		case VMMU_WALK_OK:
-			return walked(cpu, gva, access, &w, out);
+			return walked(cpu, gva, access, w, out);
 		case VMMU_WALK_NOMEM:
 			/* Nobody's to repair: the bus itself has nothing there. */
-			return answer_mmio(w.gpa.v, w.table, &w, out);
+			return answer_mmio(w->gpa.v, w->table, w, out);
 		case VMMU_WALK_NONCANON:
-			return answer_fault(cpu, gva, access, w.status, 0, 0, out);
+			return answer_fault(cpu, gva, access, w->status, 0, 0, out);
 		case VMMU_WALK_RACE:
-			continue;
+			break;
+		default:
+			if (w->dim == 1 && !(cpu->hw.intercept & VMMU_ICPT_PF)) {
+				cpu_drop_faulting(cpu, gva, w);
+				return answer_fault(cpu, gva, access, w->status, w->level, w->code,
+						    out);
+			}
+			st = handle_exit(cpu, &a, w, out);
+			if (st != WALK_AGAIN)
+				return st;
 		}
-		if (w.dim == 1 && !(cpu->hw.intercept & VMMU_ICPT_PF)) {
-			cpu_drop_faulting(cpu, gva, &w);
-			return answer_fault(cpu, gva, access, w.status, w.level, w.code, out);
-		}
-		st = handle_exit(cpu, &a, &w, out);
-		if (st != WALK_AGAIN)
-			return st;
+		status = cpu_walk(cpu, uses_caches(cpu) ? &o : NULL, gva, access, w);
 	}
 	return fail(cpu->vm, VMMU_ELOOP, "gva 0x%llx, access 0x%x: backend %s never completes it",
 		    (unsigned long long)gva, access, cpu->vm->be->name);
 }
 
-static int translate_page(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
-			  struct vmmu_xlat *out)
+static never_inline int translate_modelled(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
+					   struct vmmu_xlat *out)
 {
-	struct cache_entry *e;
+	const struct walk_opts o = { NULL, NULL, NULL, &cpu->caches };
+	struct cache_entry *e = cpu_find(cpu, gva, vmmu_kind(access));
+	struct vmmu_walk w;
+	int status;
+
+	if (e) {
+		cpu->vm->tlb_hits++;
+		answer(cpu, e, gva, access, entry_kinds(cpu, e), out);
+		return VMMU_OK;
+	}
+	status = cpu_walk(cpu, uses_caches(cpu) ? &o : NULL, gva, access, &w);
+	return translate_stopped(cpu, gva, access, status, &w, out);
+}
+
+static inline int translate_page(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
+				 struct vmmu_xlat *out)
+{
+	struct vmmu_walk w;
+	int status;
 
 	if (unlikely(access & (VMMU_PROBE | VMMU_NO_AD)))
 		return translate_soft(cpu, gva, access, out);
-	if (cpu->l1.entry || cpu->l2.entry) {
-		e = cpu_find(cpu, gva, vmmu_kind(access));
-		if (e) {
-			unsigned kinds = entry_kinds(cpu, e);
-
-			cpu->vm->tlb_hits++;
-			answer(cpu, e, gva, access, kinds, out);
-			return VMMU_OK;
-		}
-	}
-	return translate_miss(cpu, gva, access, out);
+	if (cpu->modelled)
+		return translate_modelled(cpu, gva, access, out);
+	status = cpu_walk(cpu, NULL, gva, access, &w);
+	if (likely(status == VMMU_WALK_OK))
+		return walked(cpu, gva, access, &w, out);
+	return translate_stopped(cpu, gva, access, status, &w, out);
 }
 
-static int check_access(struct vmmu_cpu *cpu, unsigned size, uint32_t access)
+static inline int check_access(struct vmmu_cpu *cpu, unsigned size, uint32_t access)
 {
 	if ((access & VMMU_TYPE_MASK) > VMMU_FETCH ||
 	    (access & ~(VMMU_TYPE_MASK | VMMU_USER | VMMU_AC | VMMU_IMPLICIT | VMMU_STACK |

@@ -105,6 +105,7 @@ struct vmmu_cpu {
 	unsigned number;
 	uint8_t in_walk; /* between the first and last load of a walk */
 	uint8_t halted;
+	uint8_t modelled; /* has a TLB, walk cache or nested TLB to look at */
 	uint64_t seen; /* the flush generation acknowledged */
 	struct vmmu_regs regs;
 	struct vmmu_hw soft; /* the guest's own dimension, for walks in software */
@@ -192,7 +193,21 @@ struct cache_entry *cpu_find(struct vmmu_cpu *cpu, uint64_t gva, unsigned kind);
 void cpu_keep(struct vmmu_cpu *cpu, uint64_t gva, const struct cache_entry *e);
 /* The kinds of access that an entry lets pass as it is. */
 unsigned entry_kinds(const struct vmmu_cpu *cpu, const struct cache_entry *e);
-void front_fill(struct vmmu_cpu *cpu, uint64_t gva, unsigned kinds, const struct vmmu_xlat *x);
+
+static inline void front_fill(struct vmmu_cpu *cpu, uint64_t gva, unsigned kinds,
+			      const struct vmmu_xlat *x)
+{
+	struct vmmu_front_entry *f =
+		&cpu->front.entry[(gva >> VMMU_PAGE_SHIFT) & cpu->front.mask];
+
+	f->tag = (gva & PAGE_MASK) | cpu->front.generation;
+	f->host_minus_gva = (uint64_t)(uintptr_t)x->host - gva;
+	f->gpa_minus_gva = x->gpa.v - gva;
+	f->kinds = kinds;
+	f->shift = x->shift;
+	f->guest_rights = x->guest_rights;
+	f->guest_shift = x->guest_shift;
+}
 
 #define WRITE_KINDS 0xf0u
 
@@ -206,8 +221,6 @@ static inline unsigned nested_kinds(unsigned nrights)
 /* ---- mmu.c ---- */
 /* Every library call of a vCPU begins with it: earlier host pointers are done with. */
 void cpu_enter(struct vmmu_cpu *cpu);
-/* The walk of the silicon, counted. */
-int cpu_walk(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access, struct vmmu_walk *w);
 /*
  * What fault() answered, as far as it is the library's: VMMU_OK to try again,
  * else what to return.  `reclaims` counts within one access.

@@ -44,6 +44,8 @@ int cpu_caches_init(struct vmmu_cpu *cpu)
 	    cache_init(cpu->vm, &cpu->caches.pwc, 1, cfg->pwc_entries) ||
 	    cache_init(cpu->vm, &cpu->caches.nested, 1, cfg->nested_entries))
 		return VMMU_ENOMEM;
+	cpu->modelled = cpu->l1.entry || cpu->l2.entry || cpu->caches.pwc.entry ||
+			cpu->caches.nested.entry;
 	return VMMU_OK;
 }
 
@@ -147,17 +149,4 @@ void cpu_keep(struct vmmu_cpu *cpu, uint64_t gva, const struct cache_entry *e)
 {
 	keep_in(&cpu->l1, gva, e);
 	keep_in(&cpu->l2, gva, e);
-}
-
-void front_fill(struct vmmu_cpu *cpu, uint64_t gva, unsigned kinds, const struct vmmu_xlat *x)
-{
-	struct vmmu_front_entry *f = &cpu->front.entry[(gva >> VMMU_PAGE_SHIFT) & cpu->front.mask];
-
-	f->tag = (gva & PAGE_MASK) | cpu->front.generation;
-	f->host_minus_gva = (uint64_t)(uintptr_t)x->host - gva;
-	f->gpa_minus_gva = x->gpa.v - gva;
-	f->kinds = kinds;
-	f->shift = x->shift;
-	f->guest_rights = x->guest_rights;
-	f->guest_shift = x->guest_shift;
 }

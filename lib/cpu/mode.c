@@ -8,7 +8,6 @@
 
 #include <vmmu/hw.h>
 
-#include "../util.h"
 #include "fmt.h"
 
 #define CR4_OLD 0x7ffull /* VME .. OSXMMEXCPT */
@@ -116,8 +115,6 @@ unsigned vmmu_paging_kinds(const struct vmmu_paging *pg, unsigned rights, unsign
 	uint32_t pkr;
 	unsigned deny = 0;
 
-	if (likely(!(pg->ctl & (VMMU_PG_PKE | VMMU_PG_PKS))))
-		return kinds;
 
 	/* SDM 4.6.2: by the page's U bit, never on fetches. */
 	if (rights & VMMU_U)

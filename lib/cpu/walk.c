@@ -77,12 +77,10 @@ void *bus_at(const struct vmmu_bus *bus, uint64_t pa)
 	return pa - bus->lo < bus->size ? bus->base + pa : bus_more(bus, pa);
 }
 
-int bus_covers(const struct vmmu_bus *bus, uint64_t pa, uint64_t size)
+int bus_covers_more(const struct vmmu_bus *bus, uint64_t pa, uint64_t size)
 {
 	unsigned i;
 
-	if (pa - bus->lo < bus->size)
-		return size <= bus->size - (pa - bus->lo);
 	for (i = 0; i < bus->nr_more; i++)
 		if (pa >= bus->more[i].lo && pa < bus->more[i].hi)
 			return size <= bus->more[i].hi - pa;
@@ -498,7 +496,7 @@ static always_inline uint64_t nested_walk(const struct vmmu_fmt *f, struct env *
 
 	/* A GPA wider than the table translates is mapped by nothing: SDM 28.3.2. */
 	if (unlikely(gpa >> (f->lv[f->top].shift + f->lv[f->top].bits))) {
-		r->level = f->top;
+		*r = (struct reach){ .level = f->top };
 		return nested_stop(env, f->top, 0, 0, VMMU_WALK_NP);
 	}
 	descend(f, pg, env, NULL, 2, gpa, r, full);
@@ -807,7 +805,7 @@ static always_inline int walk_first(const struct vmmu_fmt *f, struct env *env,
 	acc = acc_of(f, &r);
 	out->rights = (uint8_t)rights_of(f, acc);
 	out->pkey = f->pkey_shift ? r.entry >> f->pkey_shift & 15 : 0;
-	out->kinds = (uint16_t)vmmu_paging_kinds(pg, out->rights, out->pkey);
+	out->kinds = (uint16_t)paging_kinds(pg, out->rights, out->pkey);
 	if (unlikely(!(out->kinds >> vmmu_kind(access) & 1)))
 		return stop_first(env, r.level, r.entry, r.ipa, VMMU_WALK_PERM, out);
 	ad = unlikely(env->no_ad) ? 0 : pg->ad[access & VMMU_TYPE_MASK];
@@ -853,7 +851,6 @@ static const struct vmmu_fmt k_x64_la57 = { VMMU_FMT_X64("x64-la57", 5, 57, VMMU
 static const struct vmmu_fmt k_npt = { VMMU_FMT_X64("npt", 4, 0, VMMU_STYLE_NPT) };
 static const struct vmmu_fmt k_ept = { VMMU_FMT_EPT("ept", 4) };
 
-static walk_fn walk_any;
 
 #define X(fmt_)                                                                                    \
 	static uint64_t table_##fmt_(struct env *env, uint64_t gpa)                                \
@@ -868,11 +865,29 @@ static walk_fn walk_any;
 NESTED_FORMATS(X)
 #undef X
 
+static const struct walk_opts no_opts;
+
+static always_inline void set_env(struct env *env, const struct vmmu_hw *hw,
+				  const struct walk_opts *o, uint32_t access)
+{
+	env->hw = hw;
+	env->o = o;
+	env->refs = 0;
+	env->access = access;
+	env->no_ad = access & (VMMU_PROBE | VMMU_NO_AD);
+	env->n.status = VMMU_WALK_OK;
+}
+
 #define WALK_INSTANCE(fmt_, name_, nested_)                                                        \
-	static never_inline int walk_##fmt_##_##name_(struct env *env, uint64_t gva,               \
+	static never_inline int walk_##fmt_##_##name_(const struct vmmu_hw *hw,                    \
+						      const struct walk_opts *o, uint64_t gva,     \
 						      uint32_t access, struct vmmu_walk *out)      \
 	{                                                                                          \
-		return walk_first(&k_##fmt_, env, nested_, gva, access, out, 0);                   \
+		struct env env;                                                                    \
+                                                                                                   \
+		(void)o;                                                                           \
+		set_env(&env, hw, &no_opts, access);                                               \
+		return walk_first(&k_##fmt_, &env, nested_, gva, access, out, 0);                  \
 	}
 #define X(fmt_)                                                                                    \
 	WALK_INSTANCE(fmt_, flat, NULL)                                                            \
@@ -899,43 +914,33 @@ walk_fn *walk_pick(const struct vmmu_hw *hw)
 	return walk_any;
 }
 
-static never_inline int walk_any(struct env *env, uint64_t gva, uint32_t access,
-				 struct vmmu_walk *out)
+int walk_any(const struct vmmu_hw *hw, const struct walk_opts *o, uint64_t gva,
+				 uint32_t access, struct vmmu_walk *out)
 {
-	const struct vmmu_fmt *g = env->hw->g.fmt;
-	const struct nested *nested = env->hw->n.fmt ? &any_nested : NULL;
-	struct caches *c = env->o->caches;
+	const struct nested *nested = hw->n.fmt ? &any_nested : NULL;
+	struct caches *c = o ? o->caches : NULL;
+	struct env env;
 	int status;
 
-	if (!g)
-		return walk_no_first(env, nested, gva, access, out);
+	set_env(&env, hw, o ? o : &no_opts, access);
+	if (!hw->g.fmt)
+		return walk_no_first(&env, nested, gva, access, out);
 	if (c)
 		c->depth = 0;
-	status = nested ? walk_first(g, env, &any_nested, gva, access, out, 1)
-			: walk_first(g, env, NULL, gva, access, out, 1);
+	status = nested ? walk_first(hw->g.fmt, &env, &any_nested, gva, access, out, 1) :
+			  walk_first(hw->g.fmt, &env, NULL, gva, access, out, 1);
 	if (c && !status)
-		pwc_commit(env, gva);
+		pwc_commit(&env, gva);
 	return status;
 }
 
-int walk(walk_fn *fn, const struct vmmu_hw *hw, const struct walk_opts *o, uint64_t gva,
-	 uint32_t access, struct vmmu_walk *out)
+int walk_again(walk_fn *fn, const struct vmmu_hw *hw, const struct walk_opts *o, uint64_t gva,
+	       uint32_t access, struct vmmu_walk *out)
 {
-	static const struct walk_opts none;
 	unsigned tries = 0;
-	struct env env;
 
-	env.hw = hw;
-	env.o = o ? o : &none;
-	env.access = access;
-	env.no_ad = access & (VMMU_PROBE | VMMU_NO_AD);
-	if (unlikely(o))
-		fn = walk_any;
-	do {
-		env.refs = 0;
-		env.n.status = VMMU_WALK_OK;
-		fn(&env, gva, access, out);
-	} while (unlikely(out->status == VMMU_WALK_RACE) && ++tries < MAX_RACES);
+	while (fn(hw, o, gva, access, out) == VMMU_WALK_RACE && ++tries < MAX_RACES)
+		;
 	return out->status;
 }
 
@@ -951,9 +956,9 @@ int vmmu_walk_nested(const struct vmmu_hw *hw, const struct vmmu_mem_ops *ops, v
 		     uint32_t access, struct vmmu_walk *out)
 {
 	struct walk_opts o = { ops, NULL, NULL, NULL };
-	struct env env = { .hw = hw, .o = &o };
+	struct env env;
 
-	env.no_ad = access & (VMMU_PROBE | VMMU_NO_AD);
+	set_env(&env, hw, &o, access);
 	return walk_no_first(&env, hw->n.fmt ? &any_nested : NULL, gpa.v, access, out);
 }
 

@@ -8,6 +8,8 @@
 
 #include <vmmu/hw.h>
 
+#include "../util.h"
+
 struct caches;
 
 struct walk_opts {
@@ -17,18 +19,45 @@ struct walk_opts {
 	struct caches *caches; /* NULL: none that a walk uses */
 };
 
-struct env;
-typedef int walk_fn(struct env *env, uint64_t gva, uint32_t access, struct vmmu_walk *out);
+typedef int walk_fn(const struct vmmu_hw *hw, const struct walk_opts *o, uint64_t gva,
+		    uint32_t access, struct vmmu_walk *out);
 
 /* The instance for the formats that hw is programmed with: good until they change. */
 walk_fn *walk_pick(const struct vmmu_hw *hw);
-/* vmmu_walk2() by that instance; options (not NULL) ask for the general one. */
-int walk(walk_fn *fn, const struct vmmu_hw *hw, const struct walk_opts *o, uint64_t gva,
-	 uint32_t access, struct vmmu_walk *out);
+walk_fn walk_any; /* the general one, for options */
+/* Until the tables hold still under the walk, or for long enough. */
+int walk_again(walk_fn *fn, const struct vmmu_hw *hw, const struct walk_opts *o, uint64_t gva,
+	       uint32_t access, struct vmmu_walk *out);
+
+/* vmmu_walk2() by that instance; `o` NULL: no options. */
+static inline int walk(walk_fn *fn, const struct vmmu_hw *hw, const struct walk_opts *o,
+		       uint64_t gva, uint32_t access, struct vmmu_walk *out)
+{
+	if (o)
+		fn = walk_any;
+	if (likely(fn(hw, o, gva, access, out) != VMMU_WALK_RACE))
+		return out->status;
+	return walk_again(fn, hw, o, gva, access, out);
+}
+
+/* vmmu_paging_kinds(), with the case of no protection keys inlined. */
+static inline unsigned paging_kinds(const struct vmmu_paging *pg, unsigned rights, unsigned pkey)
+{
+	if (likely(!(pg->ctl & (VMMU_PG_PKE | VMMU_PG_PKS))))
+		return pg->kinds[rights];
+	return vmmu_paging_kinds(pg, rights, pkey);
+}
 
 /* What is memory at physical address pa; NULL: nothing. */
 void *bus_at(const struct vmmu_bus *bus, uint64_t pa);
-/* The same, and whether all `size` bytes from pa are. */
-int bus_covers(const struct vmmu_bus *bus, uint64_t pa, uint64_t size);
+int bus_covers_more(const struct vmmu_bus *bus, uint64_t pa, uint64_t size);
+
+/* Whether all `size` bytes from pa are memory. */
+static inline int bus_covers(const struct vmmu_bus *bus, uint64_t pa, uint64_t size)
+{
+	if (likely(pa - bus->lo < bus->size && size <= bus->size - (pa - bus->lo)))
+		return 1;
+	return bus_covers_more(bus, pa, size);
+}
 
 #endif
