@@ -79,7 +79,8 @@ static void answer(const struct vmmu_cpu *cpu, const struct cache_entry *e, uint
 	}
 }
 
-static never_inline int answer_mmio(uint64_t gpa, int table, const struct vmmu_walk *w, struct vmmu_xlat *out)
+static never_inline int answer_mmio(uint64_t gpa, int table, const struct vmmu_walk *w,
+				    struct vmmu_xlat *out)
 {
 	memset(out, 0, sizeof(*out));
 	out->gpa = vmmu_gpa(gpa);
@@ -89,8 +90,9 @@ static never_inline int answer_mmio(uint64_t gpa, int table, const struct vmmu_w
 }
 
 /* The guest's exception: SDM 4.7; 6.15 for the vectors. */
-static never_inline int answer_fault(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access, unsigned status,
-			unsigned level, uint32_t code, struct vmmu_xlat *out)
+static never_inline int answer_fault(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
+				     unsigned status, unsigned level, uint32_t code,
+				     struct vmmu_xlat *out)
 {
 	memset(out, 0, sizeof(*out));
 	if (status == VMMU_WALK_NONCANON) {
@@ -259,7 +261,7 @@ static int soft_once(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access, struct
 }
 
 static never_inline int translate_soft(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
-			  struct vmmu_xlat *out)
+				       struct vmmu_xlat *out)
 {
 	unsigned tries, reclaims = 0;
 	struct vmmu_fix fix;
@@ -303,8 +305,8 @@ static int again(int status)
 }
 
 /* What a fault came to, or WALK_AGAIN. */
-static never_inline int handle_exit(struct vmmu_cpu *cpu, struct attempt *a, const struct vmmu_walk *w,
-		       struct vmmu_xlat *out)
+static never_inline int handle_exit(struct vmmu_cpu *cpu, struct attempt *a,
+				    const struct vmmu_walk *w, struct vmmu_xlat *out)
 {
 	struct vmmu_exit exit = { vmmu_gva(a->gva), a->access, w };
 	struct vmmu_fix fix;
@@ -386,7 +388,7 @@ static uint64_t gpa_noted(const struct vmmu_cpu *cpu, uint64_t gva, const struct
 }
 
 static never_inline void keep_walk(struct vmmu_cpu *cpu, uint64_t gva, const struct vmmu_walk *w,
-		      const struct vmmu_xlat *out, uint16_t note)
+				   const struct vmmu_xlat *out, uint16_t note)
 {
 	uint64_t low = (1ull << out->shift) - 1;
 	struct cache_entry e = {
@@ -407,8 +409,8 @@ static never_inline void keep_walk(struct vmmu_cpu *cpu, uint64_t gva, const str
 }
 
 /* A good walk: answers it, and lets the caches have it. */
-static inline int walked(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access, const struct vmmu_walk *w,
-		  struct vmmu_xlat *out)
+static inline int walked(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
+			 const struct vmmu_walk *w, struct vmmu_xlat *out)
 {
 	unsigned shift = cached_shift(cpu, w), kinds = w->kinds & nested_kinds(w->nrights);
 	uint16_t note = 0;
@@ -536,6 +538,13 @@ static never_inline int translate_cold(struct vmmu_cpu *cpu, vmmu_gva_t gva, uns
 	return translate_page(cpu, ia, access, out);
 }
 
+_Static_assert(offsetof(struct vmmu_xlat, shift) == offsetof(struct vmmu_xlat, rights) + 3 &&
+		       offsetof(struct vmmu_xlat, reserved) ==
+			       offsetof(struct vmmu_xlat, trap) + 3 &&
+		       offsetof(struct vmmu_front_entry, shift) ==
+			       offsetof(struct vmmu_front_entry, pad) + 3,
+	       "vmmu_translate() copies these together");
+
 #define HIT_FLAGS (VMMU_TYPE_MASK | VMMU_USER | VMMU_AC | VMMU_IMPLICIT | VMMU_STACK)
 
 int vmmu_translate(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size, uint32_t access,
@@ -550,11 +559,10 @@ int vmmu_translate(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size, uint32_t
 		return translate_cold(cpu, gva, size, access, out);
 	out->gpa.v = e->gpa_minus_gva + gva.v;
 	out->host = (void *)(uintptr_t)(e->host_minus_gva + gva.v);
+	/* Four bytes each: guest_rights to shift, trap to the end. */
+	memcpy(&out->rights, &e->pad, 4);
+	memset(&out->trap, 0, 4);
 	out->rights = rights_in_mode(e->kinds, access);
-	out->guest_rights = e->guest_rights;
-	out->guest_shift = e->guest_shift;
-	out->shift = e->shift;
-	out->trap = out->once = out->stage = 0;
 	return VMMU_OK;
 }
 

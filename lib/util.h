@@ -12,6 +12,9 @@
 #define cold_path __attribute__((__noinline__, __cold__))
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
+/* Keeps the compiler from taking a sum apart again. */
+#define hide(v) __asm__("" : "+r"(v))
+
 /* Table entries are little-endian in memory, whatever the machine. */
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 #define le64(x) __builtin_bswap64(x)

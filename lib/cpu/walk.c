@@ -100,11 +100,18 @@ static cold_path unsigned load_ops(const struct vmmu_mem_ops *ops, uint64_t pa, 
 	}
 }
 
-/* Reads an entry; answers a walk status. */
-static always_inline unsigned load(struct env *env, uint64_t pa, unsigned bytes, uint64_t *e,
-				   int full)
+/*
+ * Reads the entry `index` bytes into the table at physical address `table`;
+ * answers a walk status.  The table's address comes late, out of the entry
+ * before, and the index early: base + index is kept apart, so that nothing but
+ * the mask stands between one load and the next.
+ */
+static always_inline unsigned load(struct env *env, uint64_t table, uint64_t index, unsigned bytes,
+				   uint64_t *e, int full)
 {
 	const struct vmmu_bus *bus = &env->hw->bus;
+	const uint8_t *early = bus->base + index;
+	uint64_t pa = table + index;
 	const void *p;
 
 	if (full && env->o->ops) {
@@ -119,7 +126,8 @@ static always_inline unsigned load(struct env *env, uint64_t pa, unsigned bytes,
 		if (!p)
 			return VMMU_WALK_NOMEM;
 	} else {
-		p = bus->base + pa;
+		hide(early);
+		p = early + table;
 	}
 	*e = entry_load(p, bytes);
 	return VMMU_WALK_OK;
@@ -286,7 +294,7 @@ static always_inline int descend_level(const struct vmmu_fmt *f, const struct vm
 			return 1;
 		}
 	}
-	r->status = load(env, r->hpa, f->entry_bytes, &r->entry, full);
+	r->status = load(env, r->hpa - index, index, f->entry_bytes, &r->entry, full);
 	if (unlikely(r->status))
 		return 1;
 	r->refs++;
@@ -433,7 +441,7 @@ static cold_path unsigned set_ad(struct env *env, const struct ad_walk *w, struc
 			if (r->hpa == NO_HPA)
 				return env->n.status;
 		}
-		r->status = load(env, r->hpa, f->entry_bytes, &r->entry, 1);
+		r->status = load(env, r->hpa, 0, f->entry_bytes, &r->entry, 1);
 		if (r->status)
 			return r->status;
 		r->leaf = is_leaf(f, r->level, r->entry);
@@ -851,7 +859,6 @@ static const struct vmmu_fmt k_x64_la57 = { VMMU_FMT_X64("x64-la57", 5, 57, VMMU
 static const struct vmmu_fmt k_npt = { VMMU_FMT_X64("npt", 4, 0, VMMU_STYLE_NPT) };
 static const struct vmmu_fmt k_ept = { VMMU_FMT_EPT("ept", 4) };
 
-
 #define X(fmt_)                                                                                    \
 	static uint64_t table_##fmt_(struct env *env, uint64_t gpa)                                \
 	{                                                                                          \
@@ -914,8 +921,8 @@ walk_fn *walk_pick(const struct vmmu_hw *hw)
 	return walk_any;
 }
 
-int walk_any(const struct vmmu_hw *hw, const struct walk_opts *o, uint64_t gva,
-				 uint32_t access, struct vmmu_walk *out)
+int walk_any(const struct vmmu_hw *hw, const struct walk_opts *o, uint64_t gva, uint32_t access,
+	     struct vmmu_walk *out)
 {
 	const struct nested *nested = hw->n.fmt ? &any_nested : NULL;
 	struct caches *c = o ? o->caches : NULL;
@@ -927,8 +934,8 @@ int walk_any(const struct vmmu_hw *hw, const struct walk_opts *o, uint64_t gva,
 		return walk_no_first(&env, nested, gva, access, out);
 	if (c)
 		c->depth = 0;
-	status = nested ? walk_first(hw->g.fmt, &env, &any_nested, gva, access, out, 1) :
-			  walk_first(hw->g.fmt, &env, NULL, gva, access, out, 1);
+	status = nested ? walk_first(hw->g.fmt, &env, &any_nested, gva, access, out, 1)
+			: walk_first(hw->g.fmt, &env, NULL, gva, access, out, 1);
 	if (c && !status)
 		pwc_commit(&env, gva);
 	return status;

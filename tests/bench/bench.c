@@ -59,6 +59,9 @@ void bench_ratio(const struct bench *b, const struct bench *peer, double goal)
 {
 	double ratio = b->ns / peer->ns;
 
-	printf("%-44s %9.2f ns\n%-44s %9.2f ns  ratio %5.2f, goal %.2f: %s\n", peer->name, peer->ns,
-	       b->name, b->ns, ratio, goal, ratio <= goal ? "met" : "MISSED");
+	printf("%-44s %9.2f ns\n%-44s %9.2f ns  ratio %5.2f", peer->name, peer->ns, b->name, b->ns,
+	       ratio);
+	if (goal > 0)
+		printf(", goal %.2f: %s", goal, ratio <= goal ? "met" : "MISSED");
+	putchar('\n');
 }

@@ -19,7 +19,7 @@ struct bench {
 
 /* Runs all of them `rounds` times in turn and fills in the medians. */
 void bench_run(struct bench *b, unsigned nr, unsigned rounds);
-/* Prints b against peer, and whether the ratio is within the goal. */
+/* Prints b against peer, and whether the ratio is within the goal (0: there is none). */
 void bench_ratio(const struct bench *b, const struct bench *peer, double goal);
 
 #endif

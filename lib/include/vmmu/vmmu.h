@@ -277,7 +277,8 @@ struct vmmu_xlat {
 	uint8_t trap;
 	/* Valid for this one access only: do not cache it at all. */
 	uint8_t once;
-	uint8_t stage;		 /* VMMU_MMIO: what was outside memory */
+	uint8_t stage; /* VMMU_MMIO: what was outside memory */
+	uint8_t reserved;
 	uint64_t nested_info;	 /* VMMU_MMIO under nested paging: EXITINFO1 or
 				    qualification of the exit that found it */
 	struct vmmu_fault fault; /* VMMU_FAULT */
@@ -327,7 +328,7 @@ struct vmmu_front_entry {
 	uint64_t host_minus_gva; /* modulo the width of a pointer */
 	uint64_t gpa_minus_gva;
 	uint32_t kinds; /* bitmap over vmmu_kind() */
-	uint8_t shift, guest_rights, guest_shift, pad;
+	uint8_t pad, guest_rights, guest_shift, shift; /* as in struct vmmu_xlat */
 };
 
 struct vmmu_front {
