@@ -86,7 +86,6 @@ static void add_rights(struct text *t, const struct vmmu_fmt *f, uint64_t absent
 		return;
 	add(t, " %s", e & f->w ? "RW" : "RO");
 	add(t, " %s", e & f->u ? "U" : "S");
-	add_bit(t, e, f->x, "NX");
 }
 
 int vmmu_explain_entry(const struct vmmu_fmt *f, unsigned level, uint64_t e, char *buf, size_t len)
@@ -110,9 +109,11 @@ int vmmu_explain_entry(const struct vmmu_fmt *f, unsigned level, uint64_t e, cha
 				 ~(leaf ? (1ull << f->lv[level].shift) - 1 : 0xfffull)));
 	add_rights(&t, f, f->lv[level].absent, e);
 	add_bit(&t, e, f->accessed & ~f->lv[level].absent, "A");
+	if (leaf)
+		add_bit(&t, e, f->dirty, "D");
+	add_bit(&t, e, f->x & f->invert & ~f->lv[level].absent, "NX");
 	if (!leaf)
 		return t.at;
-	add_bit(&t, e, f->dirty, "D");
 	add_bit(&t, e, f->global, "G");
 	if (level > 1)
 		add(&t, " %s", level == 3 ? "1G" : f->entry_bytes == 4 ? "4M" : "2M");

@@ -555,6 +555,7 @@ int vmmu_be_page(struct vmmu *vm, vmmu_gpa_t gpa, int write, struct vmmu_page *p
 	int kind;
 
 	memset(page, 0, sizeof(*page));
+	fix->gpa = gpa;
 	if (!s)
 		return miss(fix, gpa.v, write, VMMU_FIX_MMIO);
 	page->readonly = (s->info.flags & VMMU_SLOT_READONLY) != 0;

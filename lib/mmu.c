@@ -304,6 +304,32 @@ static int again(int status)
 	return status ? status : WALK_AGAIN;
 }
 
+/* What event.h says of each exit's a and b. */
+static void count_exit(struct vmmu_cpu *cpu, const struct attempt *a, const struct vmmu_walk *w,
+		       const struct vmmu_fix *fix)
+{
+	uint64_t where = a->gva, what = a->access;
+
+	switch (fix->event) {
+	case VMMU_EV_EXIT_GUEST_PF:
+		what = fix->code;
+		break;
+	case VMMU_EV_EXIT_NPF:
+	case VMMU_EV_EXIT_EPT_VIOLATION:
+	case VMMU_EV_EXIT_EPT_MISCONFIG:
+		where = w->gpa.v;
+		what = w->info;
+		break;
+	case VMMU_EV_EXIT_MMIO:
+	case VMMU_EV_EXIT_DIRTY_LOG:
+		where = fix->gpa.v;
+		break;
+	default:
+		break;
+	}
+	event(cpu->vm, cpu, fix->event, where, what);
+}
+
 /* What a fault came to, or WALK_AGAIN. */
 static never_inline int handle_exit(struct vmmu_cpu *cpu, struct attempt *a,
 				    const struct vmmu_walk *w, struct vmmu_xlat *out)
@@ -319,8 +345,7 @@ static never_inline int handle_exit(struct vmmu_cpu *cpu, struct attempt *a,
 	    kind < 0)
 		return again(settle(cpu->vm, kind, &fix, &a->reclaims));
 	if (kind != VMMU_FIX_SOFT)
-		event(cpu->vm, cpu, fix.event, fix.event == VMMU_EV_EXIT_MMIO ? fix.gpa.v : a->gva,
-		      kind == VMMU_FIX_FAULT ? fix.code : a->access);
+		count_exit(cpu, a, w, &fix);
 	switch (kind) {
 	case VMMU_FIX_FAULT:
 		return answer_fault(cpu, a->gva, a->access, VMMU_WALK_PERM, fix.level, fix.code,
@@ -329,11 +354,19 @@ static never_inline int handle_exit(struct vmmu_cpu *cpu, struct attempt *a,
 		return answer_mmio(fix.gpa.v, fix.table, w, out);
 	case VMMU_FIX_SOFT:
 		st = translate_soft(cpu, a->gva, a->access, out);
-		if (st == VMMU_MMIO)
+		/* The guest's #PF, wherever it was found: SDM 4.10.4.1. */
+		if (st == VMMU_FAULT) {
+			const struct vmmu_walk guest = { .dim = 1 };
+
+			cpu_drop_faulting(cpu, a->gva, &guest);
+		}
+		if (st == VMMU_MMIO) {
 			fix.event = VMMU_EV_EXIT_MMIO;
+			fix.gpa = out->gpa;
+		}
 		/* A store that will trap is no exit yet; vmmu_write() counts it. */
 		if (st != VMMU_OK || !out->trap)
-			event(cpu->vm, cpu, fix.event, a->gva, a->access);
+			count_exit(cpu, a, w, &fix);
 		return st;
 	}
 	return WALK_AGAIN;
@@ -554,7 +587,8 @@ int vmmu_translate(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size, uint32_t
 	const struct vmmu_front_entry *e = &f->entry[(gva.v >> VMMU_PAGE_SHIFT) & f->mask];
 
 	/* vmmu_host(), with all of the answer. */
-	if (unlikely(e->tag != (((gva.v + (size - 1u)) & PAGE_MASK) | f->generation) ||
+	if (unlikely(size - 1u >= VMMU_PAGE_SIZE ||
+		     e->tag != (((gva.v + size - 1) & PAGE_MASK) | f->generation) ||
 		     !(e->kinds >> vmmu_kind(access) & 1) || (access & ~HIT_FLAGS)))
 		return translate_cold(cpu, gva, size, access, out);
 	out->gpa.v = e->gpa_minus_gva + gva.v;
@@ -597,7 +631,7 @@ int vmmu_translate_span(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size, uin
 	if (second_faults(cpu, ia, next, access)) {
 		/* CR2 is the second page's base; SDM 4.7. */
 		st = translate_page(cpu, next, access, &out[0]);
-		if (st)
+		if (st != VMMU_OK && st != VMMU_MMIO)
 			return st;
 	}
 	st = translate_page(cpu, ia, access, &out[0]);

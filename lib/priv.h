@@ -106,7 +106,7 @@ struct vmmu_cpu {
 	uint8_t in_walk; /* between the first and last load of a walk */
 	uint8_t halted;
 	uint8_t modelled; /* has a TLB, walk cache or nested TLB to look at */
-	uint64_t seen; /* the flush generation acknowledged */
+	uint64_t seen;	  /* the flush generation acknowledged */
 	struct vmmu_regs regs;
 	struct vmmu_hw soft; /* the guest's own dimension, for walks in software */
 	struct vmmu_hw hw;   /* what its silicon is programmed with */
@@ -197,8 +197,7 @@ unsigned entry_kinds(const struct vmmu_cpu *cpu, const struct cache_entry *e);
 static inline void front_fill(struct vmmu_cpu *cpu, uint64_t gva, unsigned kinds,
 			      const struct vmmu_xlat *x)
 {
-	struct vmmu_front_entry *f =
-		&cpu->front.entry[(gva >> VMMU_PAGE_SHIFT) & cpu->front.mask];
+	struct vmmu_front_entry *f = &cpu->front.entry[(gva >> VMMU_PAGE_SHIFT) & cpu->front.mask];
 
 	f->tag = (gva & PAGE_MASK) | cpu->front.generation;
 	f->host_minus_gva = (uint64_t)(uintptr_t)x->host - gva;

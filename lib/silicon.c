@@ -44,8 +44,8 @@ int cpu_caches_init(struct vmmu_cpu *cpu)
 	    cache_init(cpu->vm, &cpu->caches.pwc, 1, cfg->pwc_entries) ||
 	    cache_init(cpu->vm, &cpu->caches.nested, 1, cfg->nested_entries))
 		return VMMU_ENOMEM;
-	cpu->modelled = cpu->l1.entry || cpu->l2.entry || cpu->caches.pwc.entry ||
-			cpu->caches.nested.entry;
+	cpu->modelled =
+		cpu->l1.entry || cpu->l2.entry || cpu->caches.pwc.entry || cpu->caches.nested.entry;
 	return VMMU_OK;
 }
 

@@ -24,6 +24,11 @@
 #define le32(x) ((uint32_t)(x))
 #endif
 
+static inline int one_bit(uint64_t mask)
+{
+	return !(mask & (mask - 1));
+}
+
 static inline uint64_t min64(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;

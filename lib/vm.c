@@ -20,6 +20,9 @@ static int read_config(const struct vmmu_config *in, struct vmmu_config *cfg)
 		cfg->host_maxphyaddr = 52;
 	if (!cfg->front_entries)
 		cfg->front_entries = 1024;
+	/* The two pages of a crossing must not share an entry. */
+	if (cfg->front_entries == 1)
+		cfg->front_entries = 2;
 	if (!cfg->profile)
 		cfg->profile = &vmmu_profile_max;
 	if (in->size < offsetof(struct vmmu_config, cb) || !cfg->backend)
@@ -202,11 +205,6 @@ const struct vmmu_regs *vmmu_be_regs(const struct vmmu_cpu *cpu)
 const struct vmmu_paging *vmmu_be_guest(const struct vmmu_cpu *cpu)
 {
 	return &cpu->soft.g;
-}
-
-unsigned vmmu_be_host_maxphyaddr(const struct vmmu *vm)
-{
-	return vm->cfg.host_maxphyaddr;
 }
 
 /* ---- self-check --------------------------------------------------------------------- */

@@ -32,24 +32,15 @@
 /* Bits lo..hi, both included; empty if hi < lo. */
 #define FMT_BITS(hi, lo) ((hi) < (lo) ? 0 : (~0ull >> (63 - (hi))) & (~0ull << (lo)))
 
+/* A 4M leaf has address bits 39:32 in 20:13, as far as the CPU has them. */
 #define VMMU_FMT_LEGACY32(pde_leaf_)                                                               \
 	.name = "legacy32", .top = 2, .entry_bytes = 4, .style = VMMU_STYLE_X86,                   \
 	.addr = FMT_BITS(31, 12), .present = PT_P, .w = PT_W, .u = PT_U, .accessed = PT_A,         \
 	.dirty = PT_D, .leaf_bit = PT_PS, .global = PT_G, .leaf_set = PT_P,                        \
 	.pse36 = FMT_BITS(20, 13),                                                                 \
 	.lv = {                                                                                    \
-		[1] = { .shift = 12, .bits = 10, .leaf = VMMU_LEAF_ALWAYS },                       \
-		[2] = { .shift = 22, .bits = 10, .leaf = pde_leaf_, .link = PT_LINK },             \
-	}
-
-#define VMMU_FMT_LOW_LEVELS(link_, ps_level3_)                                                     \
-	[1] = { .shift = 12, .bits = 9, .leaf = VMMU_LEAF_ALWAYS },                                \
-	[2] = { .shift = 21, .bits = 9, .leaf = VMMU_LEAF_BIT, .link = link_ },                    \
-	[3] = { .shift = 30, .bits = 9, .leaf = ps_level3_, .link = link_ }
-
-#define VMMU_FMT_HIGH_LEVELS(link_)                                                                \
-	[4] = { .shift = 39, .bits = 9, .leaf = VMMU_LEAF_NEVER, .link = link_ }, [5] = {          \
-		.shift = 48, .bits = 9, .leaf = VMMU_LEAF_NEVER, .link = link_                     \
+		[1] = { 12, 10, VMMU_LEAF_ALWAYS, 0, 0, 0, { 0, 0 } },                             \
+		[2] = { 22, 10, pde_leaf_, 0, PT_LINK, 0, { 0, FMT_BITS(21, 13) } },               \
 	}
 
 #define VMMU_FMT_64BIT                                                                             \
@@ -58,34 +49,80 @@
 	.global = PT_G, .leaf_set = PT_P
 
 /* A PDPTE has no rights, no A and no D: SDM 4.4.1. */
+#define PAE_HIGH FMT_BITS(62, 52)
+#define PAE_PDPTE (FMT_BITS(63, 52) | FMT_BITS(8, 5) | FMT_BITS(2, 1))
 #define VMMU_FMT_PAE                                                                               \
 	.name = "pae", .top = 3, .style = VMMU_STYLE_X86, VMMU_FMT_64BIT,                          \
 	.lv = {                                                                                    \
-		[1] = { .shift = 12, .bits = 9, .leaf = VMMU_LEAF_ALWAYS },                        \
-		[2] = { .shift = 21, .bits = 9, .leaf = VMMU_LEAF_BIT, .link = PT_LINK },          \
-		[3] = { .shift = 30,                                                               \
-			.bits = 2,                                                                 \
-			.leaf = VMMU_LEAF_NEVER,                                                   \
-			.cached = 1,                                                               \
-			.link = PT_P,                                                              \
-			.absent = PT_W | PT_U | PT_NX | PT_A | PT_D },                             \
+		[1] = { 12, 9, VMMU_LEAF_ALWAYS, 0, 0, 0, { PAE_HIGH, PAE_HIGH } },                \
+		[2] = { 21,                                                                        \
+			9,                                                                         \
+			VMMU_LEAF_BIT,                                                             \
+			0,                                                                         \
+			PT_LINK,                                                                   \
+			0,                                                                         \
+			{ PAE_HIGH, PAE_HIGH | FMT_BITS(20, 13) } },                               \
+		[3] = { 30,                                                                        \
+			2,                                                                         \
+			VMMU_LEAF_NEVER,                                                           \
+			1,                                                                         \
+			PT_P,                                                                      \
+			PT_W | PT_U | PT_NX | PT_A | PT_D,                                         \
+			{ PAE_PDPTE, PAE_PDPTE } },                                                \
 	}
 
-#define VMMU_FMT_X64(name_, top_, canonical_, style_)                                              \
+/* The nested table is AMD's, which reserves G above the leaves. */
+#define VMMU_FMT_X64(name_, top_, canonical_, style_, high_)                                       \
 	.name = name_, .top = top_, .style = style_, .canonical = canonical_, .pkey_shift = 59,    \
 	VMMU_FMT_64BIT,                                                                            \
-	.lv = { VMMU_FMT_LOW_LEVELS(PT_LINK, VMMU_LEAF_BIT), VMMU_FMT_HIGH_LEVELS(PT_LINK) }
+	.lv = {                                                                                    \
+		[1] = { 12, 9, VMMU_LEAF_ALWAYS, 0, 0, 0, { 0, 0 } },                              \
+		[2] = { 21, 9, VMMU_LEAF_BIT, 0, PT_LINK, 0, { 0, FMT_BITS(20, 13) } },            \
+		[3] = { 30, 9, VMMU_LEAF_BIT, 0, PT_LINK, 0, { 0, FMT_BITS(29, 13) } },            \
+		[4] = { 39, 9, VMMU_LEAF_NEVER, 0, PT_LINK, 0, { high_, high_ } },                 \
+		[5] = { 48, 9, VMMU_LEAF_NEVER, 0, PT_LINK, 0, { high_, high_ } },                 \
+	}
 
 /*
  * Rights 2 and 6 (W without R) never exist, 4 (X alone) only where supported;
  * memory types 2, 3 and 7 never: SDM 28.3.3.1.
  */
+#define EPT_LINK (EPT_R | EPT_W | EPT_X)
 #define VMMU_FMT_EPT(name_, top_)                                                                  \
 	.name = name_, .top = top_, .entry_bytes = 8, .style = VMMU_STYLE_EPT,                     \
 	.addr = FMT_BITS(51, 12), .present = EPT_R | EPT_W | EPT_X, .r = EPT_R, .w = EPT_W,        \
 	.x = EPT_X, .accessed = EPT_A, .dirty = EPT_D, .leaf_bit = EPT_PS, .leaf_set = EPT_WB,     \
 	.memtype_shift = 3, .bad_memtype = 0x8c, .bad_rwx = 0x54, .xonly_rwx = 0x10,               \
-	.lv = { VMMU_FMT_LOW_LEVELS(EPT_R | EPT_W | EPT_X, VMMU_LEAF_BIT),                         \
-		VMMU_FMT_HIGH_LEVELS(EPT_R | EPT_W | EPT_X) }
+	.lv = {                                                                                    \
+		[1] = { 12, 9, VMMU_LEAF_ALWAYS, 0, 0, 0, { 0, 0 } },                              \
+		[2] = { 21,                                                                        \
+			9,                                                                         \
+			VMMU_LEAF_BIT,                                                             \
+			0,                                                                         \
+			EPT_LINK,                                                                  \
+			0,                                                                         \
+			{ FMT_BITS(6, 3), FMT_BITS(20, 12) } },                                    \
+		[3] = { 30,                                                                        \
+			9,                                                                         \
+			VMMU_LEAF_BIT,                                                             \
+			0,                                                                         \
+			EPT_LINK,                                                                  \
+			0,                                                                         \
+			{ FMT_BITS(6, 3), FMT_BITS(29, 12) } },                                    \
+		[4] = { 39,                                                                        \
+			9,                                                                         \
+			VMMU_LEAF_NEVER,                                                           \
+			0,                                                                         \
+			EPT_LINK,                                                                  \
+			0,                                                                         \
+			{ FMT_BITS(7, 3), FMT_BITS(7, 3) } },                                      \
+		[5] = { 48,                                                                        \
+			9,                                                                         \
+			VMMU_LEAF_NEVER,                                                           \
+			0,                                                                         \
+			EPT_LINK,                                                                  \
+			0,                                                                         \
+			{ FMT_BITS(7, 3), FMT_BITS(7, 3) } },                                      \
+	}
 
 #endif

@@ -8,6 +8,7 @@
 
 #include <vmmu/hw.h>
 
+#include "../util.h"
 #include "fmt.h"
 
 #define CR4_OLD 0x7ffull /* VME .. OSXMMEXCPT */
@@ -115,7 +116,6 @@ unsigned vmmu_paging_kinds(const struct vmmu_paging *pg, unsigned rights, unsign
 	uint32_t pkr;
 	unsigned deny = 0;
 
-
 	/* SDM 4.6.2: by the page's U bit, never on fetches. */
 	if (rights & VMMU_U)
 		pkr = pg->ctl & VMMU_PG_PKE ? pg->pkru : 0;
@@ -129,63 +129,37 @@ unsigned vmmu_paging_kinds(const struct vmmu_paging *pg, unsigned rights, unsign
 	return kinds & ~deny;
 }
 
-/* Reserved bits of one level; where one bit says present, its absence too. */
-static void set_rsvd(struct vmmu_paging *pg, unsigned level, uint64_t link, uint64_t leaf)
+/* Reserved by the format, by MAXPHYADDR and EFER.NXE, and by the CPU's features. */
+static uint64_t rsvd_at(const struct vmmu_paging *pg, unsigned level, int leaf, unsigned maxphy,
+			uint32_t features)
 {
-	uint64_t p = pg->fmt->bad_rwx ? 0 : pg->fmt->present;
+	const struct vmmu_fmt *f = pg->fmt;
+	const struct vmmu_fmt_level *lv = &f->lv[level];
+	uint64_t m = lv->rsvd[leaf] | (f->addr & FMT_BITS(63, maxphy));
+	unsigned wide = maxphy < 40 ? maxphy : 40;
 
-	pg->wrong[level - 1][0] = link | p;
-	pg->wrong[level - 1][1] = leaf | p;
-}
-
-/* Reserved whatever the level: SDM 4.4.2, 4.5.5. */
-static uint64_t rsvd_high(const struct vmmu_fmt *fmt, unsigned maxphy, uint32_t ctl)
-{
-	uint64_t m = FMT_BITS(51, maxphy);
-
-	if (fmt->entry_bytes == 4)
-		return 0;
-	if (fmt->lv[fmt->top].cached)
-		m |= FMT_BITS(62, 52);
-	if (fmt->invert && !(ctl & VMMU_PG_NXE))
-		m |= fmt->invert;
+	if (!(pg->ctl & VMMU_PG_NXE))
+		m |= f->invert;
+	if (leaf && lv->shift == 30 && !(features & VMMU_CPU_1G))
+		m |= f->leaf_bit;
+	if (level >= 4 && (features & VMMU_CPU_G_RESERVED))
+		m |= f->global;
+	/* SDM table 4-4: of the field for address 39:32, what the CPU has. */
+	if (leaf && level > 1 && (features & VMMU_CPU_PSE36))
+		m &= ~(f->pse36 & FMT_BITS(wide - 20, 13));
 	return m;
 }
 
-static void fill_rsvd_x86(struct vmmu_paging *pg, unsigned maxphy, uint32_t features)
+/* Where one bit says present, its absence stops a walk as a reserved bit does. */
+static void fill_wrong(struct vmmu_paging *pg, unsigned maxphy, uint32_t features)
 {
-	uint64_t high = rsvd_high(pg->fmt, maxphy, pg->ctl);
-	uint64_t top = high | PT_PS | (features & VMMU_CPU_G_RESERVED ? PT_G : 0);
-	uint64_t no_1g = features & VMMU_CPU_1G ? 0 : PT_PS;
-	unsigned m = maxphy < 40 ? maxphy : 40;
+	uint64_t p = one_bit(pg->fmt->present) ? pg->fmt->present : 0;
+	unsigned level;
 
-	set_rsvd(pg, 1, 0, high);
-	if (pg->fmt->entry_bytes == 4) {
-		/* SDM table 4-4: a 4M leaf has address bits 39:32 in 20:13. */
-		set_rsvd(pg, 2, 0,
-			 features & VMMU_CPU_PSE36 ? FMT_BITS(21, m - 19) : FMT_BITS(21, 13));
-		return;
+	for (level = 1; level <= pg->fmt->top; level++) {
+		pg->wrong[level - 1][0] = rsvd_at(pg, level, 0, maxphy, features) | p;
+		pg->wrong[level - 1][1] = rsvd_at(pg, level, 1, maxphy, features) | p;
 	}
-	set_rsvd(pg, 2, high, high | FMT_BITS(20, 13));
-	if (pg->fmt->lv[3].cached)
-		set_rsvd(pg, 3, FMT_BITS(63, maxphy) | FMT_BITS(8, 5) | FMT_BITS(2, 1), 0);
-	else
-		set_rsvd(pg, 3, high, high | FMT_BITS(29, 13) | no_1g);
-	set_rsvd(pg, 4, top, top);
-	set_rsvd(pg, 5, top, top);
-}
-
-/* SDM 28.3.3.1: reserved bits of EPT entries. */
-static void fill_rsvd_ept(struct vmmu_paging *pg, unsigned maxphy)
-{
-	uint64_t high = FMT_BITS(51, maxphy);
-	uint64_t link = high | FMT_BITS(6, 3);
-
-	set_rsvd(pg, 1, 0, high);
-	set_rsvd(pg, 2, link, high | FMT_BITS(20, 12));
-	set_rsvd(pg, 3, link, high | FMT_BITS(29, 12));
-	set_rsvd(pg, 4, link | EPT_PS, link | EPT_PS);
-	set_rsvd(pg, 5, link | EPT_PS, link | EPT_PS);
 }
 
 static const struct vmmu_fmt *guest_fmt(const struct vmmu_regs *r)
@@ -244,7 +218,7 @@ void vmmu_paging_guest(struct vmmu_paging *pg, const struct vmmu_regs *regs,
 	}
 	fill_kinds(pg, VMMU_STYLE_X86);
 	fill_ad(pg);
-	fill_rsvd_x86(pg, prof->maxphyaddr, prof->features);
+	fill_wrong(pg, prof->maxphyaddr, prof->features);
 }
 
 void vmmu_paging_host(struct vmmu_paging *pg, const struct vmmu_fmt *fmt, uint64_t root,
@@ -266,8 +240,5 @@ void vmmu_paging_host(struct vmmu_paging *pg, const struct vmmu_fmt *fmt, uint64
 	fill_kinds(pg, fmt->style);
 	fill_need(pg);
 	fill_ad(pg);
-	if (fmt->style == VMMU_STYLE_EPT)
-		fill_rsvd_ept(pg, maxphyaddr);
-	else
-		fill_rsvd_x86(pg, maxphyaddr, VMMU_CPU_PSE36 | VMMU_CPU_1G);
+	fill_wrong(pg, maxphyaddr, VMMU_CPU_PSE36 | VMMU_CPU_1G);
 }

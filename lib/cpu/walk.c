@@ -157,8 +157,10 @@ static always_inline int is_good(const struct vmmu_fmt *f, const struct vmmu_pag
 	uint64_t wrong = pg->wrong[level - 1][leaf];
 
 	/* One present bit: that it is set and others are not, in one test. */
-	if (!f->bad_rwx)
+	if (one_bit(f->present))
 		return !((e ^ f->present) & wrong);
+	if (!f->bad_rwx)
+		return (e & f->present) && !(e & wrong);
 	return !(pg->stop_rwx >> (e & 7) & 1) && !(e & wrong) &&
 	       !(leaf && (f->bad_memtype >> (e >> f->memtype_shift & 7) & 1));
 }
@@ -408,6 +410,8 @@ static unsigned set_ad_entry(struct env *env, const struct ad_walk *w, const str
 		return VMMU_WALK_OK;
 	case VMMU_MEM_ABSENT:
 		return VMMU_WALK_ABSENT;
+	case VMMU_MEM_NONE:
+		return VMMU_WALK_NOMEM;
 	default:
 		return VMMU_WALK_RACE;
 	}
@@ -854,9 +858,10 @@ static always_inline int walk_first(const struct vmmu_fmt *f, struct env *env,
 static const struct vmmu_fmt k_legacy32 = { VMMU_FMT_LEGACY32(VMMU_LEAF_BIT) };
 static const struct vmmu_fmt k_legacy32_nopse = { VMMU_FMT_LEGACY32(VMMU_LEAF_NEVER) };
 static const struct vmmu_fmt k_pae = { VMMU_FMT_PAE };
-static const struct vmmu_fmt k_x64 = { VMMU_FMT_X64("x64", 4, 48, VMMU_STYLE_X86) };
-static const struct vmmu_fmt k_x64_la57 = { VMMU_FMT_X64("x64-la57", 5, 57, VMMU_STYLE_X86) };
-static const struct vmmu_fmt k_npt = { VMMU_FMT_X64("npt", 4, 0, VMMU_STYLE_NPT) };
+static const struct vmmu_fmt k_x64 = { VMMU_FMT_X64("x64", 4, 48, VMMU_STYLE_X86, PT_PS) };
+static const struct vmmu_fmt k_x64_la57 = { VMMU_FMT_X64("x64-la57", 5, 57, VMMU_STYLE_X86,
+							 PT_PS) };
+static const struct vmmu_fmt k_npt = { VMMU_FMT_X64("npt", 4, 0, VMMU_STYLE_NPT, PT_PS | PT_G) };
 static const struct vmmu_fmt k_ept = { VMMU_FMT_EPT("ept", 4) };
 
 #define X(fmt_)                                                                                    \

@@ -121,7 +121,6 @@ VMMU_API struct vmmu_hw *vmmu_be_hw(struct vmmu_cpu *cpu);
 VMMU_API const struct vmmu_regs *vmmu_be_regs(const struct vmmu_cpu *cpu);
 /* The guest's own dimension, as its registers say. */
 VMMU_API const struct vmmu_paging *vmmu_be_guest(const struct vmmu_cpu *cpu);
-VMMU_API unsigned vmmu_be_host_maxphyaddr(const struct vmmu *vm);
 /* For vmmu_reason(): a check that fails says what is wrong. */
 VMMU_API int vmmu_be_broken(struct vmmu *vm, const char *fmt, ...)
 #ifdef __GNUC__

@@ -109,7 +109,7 @@ struct vmmu_config {
 	/*
 	 * Entries of the library's own direct-mapped lookup, which serves
 	 * hits in vmmu_host() and vmmu_translate(): a power of two; 0 means
-	 * 1024.  It stays empty where a TLB is modelled (l1, l2), for the
+	 * 1024, 1 counts as 2.  It stays empty where a TLB is modelled (l1, l2), for the
 	 * model must see every access.
 	 */
 	unsigned front_entries;
@@ -327,7 +327,7 @@ struct vmmu_front_entry {
 	uint64_t tag;
 	uint64_t host_minus_gva; /* modulo the width of a pointer */
 	uint64_t gpa_minus_gva;
-	uint32_t kinds; /* bitmap over vmmu_kind() */
+	uint32_t kinds;				       /* bitmap over vmmu_kind() */
 	uint8_t pad, guest_rights, guest_shift, shift; /* as in struct vmmu_xlat */
 };
 
@@ -346,11 +346,11 @@ static inline void *vmmu_host(const struct vmmu_cpu *cpu, vmmu_gva_t gva, unsign
 {
 	const struct vmmu_front *f = (const struct vmmu_front *)(const void *)cpu;
 	const struct vmmu_front_entry *e = &f->entry[(gva.v >> VMMU_PAGE_SHIFT) & f->mask];
-	/* A crossing changes the last byte's page number, and so does size 0. */
-	uint64_t last = gva.v + (size - 1u);
+	/* A crossing changes the page number of the last byte: no match. */
+	uint64_t last = gva.v + size - 1;
 	uint64_t tag = (last & ~(uint64_t)(VMMU_PAGE_SIZE - 1)) | f->generation;
 
-	if (e->tag != tag || !(e->kinds >> vmmu_kind(access) & 1))
+	if (size - 1u >= VMMU_PAGE_SIZE || e->tag != tag || !(e->kinds >> vmmu_kind(access) & 1))
 		return NULL;
 	return (void *)(uintptr_t)(e->host_minus_gva + gva.v);
 }
