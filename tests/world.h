@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One small guest on several VMs and in the oracle's memory, operated in lock step.
+ * Not here: which operations, in which order (the tests).
+ * Keeps: between two operations the memory of every VM equals the oracle's, byte for byte.
+ *
+ *	GPA 0      low, 2M + 64K      1G  gib, 1G (sparse)
+ *	    8M     mid, 4M            4G  high, 4M
+ *	    12M    rom, 2M: read-only where the world has a ROM, else RAM
+ */
+#ifndef WORLD_H
+#define WORLD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <vmmu/backend.h>
+#include <vmmu/nested.h>
+#include <vmmu/shadow.h>
+#include <vmmu/vmmu.h>
+
+#include "native.h"
+#include "oracle/oracle.h"
+
+#define MIB (1ull << 20)
+#define GIB (1ull << 30)
+
+/* ---- random numbers ----------------------------------------------------- */
+
+struct rng {
+	uint64_t s;
+};
+
+uint64_t rng_next(struct rng *r);
+/* 0 .. n-1 */
+static inline unsigned rng_below(struct rng *r, unsigned n)
+{
+	return (unsigned)((rng_next(r) >> 32) * n >> 32);
+}
+
+static inline bool rng_percent(struct rng *r, unsigned percent)
+{
+	return rng_below(r, 100) < percent;
+}
+
+/* ---- one VM with the guest's memory --------------------------------------- */
+
+struct region {
+	const char *name;
+	uint64_t gpa, size;
+};
+
+enum { REGION_LOW, REGION_MID, REGION_ROM, REGION_GIB, REGION_HIGH, NR_REGIONS };
+extern const struct region region[NR_REGIONS];
+
+#define ROM_GPA (12 * MIB)
+#define MEM_END (4 * GIB + 4 * MIB)
+
+/* Memory for the regions at mem + gpa, 1G-aligned; number n of the program's.  Zeroed by tests. */
+uint8_t *mem_arena(unsigned n);
+
+enum caches { CACHES_NONE, CACHES_FRONT, CACHES_TLB, CACHES_ALL };
+
+struct guest_cfg {
+	const struct vmmu_backend *backend;
+	const struct vmmu_profile *profile; /* NULL: max */
+	uint64_t page_size;		    /* of the host */
+	unsigned nr_cpus;
+	enum caches caches;
+	bool cap;			    /* max_tables = vmmu_min_tables() */
+	bool rom;
+	bool no_slots;
+	struct vmmu_nested_config nested;   /* nested backends only */
+	struct vmmu_callbacks cb;
+};
+
+/* Fills a library config from *g; `keep` is what the config points to. */
+struct guest_keep {
+	struct vmmu_native_config native;
+	struct vmmu_nested_config nested;
+};
+void guest_config(const struct guest_cfg *g, uint8_t *mem, struct guest_keep *keep,
+		  struct vmmu_config *cfg);
+/* Adds the regions as slots.  A status. */
+int guest_slots(struct vmmu *vm, const struct guest_cfg *g, uint8_t *mem);
+/* Both.  On failure *vmp is NULL. */
+int guest_open(const struct guest_cfg *g, uint8_t *mem, struct vmmu **vmp);
+
+/* ---- the world ------------------------------------------------------------- */
+
+#define WORLD_VMS 8
+#define WORLD_CPUS 3
+#define WORLD_FRAMES 18
+#define WORLD_GVAS 40
+#define WORLD_LOG 24
+
+struct world_vm {
+	char name[64];
+	struct vmmu *vm;
+	struct guest_cfg cfg;
+	uint8_t *mem;
+	bool always_walks; /* it holds no translation from one access to the next */
+	bool walk_cached;  /* a walk may begin at a cached link */
+	uint64_t walks;	   /* so far */
+	uint64_t cr2[WORLD_CPUS];
+};
+
+/* Ways to be wrong on purpose, in one VM: the test must see each of them. */
+enum sabotage {
+	SABOTAGE_NONE,
+	SABOTAGE_INVLPG,      /* INVLPG and INVPCID are lost */
+	SABOTAGE_CR3,	      /* MOV CR3 keeps what it should drop */
+	SABOTAGE_DIRTY,	      /* D bits the VM sets are lost */
+	SABOTAGE_STORE,	      /* a store to a table does not reach the guest's memory */
+	SABOTAGE_HOST_POINTER /* the answer is of the page next to it */
+};
+
+struct world_cfg {
+	uint64_t seed;
+	unsigned nr_cpus;
+	bool rom;	 /* with a read-only slot; then without native */
+	unsigned profile; /* index below world_profiles() */
+	enum sabotage sabotage;
+	unsigned victim; /* the VM it is done to */
+};
+
+unsigned world_profiles(void);
+
+struct world {
+	struct world_cfg cfg;
+	const struct vmmu_profile *profile;
+	struct or_profile orp;
+	struct or_mem ormem;
+	struct or_world *or;
+	uint8_t *mem; /* the oracle's */
+	unsigned nr_vms;
+	struct world_vm vm[WORLD_VMS];
+	uint64_t frame[WORLD_FRAMES]; /* where tables and data live */
+	unsigned nr_frames;
+	uint64_t gva[WORLD_GVAS]; /* where accesses go */
+	unsigned nr_gvas;
+	uint16_t word[512]; /* offsets in a frame at which walks of these read, by 8 */
+	unsigned nr_words;
+	uint64_t ad[16]; /* entries whose A or D the oracle has just set */
+	unsigned nr_ad;
+	uint64_t dirtied; /* the last of them */
+	bool dirtied_now; /* it is a leaf whose D was clear */
+	bool dry;      /* a trial: nothing is stored ... */
+	bool dry_stores; /* ... but would be, in 32 bytes ... */
+	uint64_t dry_lo; /* ... from here */
+	uint64_t seq;				/* of operations */
+	uint64_t stored;			/* seq of the last store by the guest */
+	uint64_t flushed[WORLD_CPUS];		/* ... of the last that dropped everything */
+	uint64_t dropped[WORLD_CPUS][WORLD_GVAS]; /* ... or this page */
+	uint64_t count_ok, count_fault, count_mmio, count_stale;
+	char log[WORLD_LOG][120];
+	unsigned nr_log;
+	bool trace; /* VMMU_TRACE is set: the log goes to stderr as it grows */
+	char failed[1024]; /* "": not yet */
+};
+
+/* Never NULL: what goes wrong is in ->failed. */
+struct world *world_new(const struct world_cfg *cfg);
+void world_free(struct world *w);
+/* Notes an operation for the report. */
+void world_log(struct world *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The first failure is kept. */
+void world_fail(struct world *w, const struct world_vm *v, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Failure and log to stderr. */
+void world_report(const struct world *w);
+
+struct or_regs *world_regs(struct world *w, unsigned cpu);
+bool world_is_ram(const struct world *w, uint64_t gpa);
+bool world_is_rom(const struct world *w, uint64_t gpa);
+bool world_is_frame(const struct world *w, uint64_t gpa);
+uint64_t world_read(const struct world *w, uint64_t gpa, unsigned bytes);
+/* Puts every VM's and the oracle's memory; only before the first operation. */
+void world_poke(struct world *w, uint64_t gpa, uint64_t value);
+
+/* How a store gets to the memory. */
+enum world_store { STORE_CPU, STORE_DEVICE, STORE_BEGIN_END };
+void world_store(struct world *w, unsigned cpu, uint64_t gpa, const void *buf, unsigned len,
+		 enum world_store how);
+/*
+ * One access within a page on every VM.  With `value`, a store that every VM would do to the same
+ * byte of a frame is done.
+ */
+void world_access(struct world *w, unsigned cpu, uint64_t gva, unsigned size, uint32_t access,
+		  const uint64_t *value);
+/* One that may cross a page. */
+void world_span(struct world *w, unsigned cpu, uint64_t gva, unsigned size, uint32_t access);
+
+enum world_reg { SET_CR0, SET_CR3, SET_CR4, SET_EFER, SET_PKRU, SET_PKRS };
+/* True: the CPU took it. */
+bool world_set(struct world *w, unsigned cpu, enum world_reg reg, uint64_t value);
+/* All at once.  PDPTEs are read from memory, by the library or by the caller. */
+void world_set_all(struct world *w, unsigned cpu, const struct or_regs *regs, bool lib_reads);
+void world_reset(struct world *w, unsigned cpu);
+void world_invlpg(struct world *w, unsigned cpu, uint64_t gva);
+void world_invpcid(struct world *w, unsigned cpu, unsigned type, unsigned pcid, uint64_t gva);
+/* The host's TLB instructions; which: 0 all, 1 INVLPGA, 2 INVVPID, 3 INVEPT. */
+void world_hw_flush(struct world *w, unsigned cpu, unsigned which, uint64_t gva);
+/* Something the host does that the guest does not see; 0 notifier, 1 dirty log, 2 harvest, 3 age. */
+void world_host(struct world *w, unsigned which, unsigned where);
+/* Memory byte for byte and, if `full`, vmmu_check() of every VM. */
+void world_check(struct world *w, bool full);
+
+#endif
