@@ -121,7 +121,7 @@ static void read_leaf(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned i
 	l->level = t->level;
 	l->rights = (uint8_t)((has(f, e, f->r) ? VMMU_R : 0) | (has(f, e, f->w) ? VMMU_W : 0) |
 			      (has(f, e, f->x) ? VMMU_X : 0) | (has(f, e, f->u) ? VMMU_U : 0));
-	l->pkey = f->pkey_shift ? e >> f->pkey_shift & 15 : 0;
+	l->pkey = (uint8_t)(f->pkey_shift ? e >> f->pkey_shift & 15 : 0);
 	l->dirty = (e & f->dirty) != 0;
 	l->accessed = (e & f->accessed) != 0;
 }

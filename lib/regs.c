@@ -340,7 +340,7 @@ int vmmu_invlpg(struct vmmu_cpu *cpu, vmmu_gva_t gva)
 	gva.v = linear(cpu, gva.v);
 	cpu_enter(cpu);
 	if (cpu->hw.intercept & VMMU_ICPT_INVLPG) {
-		event(cpu->vm, cpu, VMMU_EV_EXIT_INVLPG, gva.v, 0);
+		event(cpu->vm, cpu, VMMU_EV_EXIT_INVLPG, gva.v, ~0ull);
 		cpu->vm->be->invlpg(cpu, -1, hw_pcid(&cpu->regs), gva);
 	} else {
 		cpu_drop(cpu, DROP_PAGE | DROP_TAG, gva.v, cpu_tag(cpu));

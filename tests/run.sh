@@ -10,7 +10,7 @@
 set -u
 cd "$(dirname "$0")/.."
 . tools/setup.sh
-need $build_packages uthash-dev libcriterion-dev clang libclang-rt-dev llvm python3 zstd || exit 1
+need $build_packages libcriterion-dev clang libclang-rt-dev llvm python3 zstd || exit 1
 root=${BUILD:-build-tests}
 mkdir -p "$root"
 logs=

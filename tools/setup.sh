@@ -23,11 +23,11 @@ need()
 	command -v meson >/dev/null 2>&1 && command -v cc >/dev/null 2>&1 && return 0
 	cat >&2 <<-END
 	This is not a Debian system. Please install a C compiler, Meson (1.0 or
-	newer), Ninja, pkg-config, and the development files of libbsd, uthash,
+	newer), Ninja, pkg-config, and the development files of libbsd,
 	libzstd, libelf, json-c and (for the tests) Criterion, and try again.
-	Fedora: gcc meson libbsd-devel uthash-devel libzstd-devel
+	Fedora: gcc meson libbsd-devel libzstd-devel
 	        elfutils-libelf-devel json-c-devel
-	Arch:   gcc meson libbsd uthash zstd libelf json-c criterion
+	Arch:   gcc meson libbsd zstd libelf json-c criterion
 	END
 	return 1
 }

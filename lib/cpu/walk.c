@@ -816,7 +816,7 @@ static always_inline int walk_first(const struct vmmu_fmt *f, struct env *env,
 		return stop_first(env, r.level, r.entry, r.ipa, r.status, out);
 	acc = acc_of(f, &r);
 	out->rights = (uint8_t)rights_of(f, acc);
-	out->pkey = f->pkey_shift ? r.entry >> f->pkey_shift & 15 : 0;
+	out->pkey = (uint8_t)(f->pkey_shift ? r.entry >> f->pkey_shift & 15 : 0);
 	out->kinds = (uint16_t)paging_kinds(pg, out->rights, out->pkey);
 	if (unlikely(!(out->kinds >> vmmu_kind(access) & 1)))
 		return stop_first(env, r.level, r.entry, r.ipa, VMMU_WALK_PERM, out);

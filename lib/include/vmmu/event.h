@@ -19,7 +19,7 @@ extern "C" {
  */
 #define VMMU_EXITS(X)                                                                              \
 	X(EXIT_CR_WRITE, "cr_write", "register number, value")                                     \
-	X(EXIT_INVLPG, "invlpg", "gva or INVPCID descriptor, type")                                \
+	X(EXIT_INVLPG, "invlpg", "gva, INVPCID type or ~0 for INVLPG")                             \
 	X(EXIT_GUEST_PF, "guest_pf", "gva, error code")                                            \
 	X(EXIT_SHADOW_MISS, "shadow_miss", "gva, access")                                          \
 	X(EXIT_PT_WRITE, "pt_write", "gpa, bytes")                                                 \

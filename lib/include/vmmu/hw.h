@@ -288,7 +288,7 @@ struct vmmu_range {
 	uint64_t lo, hi; /* [lo, hi) */
 };
 
-/* Memory that is reached by pointer: pointer = base + address. */
+/* Memory that is reached by pointer: pointer = base + address; all in whole pages. */
 struct vmmu_bus {
 	uint8_t *base;
 	uint64_t lo, size;	       /* [lo, lo + size) is memory ... */

@@ -204,7 +204,8 @@ VMMU_API int vmmu_write_end(struct vmmu *vm, struct vmmu_cpu *cpu, vmmu_gpa_t gp
  * MOV to a control register or WRMSR EFER.  VMMU_GP: this CPU in this state
  * refuses it (SDM 2.5, 4.10.1; APM 3.1); nothing changed.  VMMU_AGAIN,
  * VMMU_ENOMEM, VMMU_EHOST: as for a translation; nothing changed.
- * CR3 bit 63 means "do not flush" under CR4.PCIDE.
+ * CR3 bit 63 means "do not flush" under CR4.PCIDE; outside long mode CR3's
+ * operand has 32 bits.
  */
 VMMU_API int vmmu_set_cr0(struct vmmu_cpu *cpu, uint64_t value);
 VMMU_API int vmmu_set_cr3(struct vmmu_cpu *cpu, uint64_t value);
@@ -289,11 +290,10 @@ struct vmmu_xlat {
  * vmmu_translate_span()).  `access`: VMMU_READ, VMMU_WRITE or VMMU_FETCH with
  * the flags of <vmmu/hw.h>.
  *   VMMU_PROBE  would it succeed?  Sets no A/D or CR2, installs and asks for
- *               nothing; host is NULL where the page is not there yet, and
- *               VMMU_AGAIN the answer where a guest table's page is not.
- *   VMMU_NO_AD  does it, leaving A and D alone; caches nothing (debuggers).
- * Returns VMMU_OK, VMMU_FAULT, VMMU_MMIO, VMMU_AGAIN, VMMU_EINVAL,
- * VMMU_ENOMEM, VMMU_EHOST, VMMU_ELOOP.  SDM 4.6, 4.7, 28.3.
+ *               nothing (statistics count its walk in software); host is NULL where the page is not
+ * there yet, and VMMU_AGAIN the answer where a guest table's page is not. VMMU_NO_AD  does it,
+ * leaving A and D alone; caches nothing (debuggers). Returns VMMU_OK, VMMU_FAULT, VMMU_MMIO,
+ * VMMU_AGAIN, VMMU_EINVAL, VMMU_ENOMEM, VMMU_EHOST, VMMU_ELOOP.  SDM 4.6, 4.7, 28.3.
  */
 VMMU_API int vmmu_translate(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size, uint32_t access,
 			    struct vmmu_xlat *out);
