@@ -2,7 +2,7 @@
 /*
  * Translation: silicon's walk, its faults handed to the backend, the result.
  * Not here: what a walk is (cpu/walk.c), how a fault is repaired (backends).
- * Keeps: calls go down, statuses come up; the loop in translate_page() is the
+ * Keeps: calls go down, statuses come up; the loop in translate_stopped() is the
  * only one that tries again, and it is bounded.
  */
 #include <string.h>
@@ -19,7 +19,6 @@ void cpu_enter(struct vmmu_cpu *cpu)
 	struct vmmu *vm = cpu->vm;
 
 	cpu->seen = vm->generation;
-	cpu->halted = 0;
 	vm->reason[0] = 0;
 	if (unlikely(!TAILQ_EMPTY(&vm->pool.retired)))
 		table_reap(vm);
@@ -33,7 +32,6 @@ void vmmu_quiescent(struct vmmu_cpu *cpu)
 void vmmu_halt(struct vmmu_cpu *cpu)
 {
 	vmmu_quiescent(cpu);
-	cpu->halted = 1;
 }
 
 /* ---- results --------------------------------------------------------------- */

@@ -104,7 +104,6 @@ struct vmmu_cpu {
 	struct vmmu *vm;
 	unsigned number;
 	uint8_t in_walk; /* between the first and last load of a walk */
-	uint8_t halted;
 	uint8_t modelled; /* has a TLB, walk cache or nested TLB to look at */
 	uint64_t seen;	  /* the flush generation acknowledged */
 	struct vmmu_regs regs;

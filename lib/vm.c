@@ -64,7 +64,6 @@ static int make_cpu(struct vmmu *vm, unsigned n)
 	vm->cpu[n] = cpu;
 	cpu->vm = vm;
 	cpu->number = n;
-	cpu->halted = 1;
 	cpu->hw.asid = 1;
 	cpu->hw.bus.base = vm->base;
 	cpu->hw.bus.size = ~0ull;

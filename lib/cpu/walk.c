@@ -10,82 +10,10 @@
  * run-time descriptor it serves every other format, callbacks, step hooks and
  * walk caches (the constant `full`).
  */
-#include "../util.h"
 #include "fmt.h"
-#include "tlb.h"
-#include "walk.h"
+#include "walk_priv.h"
 
-#define NO_HPA (~0ull)
 #define MAX_RACES 64
-
-/*
- * Outcome of the nested dimension for one GPA: where it stopped, and of a
- * final access what it found.
- */
-struct nres {
-	uint8_t status, level, shift, rights, dirty;
-	uint64_t entry, acc;
-};
-
-struct env {
-	const struct vmmu_hw *hw;
-	const struct walk_opts *o;
-	unsigned refs;
-	uint32_t access;
-	uint32_t no_ad; /* VMMU_PROBE, VMMU_NO_AD of it: for tables too */
-	uint8_t table;	/* guest level whose table the nested dimension looks for */
-	struct nres n;
-};
-
-/*
- * The nested dimension, to a guest table and to the final address.  NO_HPA:
- * env->n says why.
- */
-struct nested {
-	uint64_t (*table)(struct env *env, uint64_t gpa);
-	uint64_t (*final)(struct env *env, uint64_t gpa, uint32_t access);
-};
-
-/* How far one dimension came. */
-struct reach {
-	unsigned status, level, leaf, refs;
-	uint64_t all;	/* AND of the entries */
-	uint64_t any;	/* OR of the entries */
-	uint64_t entry; /* the last */
-	uint64_t ipa;	/* where it lies: in this dimension's output space ... */
-	uint64_t hpa;	/* ... and in the host */
-};
-
-/* The accumulated bits, those that forbid turned round: set is granted. */
-static always_inline uint64_t acc_of(const struct vmmu_fmt *f, const struct reach *r)
-{
-	return (r->all & ~f->invert) | (~r->any & f->invert);
-}
-
-static cold_path void *bus_more(const struct vmmu_bus *bus, uint64_t pa)
-{
-	unsigned i;
-
-	for (i = 0; i < bus->nr_more; i++)
-		if (pa >= bus->more[i].lo && pa < bus->more[i].hi)
-			return bus->base + pa;
-	return NULL;
-}
-
-void *bus_at(const struct vmmu_bus *bus, uint64_t pa)
-{
-	return pa - bus->lo < bus->size ? bus->base + pa : bus_more(bus, pa);
-}
-
-int bus_covers_more(const struct vmmu_bus *bus, uint64_t pa, uint64_t size)
-{
-	unsigned i;
-
-	for (i = 0; i < bus->nr_more; i++)
-		if (pa >= bus->more[i].lo && pa < bus->more[i].hi)
-			return size <= bus->more[i].hi - pa;
-	return 0;
-}
 
 static cold_path unsigned load_ops(const struct vmmu_mem_ops *ops, uint64_t pa, unsigned bytes,
 				   uint64_t *e)
@@ -178,58 +106,6 @@ static always_inline unsigned is_leaf(const struct vmmu_fmt *f, unsigned level, 
 	const struct vmmu_fmt_level *lv = &f->lv[level];
 
 	return lv->leaf == VMMU_LEAF_ALWAYS || (lv->leaf == VMMU_LEAF_BIT && (e & f->leaf_bit));
-}
-
-/* ---- the page-walk cache: links, by linear address ---------------------- */
-
-static uint32_t hw_tag(const struct vmmu_hw *hw)
-{
-	return cache_tag(hw->asid, hw->pcid);
-}
-
-static cold_path const struct cache_entry *pwc_find(struct env *env, uint64_t ia)
-{
-	struct caches *c = env->o->caches;
-
-	return c->pwc.entry ? cache_find(&c->pwc, ia, hw_tag(env->hw)) : NULL;
-}
-
-/*
- * The walk has come to the table at (gpa, hpa) of level r->level.  A link
- * whose A bit is clear may not be cached (SDM 4.10.3.1).
- */
-static cold_path void pwc_note(struct env *env, const struct vmmu_fmt *f, const struct reach *r,
-			       uint64_t gpa, uint64_t hpa)
-{
-	struct caches *c = env->o->caches;
-	struct cache_entry *e = &c->path[c->depth];
-
-	if (!c->pwc.entry || r->level == f->top || (f->accessed & ~r->all))
-		return;
-	if (f->lv[r->level + 1].cached && (env->hw->g.ctl & VMMU_PG_PDPTES))
-		return;
-	e->level = (uint8_t)r->level;
-	e->shift = f->lv[r->level + 1].shift;
-	e->gpa = gpa;
-	e->out = hpa;
-	e->acc = acc_of(f, r);
-	c->depth++;
-}
-
-static cold_path void pwc_commit(struct env *env, uint64_t ia)
-{
-	struct caches *c = env->o->caches;
-	unsigned i;
-
-	for (i = 0; i < c->depth; i++) {
-		const struct cache_entry *from = &c->path[i];
-		struct cache_entry *e = cache_make(&c->pwc, ia, from->shift, hw_tag(env->hw), 0);
-
-		e->level = from->level;
-		e->gpa = from->gpa;
-		e->out = from->out;
-		e->acc = from->acc;
-	}
 }
 
 /* What only a full walk wants to know of an entry it has read. */
@@ -345,12 +221,6 @@ static always_inline void descend(const struct vmmu_fmt *f, const struct vmmu_pa
 #undef LEVEL
 }
 
-static always_inline unsigned rights_of(const struct vmmu_fmt *f, uint64_t acc)
-{
-	return (!f->r || (acc & f->r) ? VMMU_R : 0) | (!f->w || (acc & f->w) ? VMMU_W : 0) |
-	       (!f->x || (acc & f->x) ? VMMU_X : 0) | (!f->u || (acc & f->u) ? VMMU_U : 0);
-}
-
 static always_inline uint64_t leaf_oa(const struct vmmu_fmt *f, unsigned level, uint64_t e,
 				      uint64_t ia)
 {
@@ -360,12 +230,6 @@ static always_inline uint64_t leaf_oa(const struct vmmu_fmt *f, unsigned level, 
 	if (f->pse36 && level > 1)
 		oa |= (e & f->pse36) / (f->pse36 & -f->pse36) << 32;
 	return oa;
-}
-
-/* Accesses to guest tables: APM 15.25.5, SDM 28.3.3.2. */
-static always_inline uint32_t table_type(const struct vmmu_fmt *f, const struct vmmu_paging *n)
-{
-	return f->style == VMMU_STYLE_NPT || (n->ctl & VMMU_PG_AD) ? VMMU_WRITE : VMMU_READ;
 }
 
 /* ---- A and D ----------------------------------------------------------- */
@@ -599,126 +463,6 @@ static uint64_t nested_full_table(struct env *env, uint64_t gpa)
 }
 
 static const struct nested any_nested = { nested_full_table, nested_full };
-
-/* ---- reporting a stop --------------------------------------------------- */
-
-/* SDM 4.7, APM 8.4.2 */
-static cold_path uint32_t pf_code(const struct vmmu_paging *pg, unsigned status, uint32_t access,
-				  unsigned rights, unsigned pkey)
-{
-	unsigned type = access & VMMU_TYPE_MASK, kind = vmmu_kind(access);
-	uint32_t code = status == VMMU_WALK_NP ? 0 : VMMU_PF_P;
-
-	if (type == VMMU_WRITE)
-		code |= VMMU_PF_W;
-	if (vmmu_mode(access) == VMMU_MODE_USER)
-		code |= VMMU_PF_U;
-	if (type == VMMU_FETCH && (pg->ctl & VMMU_PG_ID))
-		code |= VMMU_PF_I;
-	if (status == VMMU_WALK_RSVD)
-		code |= VMMU_PF_RSVD;
-	/* PK tells what the key alone says, another reason or not. */
-	if (status == VMMU_WALK_PERM) {
-		struct vmmu_paging key_only = *pg;
-
-		key_only.kinds[rights] = 0xffff;
-		if (!(vmmu_paging_kinds(&key_only, rights, pkey) >> kind & 1))
-			code |= VMMU_PF_PK;
-	}
-	return code;
-}
-
-static uint64_t npf_info(const struct vmmu_paging *pg, const struct vmmu_walk *w)
-{
-	uint64_t info = VMMU_PF_U | (w->table ? VMMU_NPF_TABLE : VMMU_NPF_FINAL);
-	unsigned type = w->access & VMMU_TYPE_MASK;
-
-	if (w->status != VMMU_WALK_NP)
-		info |= VMMU_PF_P;
-	if (w->status == VMMU_WALK_RSVD)
-		info |= VMMU_PF_RSVD;
-	if (type == VMMU_WRITE)
-		info |= VMMU_PF_W;
-	if (type == VMMU_FETCH && (pg->ctl & VMMU_PG_NXE))
-		info |= VMMU_PF_I;
-	return info;
-}
-
-/* SDM table 28-7 */
-static uint64_t ept_info(const struct vmmu_paging *pg, const struct vmmu_walk *w)
-{
-	unsigned type = w->access & VMMU_TYPE_MASK;
-	uint64_t info = 1u << type;
-
-	if (w->status == VMMU_WALK_MISCONFIG)
-		return 0;
-	if (w->table && (pg->ctl & VMMU_PG_AD))
-		info = VMMU_EPTQ_READ | VMMU_EPTQ_WRITE;
-	if (w->status != VMMU_WALK_NP)
-		info |= (uint64_t)(w->nrights & VMMU_RWX) << VMMU_EPTQ_RWX_SHIFT;
-	if (!(w->access & VMMU_PDPTE_LOAD))
-		info |= VMMU_EPTQ_GVA_VALID | (w->table ? 0 : VMMU_EPTQ_FINAL);
-	return info;
-}
-
-/*
- * The nested dimension, or memory behind it, stopped the translation of gpa;
- * `table`: of the guest's level-env->table table, whatever `access` says.
- */
-static cold_path int stop_nested(struct env *env, uint64_t gpa, uint32_t access, int table,
-				 struct vmmu_walk *out)
-{
-	const struct vmmu_paging *pg = &env->hw->n;
-
-	out->status = env->n.status;
-	out->dim = 2;
-	out->gpa = vmmu_gpa(gpa);
-	out->nlevel = env->n.level;
-	out->entry = env->n.entry;
-	out->table = table ? env->table : 0;
-	out->access = table ? table_type(pg->fmt, pg) | VMMU_TABLE : access;
-	out->nrights = (uint8_t)rights_of(pg->fmt, env->n.acc);
-	out->refs = (uint16_t)env->refs;
-	if (out->status <= VMMU_WALK_PERM)
-		out->info =
-			pg->fmt->style == VMMU_STYLE_NPT ? npf_info(pg, out) : ept_info(pg, out);
-	return out->status;
-}
-
-/* The first dimension stopped at an entry that lies at ipa. */
-static cold_path int stop_first(struct env *env, unsigned level, uint64_t entry, uint64_t ipa,
-				unsigned status, struct vmmu_walk *out)
-{
-	if (env->n.status)
-		return stop_nested(env, ipa, 0, 1, out);
-	out->status = (uint8_t)status;
-	out->dim = 1;
-	out->level = (uint8_t)level;
-	out->entry = entry;
-	out->refs = (uint16_t)env->refs;
-	if (status == VMMU_WALK_NOMEM || status == VMMU_WALK_ABSENT) {
-		out->gpa = vmmu_gpa(ipa);
-		out->table = (uint8_t)level;
-		return out->status;
-	}
-	out->code = pf_code(&env->hw->g, status, env->access, out->rights, out->pkey);
-	return out->status;
-}
-
-/*
- * EPT with A/D off: the access to the table was a read and passed, the store
- * of a guest A or D bit is a write and did not.
- */
-static cold_path int stop_ad_store(struct env *env, const struct reach *r, struct vmmu_walk *out)
-{
-	env->n.acc = env->hw->n.need[VMMU_READ];
-	env->n.entry = 0;
-	stop_nested(env, r->ipa, 0, 1, out);
-	out->access |= VMMU_WRITE;
-	out->nrights = env->n.rights;
-	out->info = ept_info(&env->hw->n, out);
-	return out->status;
-}
 
 /* ---- both dimensions ----------------------------------------------------- */
 

@@ -55,8 +55,9 @@ VMMU_API const char *vmmu_strerror(int status);
 
 /* The host's answer for a page of guest memory. */
 struct vmmu_host_page {
-	void *pointer; /* of the page that contains the gpa asked for */
-	uint64_t size; /* 4096, 2M or 1G: how much is there, aligned */
+	void *pointer; /* of the 4K page that contains the gpa asked for */
+	uint64_t size; /* 4096, 2M or 1G: of the contiguous memory around it,
+			  which is aligned as the gpa is */
 	uint32_t writable;
 };
 

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the files of the walker share: how far a walk has come, and what is
+ * done off its hot path.
+ */
+#ifndef VMMU_LIB_WALK_PRIV_H
+#define VMMU_LIB_WALK_PRIV_H
+
+#include "../util.h"
+#include "tlb.h"
+#include "walk.h"
+
+#define NO_HPA (~0ull)
+
+/*
+ * Outcome of the nested dimension for one GPA: where it stopped, and of a
+ * final access what it found.
+ */
+struct nres {
+	uint8_t status, level, shift, rights, dirty;
+	uint64_t entry, acc;
+};
+
+struct env {
+	const struct vmmu_hw *hw;
+	const struct walk_opts *o;
+	unsigned refs;
+	uint32_t access;
+	uint32_t no_ad; /* VMMU_PROBE, VMMU_NO_AD of it: for tables too */
+	uint8_t table;	/* guest level whose table the nested dimension looks for */
+	struct nres n;
+};
+
+/*
+ * The nested dimension, to a guest table and to the final address.  NO_HPA:
+ * env->n says why.
+ */
+struct nested {
+	uint64_t (*table)(struct env *env, uint64_t gpa);
+	uint64_t (*final)(struct env *env, uint64_t gpa, uint32_t access);
+};
+
+/* How far one dimension came. */
+struct reach {
+	unsigned status, level, leaf, refs;
+	uint64_t all;	/* AND of the entries */
+	uint64_t any;	/* OR of the entries */
+	uint64_t entry; /* the last */
+	uint64_t ipa;	/* where it lies: in this dimension's output space ... */
+	uint64_t hpa;	/* ... and in the host */
+};
+
+/* The accumulated bits, those that forbid turned round: set is granted. */
+static always_inline uint64_t acc_of(const struct vmmu_fmt *f, const struct reach *r)
+{
+	return (r->all & ~f->invert) | (~r->any & f->invert);
+}
+
+static always_inline unsigned rights_of(const struct vmmu_fmt *f, uint64_t acc)
+{
+	return (!f->r || (acc & f->r) ? VMMU_R : 0) | (!f->w || (acc & f->w) ? VMMU_W : 0) |
+	       (!f->x || (acc & f->x) ? VMMU_X : 0) | (!f->u || (acc & f->u) ? VMMU_U : 0);
+}
+
+/* Accesses to guest tables: APM 15.25.5, SDM 28.3.3.2. */
+static always_inline uint32_t table_type(const struct vmmu_fmt *f, const struct vmmu_paging *n)
+{
+	return f->style == VMMU_STYLE_NPT || (n->ctl & VMMU_PG_AD) ? VMMU_WRITE : VMMU_READ;
+}
+
+/* ---- bus.c ---- */
+void *bus_more(const struct vmmu_bus *bus, uint64_t pa) __attribute__((__cold__));
+
+/* ---- pwc.c: the page-walk cache holds links, by linear address ---- */
+static inline uint32_t hw_tag(const struct vmmu_hw *hw)
+{
+	return cache_tag(hw->asid, hw->pcid);
+}
+
+const struct cache_entry *pwc_find(struct env *env, uint64_t ia);
+/*
+ * The walk has come to the table at (gpa, hpa) of level r->level.  A link
+ * whose A bit is clear may not be cached (SDM 4.10.3.1).
+ */
+void pwc_note(struct env *env, const struct vmmu_fmt *f, const struct reach *r, uint64_t gpa,
+	      uint64_t hpa);
+/* The walk was good: what it noted is kept. */
+void pwc_commit(struct env *env, uint64_t ia);
+
+/* ---- stop.c: why a walk stopped; each answers the walk's status ---- */
+/*
+ * The nested dimension, or memory behind it, stopped the translation of gpa;
+ * `table`: of the guest's level-env->table table, whatever `access` says.
+ */
+int stop_nested(struct env *env, uint64_t gpa, uint32_t access, int table, struct vmmu_walk *out)
+	__attribute__((__cold__));
+/* The first dimension stopped at an entry that lies at ipa. */
+int stop_first(struct env *env, unsigned level, uint64_t entry, uint64_t ipa, unsigned status,
+	       struct vmmu_walk *out) __attribute__((__cold__));
+/*
+ * EPT with A/D off: the access to the table was a read and passed, the store
+ * of a guest A or D bit is a write and did not.
+ */
+int stop_ad_store(struct env *env, const struct reach *r, struct vmmu_walk *out)
+	__attribute__((__cold__));
+
+#endif
