@@ -327,6 +327,7 @@ int mem_ask(struct vmmu *vm, uint64_t gpa, int write)
 	struct vmmu_host_page page = { 0 };
 	uint64_t seq = vm->notify_seq, slots = vm->slot_changes;
 	struct slot *s;
+	int st, had;
 
 	event(vm, NULL, VMMU_EV_HOST_ASK, gpa, (uint64_t)write);
 	if (vm->cfg.cb.host_page(vm->cfg.cb.ctx, vmmu_gpa(gpa & PAGE_MASK), write, &page))
@@ -343,7 +344,12 @@ int mem_ask(struct vmmu *vm, uint64_t gpa, int write)
 		return fail(vm, VMMU_EHOST, "the host's page for 0x%llx is not writable",
 			    (unsigned long long)gpa);
 	s = slot_at(vm, gpa);
-	return mem_put_host(vm, s, gpa, &page);
+	had = host_word(s, gpa) != 0;
+	st = mem_put_host(vm, s, gpa, &page);
+	/* What was there (a shared page, say) may be mapped: by others, too. */
+	if (!st && had)
+		change_range(vm, gpa & ~(page.size - 1), page.size, VMMU_CHANGE_ZAP);
+	return st;
 }
 
 void mem_forget(struct vmmu *vm, uint64_t gpa, uint64_t len)
