@@ -7,9 +7,10 @@
  * number of vCPUs and VMs.  No globals, no thread-local data, no signal
  * handlers; nothing prints, aborts or exits.
  *
- * Callbacks (struct vmmu_config) are called with no lock and no half-made
- * change; all but flush() may longjmp out, and all may call back into the
- * library for any VM.  flush() must not.
+ * Callbacks (struct vmmu_config): host_page() is called with no lock and no
+ * half-made change; it may longjmp out, and may call back into the library for
+ * any VM.  flush(), event(), alloc() and free() are called in the middle of
+ * things: they must return, and must not use the VM they are called for.
  *
  * Lifetime: a host pointer that a translation answered is valid until its
  * vCPU's next call into the library, and at least until flush() names it.
