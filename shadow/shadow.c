@@ -153,7 +153,8 @@ static int shadow_load(struct vmmu_cpu *cpu, enum vmmu_load why)
 /*
  * How much of the guest's space one translation at gva may cover: a large
  * guest page over small host pages lies here in fragments, and goes as one.
- * A table's mark is the largest page of which it or its tables hold fragments.
+ * A table's mark is the largest page of which it or its tables hold all or a part;
+ * a table that splits a leaf inherits it.
  *
  *	level 2 table (1G):  mark 30 -> all of it;  22 -> the 4M around gva
  *	level 1 table (2M):  mark 21 -> all of it;  12 -> one page
@@ -171,15 +172,15 @@ static unsigned reach_of(const struct vmmu_pt *pt, uint64_t gva)
 	return shift;
 }
 
-/* Tables on the way to gva learn of a fragment of a page of this size. */
-static void mark_fragment(const struct vmmu_pt *pt, uint64_t gva, unsigned shift)
+/* Tables on the way to gva learn of a page of this size. */
+static void mark_large(const struct vmmu_pt *pt, uint64_t gva, unsigned shift)
 {
 	struct vmmu_pt_iter it;
 
 	for (vmmu_pt_first(&it, pt, gva, gva); it.table; vmmu_pt_next(&it)) {
 		uint8_t *mark = vmmu_table_mark(it.table);
 
-		if (it.level <= 2 && *mark < shift)
+		if (it.level <= 3 && *mark < shift)
 			*mark = (uint8_t)shift;
 	}
 }
@@ -270,8 +271,9 @@ static int install(struct vmmu_cpu *cpu, const struct vmmu_exit *exit, const str
 
 	if (got < 0)
 		return VMMU_FIX_NO_TABLES;
-	if (w->shift > sc->now->fmt->lv[leaf.level].shift)
-		mark_fragment(sc->now, leaf.ia, w->shift);
+	/* A leaf that is whole now may be split later. */
+	if (w->shift > VMMU_PAGE_SHIFT)
+		mark_large(sc->now, leaf.ia, w->shift);
 	if (got & VMMU_PT_FLUSH)
 		vmmu_be_flush_cpu(cpu);
 	return VMMU_FIX_RETRY;

@@ -67,8 +67,10 @@ static uint64_t any_frame(struct gen *g)
 static uint64_t large_base(struct gen *g)
 {
 	static const uint64_t base[] = {
-		0,	 2 * MIB, 4 * MIB, 8 * MIB,	      10 * MIB,	 ROM_GPA, ROM_GPA, 8 * MIB,
-		GIB,	 GIB,	  GIB,	   GIB + 512 * MIB, 4 * GIB, 4 * GIB, 2 * GIB, 4 * GIB + 2 * MIB,
+		0,	  2 * MIB, 4 * MIB, 8 * MIB,
+		10 * MIB, ROM_GPA, ROM_GPA, 8 * MIB,
+		GIB,	  GIB,	   GIB,	    GIB + 512 * MIB,
+		4 * GIB,  4 * GIB, 2 * GIB, 4 * GIB + 2 * MIB,
 	};
 
 	return base[below(g, sizeof(base) / sizeof(base[0]))];
@@ -77,9 +79,10 @@ static uint64_t large_base(struct gen *g)
 static uint64_t elsewhere(struct gen *g)
 {
 	static const uint64_t hole[] = {
-		4 * MIB, 6 * MIB + 0x3000, 16 * MIB, 2 * GIB, 3 * GIB + 0x7000, 4 * GIB + 4 * MIB,
-		1ull << 35, 1ull << 38, 1ull << 44, 1ull << 45, 1ull << 47, 1ull << 51, 0xb000,
-		2 * MIB + 64 * 1024,
+		4 * MIB,	  6 * MIB + 0x3000,    16 * MIB,   2 * GIB,
+		3 * GIB + 0x7000, 4 * GIB + 4 * MIB,   1ull << 35, 1ull << 38,
+		1ull << 44,	  1ull << 45,	       1ull << 47, 1ull << 51,
+		0xb000,		  2 * MIB + 64 * 1024,
 	};
 	uint64_t v = hole[below(g, sizeof(hole) / sizeof(hole[0]))];
 
@@ -156,8 +159,8 @@ static unsigned walk_path(struct gen *g, unsigned cpu, uint64_t gva, struct step
 	else if (mode == MODE_PAE)
 		table = r->pdpte[gva >> 30] & 0xffffffffff000ull;
 	for (; level; level--) {
-		uint64_t at = mode == MODE_32 ? gva >> (level == 2 ? 22 : 12) & 1023 :
-						gva >> (3 + 9 * level) & 511;
+		uint64_t at = mode == MODE_32 ? gva >> (level == 2 ? 22 : 12) & 1023
+					      : gva >> (3 + 9 * level) & 511;
 
 		path[n].pa = table + at * bytes;
 		path[n].level = level;
@@ -255,8 +258,8 @@ static void op_guest_store(struct gen *g)
 {
 	unsigned cpu = any_cpu(g), level = 1 + below(g, 4), size = percent(g, 70) ? 8 : 4;
 	uint64_t e = random_entry(g, size, level), gva = any_gva(g);
-	uint32_t access = VMMU_WRITE | (percent(g, 30) ? VMMU_USER : 0) |
-			  (percent(g, 30) ? VMMU_AC : 0);
+	uint32_t access =
+		VMMU_WRITE | (percent(g, 30) ? VMMU_USER : 0) | (percent(g, 30) ? VMMU_AC : 0);
 
 	gva += g->w->word[below(g, g->w->nr_words)] + (size == 4 && percent(g, 50) ? 4 : 0);
 	world_access(g->w, cpu, gva, size, access, &e);
@@ -413,7 +416,8 @@ static void op_cr0(struct gen *g)
 
 static void op_cr4(struct gen *g)
 {
-	static const unsigned bit[] = { 4, 5, 7, 7, 12, 17, 17, 20, 20, 21, 21, 22, 22, 24, 24, 9, 23, 30 };
+	static const unsigned bit[] = { 4,  5,	7,  7,	12, 17, 17, 20, 20,
+					21, 21, 22, 22, 24, 24, 9,  23, 30 };
 	unsigned cpu = any_cpu(g);
 	uint64_t v = world_regs(g->w, cpu)->cr4;
 
@@ -482,8 +486,8 @@ static struct or_regs mode_regs(struct gen *g, unsigned mode)
 		r.cr0 |= OR_CR0_PE | OR_CR0_PG;
 	else if (percent(g, 50))
 		r.cr0 |= OR_CR0_PE;
-	r.cr4 = random & (OR_CR4_PGE | OR_CR4_SMEP | OR_CR4_SMAP | OR_CR4_PKE | OR_CR4_PKS |
-			  OR_CR4_PSE);
+	r.cr4 = random &
+		(OR_CR4_PGE | OR_CR4_SMEP | OR_CR4_SMAP | OR_CR4_PKE | OR_CR4_PKS | OR_CR4_PSE);
 	r.efer = (random >> 32) & OR_EFER_NXE;
 	if (percent(g, 70))
 		r.efer |= OR_EFER_NXE;
@@ -567,11 +571,11 @@ struct op {
 };
 
 static const struct op ops[] = {
-	{ op_access, 300 },    { op_access_again, 120 }, { op_span, 50 },   { op_guest_store, 60 },
-	{ op_map, 150 },       { op_tweak, 110 },	 { op_torn, 20 },   { op_scribble, 40 },
-	{ op_cr3, 40 },	       { op_cr0, 20 },		 { op_cr4, 25 },    { op_efer, 10 },
+	{ op_access, 300 },    { op_access_again, 120 }, { op_span, 50 },    { op_guest_store, 60 },
+	{ op_map, 150 },       { op_tweak, 110 },	 { op_torn, 20 },    { op_scribble, 40 },
+	{ op_cr3, 40 },	       { op_cr0, 20 },		 { op_cr4, 25 },     { op_efer, 10 },
 	{ op_keys, 15 },       { op_invlpg, 45 },	 { op_invpcid, 30 }, { op_hw_flush, 8 },
-	{ op_switch_mode, 6 }, { op_set_all, 4 },	 { op_restore, 3 }, { op_host, 4 },
+	{ op_switch_mode, 6 }, { op_set_all, 4 },	 { op_restore, 3 },  { op_host, 4 },
 };
 #define NR_OPS (sizeof(ops) / sizeof(ops[0]))
 
@@ -716,7 +720,8 @@ Test(random, finds_wrong_host_pointer)
 	t_true(found(SABOTAGE_HOST_POINTER, 8, 8) == 8);
 }
 
-/* ---- what random sequences have found, reduced ------------------------------------------------ */
+/* ---- what random sequences have found, reduced ------------------------------------------------
+ */
 
 #define L4 0x1000ull
 #define L3 0x2000ull
@@ -914,8 +919,7 @@ Test(found, probe_across_memory_and_a_device)
 	unsigned first;
 
 	open_guest((struct guest_cfg){ .backend = &vmmu_nested_ept });
-	t_eq(vmmu_translate_span(cpu0, vmmu_gva(8 * MIB - 4), 8, VMMU_READ | VMMU_PROBE, x,
-				 &first),
+	t_eq(vmmu_translate_span(cpu0, vmmu_gva(8 * MIB - 4), 8, VMMU_READ | VMMU_PROBE, x, &first),
 	     VMMU_MMIO);
 	close_guest();
 }
@@ -1054,5 +1058,40 @@ Test(found, gpa_beyond_four_levels_is_not_memory)
 	t_eq(touch(0, VMMU_READ, NULL), VMMU_OK);
 	t_eq(touch(0x1000, VMMU_READ, &x), VMMU_MMIO);
 	t_eq(x.gpa.v, 1ull << 51 | 0x7000);
+	close_guest();
+}
+
+/* A guest page of 2M that the shadow holds as one leaf, and then as 512. */
+static void open_split(bool log)
+{
+	open_guest((struct guest_cfg){ .backend = &vmmu_shadow, .page_size = 2 * MIB });
+	put(L2, (8 * MIB) | 0xe3); /* the supervisor's */
+	long_mode(0, 0, L4);
+	t_eq(touch(0x5000, VMMU_WRITE, NULL), VMMU_OK);
+	if (log)
+		t_eq(vmmu_dirty_log(vm, vmmu_gpa(8 * MIB), 1), VMMU_OK);
+}
+
+Test(found, invlpg_drops_all_pieces_of_a_leaf_that_the_dirty_log_split)
+{
+	open_split(true);
+	put(L2, 0);
+	t_eq(vmmu_invlpg(cpu0, vmmu_gva(0x5000)), VMMU_OK);
+	t_eq(touch(0x6000, VMMU_READ, NULL), VMMU_FAULT);
+	close_guest();
+}
+
+Test(found, invlpg_drops_all_pieces_of_a_leaf_that_a_small_page_split)
+{
+	struct vmmu_xlat x;
+
+	open_split(false);
+	/* The guest puts a table in its place; one page of it is used. */
+	put(L1 + 8 * 7, 0x7000 | P_ALL);
+	put(L2, L1 | P_ALL);
+	t_eq(touch(0x7000, VMMU_WRITE | VMMU_USER, &x), VMMU_OK);
+	put(L2, 0);
+	t_eq(vmmu_invlpg(cpu0, vmmu_gva(0x7000)), VMMU_OK);
+	t_eq(touch(0x6000, VMMU_READ, NULL), VMMU_FAULT);
 	close_guest();
 }

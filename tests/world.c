@@ -196,16 +196,18 @@ void world_report(const struct world *w)
 {
 	unsigned i, n = w->nr_log < WORLD_LOG ? w->nr_log : WORLD_LOG;
 
-	fprintf(stderr, "world: VMMU_SEED=%" PRIu64 ", operation %" PRIu64 ", profile %s%s, %u vCPU\n",
+	fprintf(stderr,
+		"world: VMMU_SEED=%" PRIu64 ", operation %" PRIu64 ", profile %s%s, %u vCPU\n",
 		w->cfg.seed, w->seq, w->profile->name, w->cfg.rom ? ", ROM" : "", w->cfg.nr_cpus);
 	for (i = 0; i < w->nr_vms; i++)
 		report_vm(&w->vm[i]);
-	for (i = 0; i < w->cfg.nr_cpus && w->or; i++) {
+	for (i = 0; i < w->cfg.nr_cpus && w->or ; i++) {
 		const struct or_regs *r = or_vcpu_regs(w->or, i);
 
-		fprintf(stderr, "    cpu %u: cr0 %" PRIx64 " cr3 %" PRIx64 " cr4 %" PRIx64
-			" efer %" PRIx64 " pkru %x pkrs %x\n", i, r->cr0, r->cr3, r->cr4, r->efer,
-			r->pkru, r->pkrs);
+		fprintf(stderr,
+			"    cpu %u: cr0 %" PRIx64 " cr3 %" PRIx64 " cr4 %" PRIx64 " efer %" PRIx64
+			" pkru %x pkrs %x\n",
+			i, r->cr0, r->cr3, r->cr4, r->efer, r->pkru, r->pkrs);
 	}
 	for (i = 0; i < n; i++)
 		fprintf(stderr, "  %s\n", w->log[(w->nr_log - n + i) % WORLD_LOG]);
@@ -360,10 +362,23 @@ static struct or_profile oracle_profile(const struct vmmu_profile *p)
 
 /* Neighbours in one large page, both ends of the low slot, ROM, far away. */
 static const uint64_t frames[] = {
-	0x1000,		0x2000,		0x3000,	      0xa000,	      2 * MIB,
-	8 * MIB,	8 * MIB + PAGE, 10 * MIB,     10 * MIB + PAGE, ROM_GPA,
-	ROM_GPA + PAGE, ROM_GPA + 2 * PAGE, GIB,      GIB + 2 * MIB,  GIB + 512 * MIB + PAGE,
-	4 * GIB,	4 * GIB + PAGE,
+	0x1000,
+	0x2000,
+	0x3000,
+	0xa000,
+	2 * MIB,
+	8 * MIB,
+	8 * MIB + PAGE,
+	10 * MIB,
+	10 * MIB + PAGE,
+	ROM_GPA,
+	ROM_GPA + PAGE,
+	ROM_GPA + 2 * PAGE,
+	GIB,
+	GIB + 2 * MIB,
+	GIB + 512 * MIB + PAGE,
+	4 * GIB,
+	4 * GIB + PAGE,
 };
 
 static bool is_canonical(uint64_t gva, unsigned bits)
@@ -475,8 +490,7 @@ static void add_vm(struct world *w, struct rng *r, const struct vmmu_backend *be
 	if (be == &vmmu_nested_npt || be == &vmmu_nested_ept) {
 		v->cfg.nested.levels = 4 + rng_below(r, 2);
 		v->cfg.nested.no_ad = rng_percent(r, 40);
-		v->cfg.nested.intercept =
-			rng_percent(r, 30) ? VMMU_ICPT_CR0 | VMMU_ICPT_CR4 : 0;
+		v->cfg.nested.intercept = rng_percent(r, 30) ? VMMU_ICPT_CR0 | VMMU_ICPT_CR4 : 0;
 	}
 	describe_vm(v, w->nr_vms);
 	v->mem = mem_arena(1 + w->nr_vms);
@@ -642,8 +656,7 @@ void world_check(struct world *w, bool full)
 			world_fail(w, v, "check: %s: %s", vmmu_strerror(st), vmmu_reason(v->vm));
 		for (f = 0; full && f < w->nr_frames; f++)
 			if (memcmp(v->mem + w->frame[f], w->mem + w->frame[f], PAGE))
-				world_fail(w, v, "the frame at 0x%" PRIx64 " differs",
-					   w->frame[f]);
+				world_fail(w, v, "the frame at 0x%" PRIx64 " differs", w->frame[f]);
 	}
 }
 
@@ -684,7 +697,9 @@ void world_store(struct world *w, unsigned cpu, uint64_t gpa, const void *buf, u
 		ok = 0;
 	world_log(w, "%u store 0x%" PRIx64 " = 0x%" PRIx64 ", %u bytes%s", cpu, gpa,
 		  load(buf, len >= 8 ? 8 : 4), len,
-		  how == STORE_CPU ? "" : how == STORE_DEVICE ? ", device" : ", begin/end");
+		  how == STORE_CPU	? ""
+		  : how == STORE_DEVICE ? ", device"
+					: ", begin/end");
 	for (i = 0; i < w->nr_vms; i++) {
 		struct world_vm *v = &w->vm[i];
 		int st, want = ok == len ? VMMU_OK : VMMU_MMIO;
@@ -806,9 +821,9 @@ static unsigned fresh_rights(struct world *w, unsigned cpu, const struct or_acce
 	return rights;
 }
 
-static void check_ok(struct world *w, struct world_vm *v, unsigned cpu,
-		     const struct or_access *acc, const struct vmmu_xlat *x,
-		     const struct or_result *fresh, unsigned grants, bool exact)
+static void check_ok(struct world *w, struct world_vm *v, unsigned cpu, const struct or_access *acc,
+		     const struct vmmu_xlat *x, const struct or_result *fresh, unsigned grants,
+		     bool exact)
 {
 	uint64_t low = (1ull << x->shift) - 1;
 	const struct region *g = region_at(x->gpa.v);
@@ -852,8 +867,7 @@ static void check_answer(struct world *w, struct world_vm *v, unsigned cpu,
 
 /* The inlined hit of <vmmu/vmmu.h>. */
 static void check_front(struct world *w, struct world_vm *v, unsigned cpu, unsigned size,
-			uint32_t access, const struct or_access *acc,
-			const struct or_result *fresh)
+			uint32_t access, const struct or_access *acc, const struct or_result *fresh)
 {
 	uint8_t *p = vmmu_host(vmmu_cpu(v->vm, cpu), vmmu_gva(acc->gva), size, access);
 	struct or_result seen = { .kind = OR_OK };
@@ -1143,8 +1157,7 @@ static void check_span(struct world *w, struct world_vm *v, unsigned cpu,
 		if (seen.kind == OR_GP || seen.kind == OR_SS)
 			check_part(w, v, cpu, &part[i], &seen, &fresh[pages - 1], exact);
 		else
-			check_part(w, v, cpu, &part[i], &seen, i < pages ? &fresh[i] : NULL,
-				   exact);
+			check_part(w, v, cpu, &part[i], &seen, i < pages ? &fresh[i] : NULL, exact);
 	}
 }
 
@@ -1215,14 +1228,13 @@ static void check_regs(struct world *w, struct world_vm *v, unsigned cpu)
 	if (r.cr0 != o->cr0 || r.cr3 != o->cr3 || r.cr4 != o->cr4 || r.efer != o->efer ||
 	    r.pkru != o->pkru || r.pkrs != o->pkrs)
 		world_fail(w, v,
-			   "registers cr0 %" PRIx64 " cr3 %" PRIx64 " cr4 %" PRIx64
-			   " efer %" PRIx64 ", the oracle has %" PRIx64 " %" PRIx64 " %" PRIx64
-			   " %" PRIx64,
+			   "registers cr0 %" PRIx64 " cr3 %" PRIx64 " cr4 %" PRIx64 " efer %" PRIx64
+			   ", the oracle has %" PRIx64 " %" PRIx64 " %" PRIx64 " %" PRIx64,
 			   r.cr0, r.cr3, r.cr4, r.efer, o->cr0, o->cr3, o->cr4, o->efer);
 	for (i = 0; i < 4 && pae && !w->orp.pdpte_walk; i++)
 		if (r.pdpte[i] != o->pdpte[i])
-			world_fail(w, v, "PDPTE %u is 0x%" PRIx64 ", not 0x%" PRIx64, i,
-				   r.pdpte[i], o->pdpte[i]);
+			world_fail(w, v, "PDPTE %u is 0x%" PRIx64 ", not 0x%" PRIx64, i, r.pdpte[i],
+				   o->pdpte[i]);
 }
 
 static int set_in(struct vmmu_cpu *cpu, enum world_reg reg, uint64_t value)
@@ -1284,8 +1296,7 @@ bool world_set(struct world *w, unsigned cpu, enum world_reg reg, uint64_t value
 		uint64_t its = value;
 		int st;
 
-		if (is_victim(w, i, SABOTAGE_CR3) && reg == SET_CR3 &&
-		    (before.cr4 & OR_CR4_PCIDE))
+		if (is_victim(w, i, SABOTAGE_CR3) && reg == SET_CR3 && (before.cr4 & OR_CR4_PCIDE))
 			its |= OR_CR3_NOFLUSH;
 		st = set_in(vmmu_cpu(v->vm, cpu), reg, its);
 		count_walks(v);
@@ -1308,15 +1319,17 @@ static bool pdptes_bad(const struct world *w, const struct or_regs *r)
 
 void world_set_all(struct world *w, unsigned cpu, const struct or_regs *regs, bool lib_reads)
 {
-	bool pae = (regs->cr0 & OR_CR0_PG) && (regs->cr4 & OR_CR4_PAE) &&
-		   !(regs->efer & OR_EFER_LMA);
+	bool pae =
+		(regs->cr0 & OR_CR0_PG) && (regs->cr4 & OR_CR4_PAE) && !(regs->efer & OR_EFER_LMA);
 	struct or_regs r = *regs;
 	struct vmmu_regs v;
 	unsigned i, k;
 	bool bad = pae && pdptes_bad(w, regs);
 
-	world_log(w, "%u set all: cr0 0x%" PRIx64 " cr3 0x%" PRIx64 " cr4 0x%" PRIx64
-		  " efer 0x%" PRIx64 "%s", cpu, r.cr0, r.cr3, r.cr4, r.efer, bad ? ", bad" : "");
+	world_log(w,
+		  "%u set all: cr0 0x%" PRIx64 " cr3 0x%" PRIx64 " cr4 0x%" PRIx64
+		  " efer 0x%" PRIx64 "%s",
+		  cpu, r.cr0, r.cr3, r.cr4, r.efer, bad ? ", bad" : "");
 	/* A CPU that walks them does not look now. */
 	if (pae && !bad && !w->orp.pdpte_walk)
 		for (k = 0; k < 4; k++)
@@ -1368,7 +1381,8 @@ void world_reset(struct world *w, unsigned cpu)
 		check_regs(w, &w->vm[i], cpu);
 }
 
-/* ---- TLB instructions -------------------------------------------------------------------------- */
+/* ---- TLB instructions --------------------------------------------------------------------------
+ */
 
 void world_invlpg(struct world *w, unsigned cpu, uint64_t gva)
 {
@@ -1389,8 +1403,7 @@ void world_invpcid(struct world *w, unsigned cpu, unsigned type, unsigned pcid, 
 {
 	const struct or_regs *r = world_regs(w, cpu);
 	bool lma = r->efer & OR_EFER_LMA;
-	bool gp = type > 3 || pcid > 4095 ||
-		  (type < 2 && pcid && !(r->cr4 & OR_CR4_PCIDE)) ||
+	bool gp = type > 3 || pcid > 4095 || (type < 2 && pcid && !(r->cr4 & OR_CR4_PCIDE)) ||
 		  (type == 0 && lma && !is_canonical(gva, r->cr4 & OR_CR4_LA57 ? 57 : 48));
 	unsigned i;
 
@@ -1437,7 +1450,8 @@ void world_hw_flush(struct world *w, unsigned cpu, unsigned which, uint64_t gva)
 	}
 }
 
-/* ---- what the host does ----------------------------------------------------------------------- */
+/* ---- what the host does -----------------------------------------------------------------------
+ */
 
 static int host_in(struct vmmu *vm, unsigned which, const struct region *g)
 {
@@ -1452,8 +1466,7 @@ static int host_in(struct vmmu *vm, unsigned which, const struct region *g)
 		return vmmu_dirty_log(vm, vmmu_gpa(g->gpa), 1);
 	case 2:
 		st = vmmu_dirty_log(vm, vmmu_gpa(g->gpa), 1);
-		return st ? st :
-			    vmmu_dirty_harvest(vm, vmmu_gpa(g->gpa), 0, g->size >> 12, bits);
+		return st ? st : vmmu_dirty_harvest(vm, vmmu_gpa(g->gpa), 0, g->size >> 12, bits);
 	case 3:
 		return vmmu_dirty_log(vm, vmmu_gpa(g->gpa), 0);
 	default:

@@ -68,10 +68,10 @@ struct guest_cfg {
 	uint64_t page_size;		    /* of the host */
 	unsigned nr_cpus;
 	enum caches caches;
-	bool cap;			    /* max_tables = vmmu_min_tables() */
+	bool cap; /* max_tables = vmmu_min_tables() */
 	bool rom;
 	bool no_slots;
-	struct vmmu_nested_config nested;   /* nested backends only */
+	struct vmmu_nested_config nested; /* nested backends only */
 	struct vmmu_callbacks cb;
 };
 
@@ -119,7 +119,7 @@ enum sabotage {
 struct world_cfg {
 	uint64_t seed;
 	unsigned nr_cpus;
-	bool rom;	 /* with a read-only slot; then without native */
+	bool rom;	  /* with a read-only slot; then without native */
 	unsigned profile; /* index below world_profiles() */
 	enum sabotage sabotage;
 	unsigned victim; /* the VM it is done to */
@@ -132,7 +132,7 @@ struct world {
 	const struct vmmu_profile *profile;
 	struct or_profile orp;
 	struct or_mem ormem;
-	struct or_world *or;
+	struct or_world * or ;
 	uint8_t *mem; /* the oracle's */
 	unsigned nr_vms;
 	struct world_vm vm[WORLD_VMS];
@@ -144,19 +144,19 @@ struct world {
 	unsigned nr_words;
 	uint64_t ad[16]; /* entries whose A or D the oracle has just set */
 	unsigned nr_ad;
-	uint64_t dirtied; /* the last of them */
-	bool dirtied_now; /* it is a leaf whose D was clear */
-	bool dry;      /* a trial: nothing is stored ... */
-	bool dry_stores; /* ... but would be, in 32 bytes ... */
-	uint64_t dry_lo; /* ... from here */
-	uint64_t seq;				/* of operations */
-	uint64_t stored;			/* seq of the last store by the guest */
-	uint64_t flushed[WORLD_CPUS];		/* ... of the last that dropped everything */
+	uint64_t dirtied;			  /* the last of them */
+	bool dirtied_now;			  /* it is a leaf whose D was clear */
+	bool dry;				  /* a trial: nothing is stored ... */
+	bool dry_stores;			  /* ... but would be, in 32 bytes ... */
+	uint64_t dry_lo;			  /* ... from here */
+	uint64_t seq;				  /* of operations */
+	uint64_t stored;			  /* seq of the last store by the guest */
+	uint64_t flushed[WORLD_CPUS];		  /* ... of the last that dropped everything */
 	uint64_t dropped[WORLD_CPUS][WORLD_GVAS]; /* ... or this page */
 	uint64_t count_ok, count_fault, count_mmio, count_stale;
 	char log[WORLD_LOG][120];
 	unsigned nr_log;
-	bool trace; /* VMMU_TRACE is set: the log goes to stderr as it grows */
+	bool trace;	   /* VMMU_TRACE is set: the log goes to stderr as it grows */
 	char failed[1024]; /* "": not yet */
 };
 
@@ -202,7 +202,8 @@ void world_invlpg(struct world *w, unsigned cpu, uint64_t gva);
 void world_invpcid(struct world *w, unsigned cpu, unsigned type, unsigned pcid, uint64_t gva);
 /* The host's TLB instructions; which: 0 all, 1 INVLPGA, 2 INVVPID, 3 INVEPT. */
 void world_hw_flush(struct world *w, unsigned cpu, unsigned which, uint64_t gva);
-/* Something the host does that the guest does not see; 0 notifier, 1 dirty log, 2 harvest, 3 age. */
+/* Something the host does that the guest does not see; 0 notifier, 1 dirty log, 2 harvest, 3 age.
+ */
 void world_host(struct world *w, unsigned which, unsigned where);
 /* Memory byte for byte and, if `full`, vmmu_check() of every VM. */
 void world_check(struct world *w, bool full);

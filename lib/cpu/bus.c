@@ -5,7 +5,7 @@
  */
 #include "walk_priv.h"
 
-void *bus_more(const struct vmmu_bus *bus, uint64_t pa)
+static void *bus_more(const struct vmmu_bus *bus, uint64_t pa)
 {
 	unsigned i;
 

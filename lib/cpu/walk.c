@@ -5,18 +5,16 @@
  * Keeps: an entry is read once and judged on that copy; a dimension that fails
  * has set no A or D bit of its own.
  *
- * descend() is written once, over a format.  With a constant format it
- * compiles to a straight line of loads (the instances at the end); with the
- * run-time descriptor it serves every other format, callbacks, step hooks and
- * walk caches (the constant `full`).
+ * This is the general walk: any format, by its run-time descriptor, memory by
+ * pointer or by callbacks, step hooks, walk caches, every way to fail.
+ * walk_fast.c has what goes well, for the formats there are.
  */
 #include "fmt.h"
 #include "walk_priv.h"
 
 #define MAX_RACES 64
 
-static cold_path unsigned load_ops(const struct vmmu_mem_ops *ops, uint64_t pa, unsigned bytes,
-				   uint64_t *e)
+static unsigned load_ops(const struct vmmu_mem_ops *ops, uint64_t pa, unsigned bytes, uint64_t *e)
 {
 	switch (ops->read(ops->ctx, pa, bytes, e)) {
 	case VMMU_MEM_OK:
@@ -28,41 +26,22 @@ static cold_path unsigned load_ops(const struct vmmu_mem_ops *ops, uint64_t pa, 
 	}
 }
 
-/*
- * Reads the entry `index` bytes into the table at physical address `table`;
- * answers a walk status.  The table's address comes late, out of the entry
- * before, and the index early: base + index is kept apart, so that nothing but
- * the mask stands between one load and the next.
- */
-static always_inline unsigned load(struct env *env, uint64_t table, uint64_t index, unsigned bytes,
-				   uint64_t *e, int full)
+/* Reads an entry; answers a walk status. */
+static unsigned load(struct env *env, uint64_t pa, unsigned bytes, uint64_t *e)
 {
-	const struct vmmu_bus *bus = &env->hw->bus;
-	const uint8_t *early = bus->base + index;
-	uint64_t pa = table + index;
 	const void *p;
 
-	if (full && env->o->ops) {
-		uint64_t value = 0;
-		unsigned status = load_ops(env->o->ops, pa, bytes, &value);
-
-		*e = value;
-		return status;
-	}
-	if (unlikely(pa - bus->lo >= bus->size)) {
-		p = bus_more(bus, pa);
-		if (!p)
-			return VMMU_WALK_NOMEM;
-	} else {
-		hide(early);
-		p = early + table;
-	}
+	if (env->o->ops)
+		return load_ops(env->o->ops, pa, bytes, e);
+	p = bus_at(&env->hw->bus, pa);
+	if (!p)
+		return VMMU_WALK_NOMEM;
 	*e = entry_load(p, bytes);
 	return VMMU_WALK_OK;
 }
 
-static cold_path void tell_step(const struct env *env, const struct vmmu_fmt *f, unsigned dim,
-				uint64_t ia, const struct reach *r)
+static void tell_step(const struct env *env, const struct vmmu_fmt *f, unsigned dim, uint64_t ia,
+		      const struct reach *r)
 {
 	struct vmmu_step s = {
 		.fmt = f,
@@ -78,57 +57,23 @@ static cold_path void tell_step(const struct env *env, const struct vmmu_fmt *f,
 	env->o->step(env->o->step_ctx, &s);
 }
 
-/* Whether silicon goes on with the entry: present, and nothing wrong with it. */
-static always_inline int is_good(const struct vmmu_fmt *f, const struct vmmu_paging *pg, uint64_t e,
-				 unsigned level, unsigned leaf)
-{
-	uint64_t wrong = pg->wrong[level - 1][leaf];
-
-	/* One present bit: that it is set and others are not, in one test. */
-	if (one_bit(f->present))
-		return !((e ^ f->present) & wrong);
-	if (!f->bad_rwx)
-		return (e & f->present) && !(e & wrong);
-	return !(pg->stop_rwx >> (e & 7) & 1) && !(e & wrong) &&
-	       !(leaf && (f->bad_memtype >> (e >> f->memtype_shift & 7) & 1));
-}
-
 /* What is wrong with an entry that is not good: SDM 4.7, 28.3.3.1. */
-static cold_path unsigned judge(const struct vmmu_fmt *f, uint64_t e)
+static unsigned judge(const struct vmmu_fmt *f, uint64_t e)
 {
 	if (!(e & f->present))
 		return VMMU_WALK_NP;
 	return f->style == VMMU_STYLE_EPT ? VMMU_WALK_MISCONFIG : VMMU_WALK_RSVD;
 }
 
-static always_inline unsigned is_leaf(const struct vmmu_fmt *f, unsigned level, uint64_t e)
-{
-	const struct vmmu_fmt_level *lv = &f->lv[level];
-
-	return lv->leaf == VMMU_LEAF_ALWAYS || (lv->leaf == VMMU_LEAF_BIT && (e & f->leaf_bit));
-}
-
-/* What only a full walk wants to know of an entry it has read. */
-static cold_path void tell_full(struct env *env, const struct vmmu_fmt *f, unsigned dim,
-				uint64_t ia, const struct reach *r, uint64_t table,
-				uint64_t table_hpa)
-{
-	if (dim == 1 && env->o->caches)
-		pwc_note(env, f, r, table, table_hpa);
-	if (env->o->step)
-		tell_step(env, f, dim, ia, r);
-}
-
 /* Where a descent begins: the root, the cached PDPTEs, or a page-walk cache. */
-static always_inline uint64_t start(const struct vmmu_fmt *f, const struct vmmu_paging *pg,
-				    struct env *env, unsigned dim, uint64_t ia, struct reach *r,
-				    int full, uint64_t *table_hpa)
+static uint64_t start(const struct vmmu_fmt *f, const struct vmmu_paging *pg, struct env *env,
+		      unsigned dim, uint64_t ia, struct reach *r, uint64_t *table_hpa)
 {
 	r->level = f->top;
 	r->all = ~0ull;
 	r->any = 0;
 	*table_hpa = NO_HPA;
-	if (full && dim == 1 && env->o->caches) {
+	if (dim == 1 && env->o->caches) {
 		const struct cache_entry *c = pwc_find(env, ia);
 
 		if (c) {
@@ -150,37 +95,36 @@ static always_inline uint64_t start(const struct vmmu_fmt *f, const struct vmmu_
 	return pg->root;
 }
 
-/* One level of a descent, a constant where it counts.  1: it ends here. */
-static always_inline int descend_level(const struct vmmu_fmt *f, const struct vmmu_paging *pg,
-				       struct env *env, const struct nested *nested, unsigned dim,
-				       uint64_t ia, unsigned level, uint64_t *table,
-				       uint64_t *table_hpa, struct reach *r, int full)
+/* One level of a descent.  1: it ends here. */
+static int descend_level(const struct vmmu_fmt *f, const struct vmmu_paging *pg, struct env *env,
+			 const struct nested *nested, unsigned dim, uint64_t ia, uint64_t *table,
+			 uint64_t *table_hpa, struct reach *r)
 {
-	const struct vmmu_fmt_level *lv = &f->lv[level];
+	const struct vmmu_fmt_level *lv = &f->lv[r->level];
 	uint64_t index = (ia >> lv->shift & ((1u << lv->bits) - 1)) * f->entry_bytes;
 
-	r->level = level;
 	r->ipa = r->hpa = *table + index;
-	if (nested && full && *table_hpa != NO_HPA) {
+	if (nested && *table_hpa != NO_HPA) {
 		r->hpa = *table_hpa + index;
 		*table_hpa = NO_HPA;
 	} else if (nested) {
-		env->table = (uint8_t)level;
+		env->table = (uint8_t)r->level;
 		r->hpa = nested->table(env, r->ipa);
-		if (unlikely(r->hpa == NO_HPA)) {
+		if (r->hpa == NO_HPA) {
 			r->status = env->n.status;
 			return 1;
 		}
 	}
-	r->status = load(env, r->hpa - index, index, f->entry_bytes, &r->entry, full);
-	if (unlikely(r->status))
+	r->status = load(env, r->hpa, f->entry_bytes, &r->entry);
+	if (r->status)
 		return 1;
 	r->refs++;
-	r->leaf = is_leaf(f, level, r->entry);
-	if (full)
-		tell_full(env, f, dim, ia, r, *table, r->hpa - index);
-	if (r->leaf ? unlikely(!is_good(f, pg, r->entry, level, 1))
-		    : unlikely(!is_good(f, pg, r->entry, level, 0))) {
+	r->leaf = is_leaf(f, r->level, r->entry);
+	if (dim == 1 && env->o->caches)
+		pwc_note(env, f, r, *table, r->hpa - index);
+	if (env->o->step)
+		tell_step(env, f, dim, ia, r);
+	if (!is_good(f, pg, r->entry, r->level, r->leaf)) {
 		r->status = judge(f, r->entry);
 		return 1;
 	}
@@ -194,42 +138,19 @@ static always_inline int descend_level(const struct vmmu_fmt *f, const struct vm
  * Down the tables of one dimension to a leaf or a reason to stop.
  * `nested` translates the address of each table, or is NULL.
  */
-static always_inline void descend(const struct vmmu_fmt *f, const struct vmmu_paging *pg,
-				  struct env *env, const struct nested *nested, unsigned dim,
-				  uint64_t ia, struct reach *r, int full)
+static void descend(const struct vmmu_fmt *f, const struct vmmu_paging *pg, struct env *env,
+		    const struct nested *nested, unsigned dim, uint64_t ia, struct reach *r)
 {
 	uint64_t table, table_hpa;
-	unsigned from;
 
 	r->status = VMMU_WALK_OK;
 	r->leaf = r->refs = 0;
 	r->entry = r->ipa = r->hpa = 0;
-	table = start(f, pg, env, dim, ia, r, full, &table_hpa);
-	if (unlikely(r->status))
+	table = start(f, pg, env, dim, ia, r, &table_hpa);
+	if (r->status)
 		return;
-	from = r->level;
-	/* Written out, so that each level's shifts and masks are constants. */
-#define LEVEL(n)                                                                                   \
-	if (from >= (n) &&                                                                         \
-	    descend_level(f, pg, env, nested, dim, ia, n, &table, &table_hpa, r, full))            \
-	return
-	LEVEL(5);
-	LEVEL(4);
-	LEVEL(3);
-	LEVEL(2);
-	LEVEL(1);
-#undef LEVEL
-}
-
-static always_inline uint64_t leaf_oa(const struct vmmu_fmt *f, unsigned level, uint64_t e,
-				      uint64_t ia)
-{
-	uint64_t mask = (1ull << f->lv[level].shift) - 1;
-	uint64_t oa = (e & f->addr & ~mask) | (ia & mask);
-
-	if (f->pse36 && level > 1)
-		oa |= (e & f->pse36) / (f->pse36 & -f->pse36) << 32;
-	return oa;
+	while (!descend_level(f, pg, env, nested, dim, ia, &table, &table_hpa, r))
+		r->level--;
 }
 
 /* ---- A and D ----------------------------------------------------------- */
@@ -286,7 +207,7 @@ static unsigned set_ad_entry(struct env *env, const struct ad_walk *w, const str
  * not counted: silicon keeps the entries it has just read.  On failure *r
  * tells at which entry.
  */
-static cold_path unsigned set_ad(struct env *env, const struct ad_walk *w, struct reach *r)
+static unsigned set_ad(struct env *env, const struct ad_walk *w, struct reach *r)
 {
 	const struct vmmu_fmt *f = w->fmt;
 	uint64_t table = w->pg->root;
@@ -309,7 +230,7 @@ static cold_path unsigned set_ad(struct env *env, const struct ad_walk *w, struc
 			if (r->hpa == NO_HPA)
 				return env->n.status;
 		}
-		r->status = load(env, r->hpa, 0, f->entry_bytes, &r->entry, 1);
+		r->status = load(env, r->hpa, f->entry_bytes, &r->entry);
 		if (r->status)
 			return r->status;
 		r->leaf = is_leaf(f, r->level, r->entry);
@@ -323,25 +244,17 @@ static cold_path unsigned set_ad(struct env *env, const struct ad_walk *w, struc
 	return VMMU_WALK_RACE;
 }
 
-/* Those of them that are clear: A anywhere on the path, D in the leaf. */
-static always_inline uint64_t ad_missing(const struct vmmu_fmt *f, const struct reach *r,
-					 uint64_t bits)
-{
-	return bits & ~((r->all & ~f->dirty) | (r->entry & f->dirty));
-}
-
 /* Whether a later write needs no D of this leaf. */
-static always_inline int is_dirty(const struct vmmu_fmt *f, const struct vmmu_paging *pg,
-				  const struct reach *r, uint64_t ad)
+static int is_dirty(const struct vmmu_fmt *f, const struct vmmu_paging *pg, const struct reach *r,
+		    uint64_t ad)
 {
 	return !(pg->ad[VMMU_WRITE] & f->dirty) || ((r->entry | ad) & f->dirty);
 }
 
 /* ---- the nested dimension ---------------------------------------------- */
 
-/* (By value: a struct whose address is taken would leave its registers.) */
-static cold_path uint64_t nested_stop(struct env *env, unsigned level, uint64_t entry, uint64_t acc,
-				      unsigned status)
+static uint64_t nested_stop(struct env *env, unsigned level, uint64_t entry, uint64_t acc,
+			    unsigned status)
 {
 	env->n.status = (uint8_t)status;
 	env->n.level = (uint8_t)level;
@@ -350,8 +263,8 @@ static cold_path uint64_t nested_stop(struct env *env, unsigned level, uint64_t 
 	return NO_HPA;
 }
 
-static cold_path unsigned nested_set_ad(struct env *env, const struct vmmu_fmt *f, uint64_t gpa,
-					uint32_t access)
+static unsigned nested_set_ad(struct env *env, const struct vmmu_fmt *f, uint64_t gpa,
+			      uint32_t access)
 {
 	struct ad_walk w = { gpa, access, 2, f, &env->hw->n, NULL };
 	uint8_t table = env->table;
@@ -363,8 +276,8 @@ static cold_path unsigned nested_set_ad(struct env *env, const struct vmmu_fmt *
 }
 
 /* `access` is a type, and whether it is NO_AD is in env. */
-static always_inline uint64_t nested_walk(const struct vmmu_fmt *f, struct env *env, uint64_t gpa,
-					  uint32_t type, struct reach *r, int full)
+static uint64_t nested_walk(const struct vmmu_fmt *f, struct env *env, uint64_t gpa, uint32_t type,
+			    struct reach *r)
 {
 	const struct vmmu_paging *pg = &env->hw->n;
 	uint64_t need = pg->need[type], ad = unlikely(env->no_ad) ? 0 : pg->ad[type], acc;
@@ -375,14 +288,14 @@ static always_inline uint64_t nested_walk(const struct vmmu_fmt *f, struct env *
 		*r = (struct reach){ .level = f->top };
 		return nested_stop(env, f->top, 0, 0, VMMU_WALK_NP);
 	}
-	descend(f, pg, env, NULL, 2, gpa, r, full);
+	descend(f, pg, env, NULL, 2, gpa, r);
 	env->refs += r->refs;
 	acc = acc_of(f, r);
 	if (unlikely(r->status))
 		return nested_stop(env, r->level, r->entry, acc, r->status);
 	if (unlikely((acc & need) != need))
 		return nested_stop(env, r->level, r->entry, acc, VMMU_WALK_PERM);
-	if (unlikely(ad_missing(f, r, ad))) {
+	if (unlikely(ad_missing(f, r->all, r->entry, ad))) {
 		status = nested_set_ad(env, f, gpa, type);
 		if (status)
 			return nested_stop(env, r->level, r->entry, acc, status);
@@ -391,19 +304,11 @@ static always_inline uint64_t nested_walk(const struct vmmu_fmt *f, struct env *
 	return leaf_oa(f, r->level, r->entry, gpa);
 }
 
-static always_inline uint64_t nested_table(const struct vmmu_fmt *f, struct env *env, uint64_t gpa,
-					   int full)
+static uint64_t nested_final(const struct vmmu_fmt *f, struct env *env, uint64_t gpa,
+			     uint32_t access)
 {
 	struct reach r;
-
-	return nested_walk(f, env, gpa, table_type(f, &env->hw->n), &r, full);
-}
-
-static always_inline uint64_t nested_final(const struct vmmu_fmt *f, struct env *env, uint64_t gpa,
-					   uint32_t access, int full)
-{
-	struct reach r;
-	uint64_t hpa = nested_walk(f, env, gpa, access & VMMU_TYPE_MASK, &r, full);
+	uint64_t hpa = nested_walk(f, env, gpa, access & VMMU_TYPE_MASK, &r);
 
 	if (unlikely(hpa == NO_HPA))
 		return NO_HPA;
@@ -444,7 +349,7 @@ static uint64_t nested_full(struct env *env, uint64_t gpa, uint32_t access)
 
 	if (hit)
 		return hit->out | (gpa & ((1ull << hit->shift) - 1));
-	hpa = nested_final(pg->fmt, env, gpa, access, 1);
+	hpa = nested_final(pg->fmt, env, gpa, access);
 	if (hpa == NO_HPA || !c || !c->entry)
 		return hpa;
 	e = cache_make(c, gpa, env->n.shift, cache_tag(env->hw->asid, 0), 0);
@@ -466,16 +371,9 @@ static const struct nested any_nested = { nested_full_table, nested_full };
 
 /* ---- both dimensions ----------------------------------------------------- */
 
-static always_inline int canonical(const struct vmmu_fmt *f, uint64_t ia)
-{
-	unsigned up = 64u - f->canonical;
-
-	return !f->canonical || (uint64_t)((int64_t)(ia << up) >> up) == ia;
-}
-
 /* The final address, through the nested dimension if there is one. */
-static always_inline int finish(struct env *env, const struct nested *nested, uint64_t gpa,
-				uint32_t access, struct vmmu_walk *out)
+static int finish(struct env *env, const struct nested *nested, uint64_t gpa, uint32_t access,
+		  struct vmmu_walk *out)
 {
 	uint64_t hpa = gpa;
 
@@ -496,7 +394,7 @@ static always_inline int finish(struct env *env, const struct nested *nested, ui
 	return VMMU_WALK_OK;
 }
 
-static always_inline void clear(struct vmmu_walk *out)
+static void clear(struct vmmu_walk *out)
 {
 	out->status = out->dim = out->table = 0;
 	out->nlevel = out->nshift = 0;
@@ -522,7 +420,7 @@ static int walk_no_first(struct env *env, const struct nested *nested, uint64_t 
 }
 
 /* Neither counted nor shown: silicon has the entries in hand. */
-static cold_path int set_first_ad(struct env *env, const struct ad_walk *w, struct vmmu_walk *out)
+static int set_first_ad(struct env *env, const struct ad_walk *w, struct vmmu_walk *out)
 {
 	const struct walk_opts *o = env->o;
 	struct walk_opts quiet = *o;
@@ -540,9 +438,8 @@ static cold_path int set_first_ad(struct env *env, const struct ad_walk *w, stru
 }
 
 /* A walk whose first dimension has this format. */
-static always_inline int walk_first(const struct vmmu_fmt *f, struct env *env,
-				    const struct nested *nested, uint64_t gva, uint32_t access,
-				    struct vmmu_walk *out, int full)
+static int walk_first(const struct vmmu_fmt *f, struct env *env, const struct nested *nested,
+		      uint64_t gva, uint32_t access, struct vmmu_walk *out)
 {
 	const struct vmmu_paging *pg = &env->hw->g;
 	uint64_t acc, ad;
@@ -554,7 +451,7 @@ static always_inline int walk_first(const struct vmmu_fmt *f, struct env *env,
 		out->status = VMMU_WALK_NONCANON;
 		return VMMU_WALK_NONCANON;
 	}
-	descend(f, pg, env, nested, 1, gva, &r, full);
+	descend(f, pg, env, nested, 1, gva, &r);
 	env->refs += r.refs;
 	if (unlikely(r.status))
 		return stop_first(env, r.level, r.entry, r.ipa, r.status, out);
@@ -565,14 +462,14 @@ static always_inline int walk_first(const struct vmmu_fmt *f, struct env *env,
 	if (unlikely(!(out->kinds >> vmmu_kind(access) & 1)))
 		return stop_first(env, r.level, r.entry, r.ipa, VMMU_WALK_PERM, out);
 	ad = unlikely(env->no_ad) ? 0 : pg->ad[access & VMMU_TYPE_MASK];
-	if (unlikely(ad_missing(f, &r, ad))) {
+	if (unlikely(ad_missing(f, r.all, r.entry, ad))) {
 		struct ad_walk w = { gva, access, 1, f, pg, nested };
 
 		/*
 		 * A and D belong to the entries that were used.  Those of a
 		 * cached link may be in memory no more: walk from the root.
 		 */
-		if (full && env->o->caches && pwc_find(env, gva)) {
+		if (env->o->caches && pwc_find(env, gva)) {
 			cache_drop(&env->o->caches->pwc, DROP_PAGE | DROP_TAG, gva,
 				   hw_tag(env->hw));
 			out->status = VMMU_WALK_RACE;
@@ -590,41 +487,10 @@ static always_inline int walk_first(const struct vmmu_fmt *f, struct env *env,
 	return finish(env, nested, leaf_oa(f, r.level, r.entry, gva), access, out);
 }
 
-/* ---- instances ------------------------------------------------------------ */
-
-/*
- * Every nested format that has an instance, and every guest format with each
- * of them.  A format that is in neither list walks through its descriptor.
- */
-#define NESTED_FORMATS(X) X(npt) X(ept)
-#define GUEST_FORMATS(X) X(legacy32) X(legacy32_nopse) X(pae) X(x64) X(x64_la57)
-
-static const struct vmmu_fmt k_legacy32 = { VMMU_FMT_LEGACY32(VMMU_LEAF_BIT) };
-static const struct vmmu_fmt k_legacy32_nopse = { VMMU_FMT_LEGACY32(VMMU_LEAF_NEVER) };
-static const struct vmmu_fmt k_pae = { VMMU_FMT_PAE };
-static const struct vmmu_fmt k_x64 = { VMMU_FMT_X64("x64", 4, 48, VMMU_STYLE_X86, PT_PS) };
-static const struct vmmu_fmt k_x64_la57 = { VMMU_FMT_X64("x64-la57", 5, 57, VMMU_STYLE_X86,
-							 PT_PS) };
-static const struct vmmu_fmt k_npt = { VMMU_FMT_X64("npt", 4, 0, VMMU_STYLE_NPT, PT_PS | PT_G) };
-static const struct vmmu_fmt k_ept = { VMMU_FMT_EPT("ept", 4) };
-
-#define X(fmt_)                                                                                    \
-	static uint64_t table_##fmt_(struct env *env, uint64_t gpa)                                \
-	{                                                                                          \
-		return nested_table(&k_##fmt_, env, gpa, 0);                                       \
-	}                                                                                          \
-	static uint64_t final_##fmt_(struct env *env, uint64_t gpa, uint32_t access)               \
-	{                                                                                          \
-		return nested_final(&k_##fmt_, env, gpa, access, 0);                               \
-	}                                                                                          \
-	static const struct nested nested_##fmt_ = { table_##fmt_, final_##fmt_ };
-NESTED_FORMATS(X)
-#undef X
-
 static const struct walk_opts no_opts;
 
-static always_inline void set_env(struct env *env, const struct vmmu_hw *hw,
-				  const struct walk_opts *o, uint32_t access)
+static void set_env(struct env *env, const struct vmmu_hw *hw, const struct walk_opts *o,
+		    uint32_t access)
 {
 	env->hw = hw;
 	env->o = o;
@@ -632,42 +498,6 @@ static always_inline void set_env(struct env *env, const struct vmmu_hw *hw,
 	env->access = access;
 	env->no_ad = access & (VMMU_PROBE | VMMU_NO_AD);
 	env->n.status = VMMU_WALK_OK;
-}
-
-#define WALK_INSTANCE(fmt_, name_, nested_)                                                        \
-	static never_inline int walk_##fmt_##_##name_(const struct vmmu_hw *hw,                    \
-						      const struct walk_opts *o, uint64_t gva,     \
-						      uint32_t access, struct vmmu_walk *out)      \
-	{                                                                                          \
-		struct env env;                                                                    \
-                                                                                                   \
-		(void)o;                                                                           \
-		set_env(&env, hw, &no_opts, access);                                               \
-		return walk_first(&k_##fmt_, &env, nested_, gva, access, out, 0);                  \
-	}
-#define X(fmt_)                                                                                    \
-	WALK_INSTANCE(fmt_, flat, NULL)                                                            \
-	WALK_INSTANCE(fmt_, npt, &nested_npt)                                                      \
-	WALK_INSTANCE(fmt_, ept, &nested_ept)
-GUEST_FORMATS(X)
-#undef X
-
-walk_fn *walk_pick(const struct vmmu_hw *hw)
-{
-	const struct vmmu_fmt *g = hw->g.fmt, *n = hw->n.fmt;
-
-#define X(fmt_)                                                                                    \
-	if (g == &vmmu_fmt_##fmt_) {                                                               \
-		if (!n)                                                                            \
-			return walk_##fmt_##_flat;                                                 \
-		if (n == &vmmu_fmt_npt)                                                            \
-			return walk_##fmt_##_npt;                                                  \
-		if (n == &vmmu_fmt_ept)                                                            \
-			return walk_##fmt_##_ept;                                                  \
-	}
-	GUEST_FORMATS(X)
-#undef X
-	return walk_any;
 }
 
 int walk_any(const struct vmmu_hw *hw, const struct walk_opts *o, uint64_t gva, uint32_t access,
@@ -683,8 +513,7 @@ int walk_any(const struct vmmu_hw *hw, const struct walk_opts *o, uint64_t gva, 
 		return walk_no_first(&env, nested, gva, access, out);
 	if (c)
 		c->depth = 0;
-	status = nested ? walk_first(hw->g.fmt, &env, &any_nested, gva, access, out, 1)
-			: walk_first(hw->g.fmt, &env, NULL, gva, access, out, 1);
+	status = walk_first(hw->g.fmt, &env, nested, gva, access, out);
 	if (c && !status)
 		pwc_commit(&env, gva);
 	return status;

@@ -68,8 +68,53 @@ static always_inline uint32_t table_type(const struct vmmu_fmt *f, const struct 
 	return f->style == VMMU_STYLE_NPT || (n->ctl & VMMU_PG_AD) ? VMMU_WRITE : VMMU_READ;
 }
 
-/* ---- bus.c ---- */
-void *bus_more(const struct vmmu_bus *bus, uint64_t pa) __attribute__((__cold__));
+/* ---- entries ---- */
+/* Whether silicon goes on with the entry: present, and nothing wrong with it. */
+static always_inline int is_good(const struct vmmu_fmt *f, const struct vmmu_paging *pg, uint64_t e,
+				 unsigned level, unsigned leaf)
+{
+	uint64_t wrong = pg->wrong[level - 1][leaf];
+
+	/* One present bit: that it is set and others are not, in one test. */
+	if (one_bit(f->present))
+		return !((e ^ f->present) & wrong);
+	if (!f->bad_rwx)
+		return (e & f->present) && !(e & wrong);
+	return !(pg->stop_rwx >> (e & 7) & 1) && !(e & wrong) &&
+	       !(leaf && (f->bad_memtype >> (e >> f->memtype_shift & 7) & 1));
+}
+
+static always_inline unsigned is_leaf(const struct vmmu_fmt *f, unsigned level, uint64_t e)
+{
+	const struct vmmu_fmt_level *lv = &f->lv[level];
+
+	return lv->leaf == VMMU_LEAF_ALWAYS || (lv->leaf == VMMU_LEAF_BIT && (e & f->leaf_bit));
+}
+
+static always_inline uint64_t leaf_oa(const struct vmmu_fmt *f, unsigned level, uint64_t e,
+				      uint64_t ia)
+{
+	uint64_t mask = (1ull << f->lv[level].shift) - 1;
+	uint64_t oa = (e & f->addr & ~mask) | (ia & mask);
+
+	if (f->pse36 && level > 1)
+		oa |= (e & f->pse36) / (f->pse36 & -f->pse36) << 32;
+	return oa;
+}
+
+static always_inline int canonical(const struct vmmu_fmt *f, uint64_t ia)
+{
+	unsigned up = 64u - f->canonical;
+
+	return !f->canonical || (uint64_t)((int64_t)(ia << up) >> up) == ia;
+}
+
+/* Of the bits that an access sets, those that are clear: A on the path, D in the leaf. */
+static always_inline uint64_t ad_missing(const struct vmmu_fmt *f, uint64_t all, uint64_t leaf,
+					 uint64_t bits)
+{
+	return bits & ~((all & ~f->dirty) | (leaf & f->dirty));
+}
 
 /* ---- pwc.c: the page-walk cache holds links, by linear address ---- */
 static inline uint32_t hw_tag(const struct vmmu_hw *hw)

@@ -257,7 +257,10 @@ VMMU_API void vmmu_pt_next(struct vmmu_pt_iter *it);
 /* The leaf an iterator stands on, decoded. */
 VMMU_API void vmmu_pt_leaf(const struct vmmu_pt_iter *it, struct vmmu_leaf *leaf);
 
-/* A byte per table for the backend's own use; 0 in a new table. */
+/*
+ * A byte per table for the backend's own use: 0 in a new table, the parent's in
+ * one that splits a leaf.
+ */
 VMMU_API uint8_t *vmmu_table_mark(struct vmmu_table *table);
 
 /*

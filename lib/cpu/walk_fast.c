@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The walk that goes well: every entry present and good, every right there, no
+ * A or D bit to set, memory in the bus's main range.  Instances by format.
+ * Not here: anything else; that is the general walk's, from the start.
+ * Keeps: nothing is stored before all is known to be well, so starting again
+ * is always right, and references are counted once.
+ *
+ * With constant formats this compiles to a straight line: a load, a mask, a
+ * test, the next load.  No local's address may escape to a function that is
+ * not inlined, or the state leaves its registers.
+ */
+#include "fmt.h"
+#include "walk_priv.h"
+
+/* Returned in registers. */
+struct found {
+	uint64_t hpa; /* NO_HPA: for the general walk */
+	uint64_t refs;
+};
+
+struct fast_nested {
+	struct found (*table)(const struct vmmu_hw *hw, uint64_t gpa);
+	struct found (*final)(const struct vmmu_hw *hw, uint64_t gpa, uint32_t access,
+			      struct vmmu_walk *out);
+};
+
+struct path {
+	uint64_t all, any, entry, hpa;
+	uint64_t refs;
+	unsigned level;
+};
+
+/* One level, a constant.  1: a leaf, 0: a link, -1: not for here. */
+static always_inline int fast_level(const struct vmmu_fmt *f, const struct vmmu_paging *pg,
+				    const struct vmmu_hw *hw, const struct fast_nested *nested,
+				    uint64_t ia, unsigned level, uint64_t *table, struct path *p)
+{
+	const struct vmmu_fmt_level *lv = &f->lv[level];
+	uint64_t index = (ia >> lv->shift & ((1u << lv->bits) - 1)) * f->entry_bytes;
+	uint64_t pa = *table + index, late = *table;
+	const uint8_t *at = hw->bus.base + index;
+	struct found t;
+
+	if (nested) {
+		t = nested->table(hw, pa);
+		if (unlikely(t.hpa == NO_HPA))
+			return -1;
+		p->refs += t.refs;
+		pa = late = t.hpa;
+		at = hw->bus.base;
+	}
+	if (unlikely(pa - hw->bus.lo >= hw->bus.size))
+		return -1;
+	/*
+	 * The table's address comes late, out of the entry before, the index
+	 * early: kept apart, only the mask stands between two loads.
+	 */
+	hide(at);
+	p->entry = entry_load(at + late, f->entry_bytes);
+	p->refs++;
+	p->level = level;
+	p->hpa = pa;
+	p->all &= p->entry | lv->absent;
+	p->any |= p->entry & ~lv->absent;
+	*table = p->entry & f->addr;
+	if (is_leaf(f, level, p->entry))
+		return likely(is_good(f, pg, p->entry, level, 1)) ? 1 : -1;
+	return likely(is_good(f, pg, p->entry, level, 0)) ? 0 : -1;
+}
+
+/* 1: *p tells of a leaf. */
+static always_inline int fast_descend(const struct vmmu_fmt *f, const struct vmmu_paging *pg,
+				      const struct vmmu_hw *hw, const struct fast_nested *nested,
+				      uint64_t ia, struct path *p)
+{
+	uint64_t table = pg->root, e;
+	unsigned from = f->top;
+
+	p->all = ~0ull;
+	p->any = p->refs = 0;
+	if (f->lv[f->top].cached && (pg->ctl & VMMU_PG_PDPTES)) {
+		e = pg->pdpte[ia >> f->lv[f->top].shift & 3];
+		if (unlikely(!(e & f->present)))
+			return 0;
+		table = e & f->addr;
+		from--;
+	}
+#define LEVEL(n)                                                                                   \
+	if (from >= (n)) {                                                                         \
+		int end = fast_level(f, pg, hw, nested, ia, n, &table, p);                         \
+                                                                                                   \
+		if (end)                                                                           \
+			return end > 0;                                                            \
+	}
+	LEVEL(5)
+	LEVEL(4)
+	LEVEL(3)
+	LEVEL(2)
+	LEVEL(1)
+#undef LEVEL
+	return 0;
+}
+
+static always_inline uint64_t path_acc(const struct vmmu_fmt *f, const struct path *p)
+{
+	return (p->all & ~f->invert) | (~p->any & f->invert);
+}
+
+static always_inline int beyond(const struct vmmu_fmt *f, uint64_t gpa)
+{
+	return gpa >> (f->lv[f->top].shift + f->lv[f->top].bits) != 0;
+}
+
+/* (Reads and writes need no bit that forbids: `all` will do.) */
+static always_inline struct found fast_table(const struct vmmu_fmt *f, const struct vmmu_hw *hw,
+					     uint64_t gpa)
+{
+	const struct found none = { NO_HPA, 0 };
+	const struct vmmu_paging *pg = &hw->n;
+	uint32_t type = table_type(f, pg);
+	struct found t;
+	struct path p;
+
+	if (unlikely(beyond(f, gpa)) || !fast_descend(f, pg, hw, NULL, gpa, &p))
+		return none;
+	if (unlikely((p.all & pg->need[type]) != pg->need[type] ||
+		     ad_missing(f, p.all, p.entry, pg->ad[type])))
+		return none;
+	t.hpa = leaf_oa(f, p.level, p.entry, gpa);
+	t.refs = p.refs;
+	return t;
+}
+
+static always_inline struct found fast_final(const struct vmmu_fmt *f, const struct vmmu_hw *hw,
+					     uint64_t gpa, uint32_t access, struct vmmu_walk *out)
+{
+	const struct found none = { NO_HPA, 0 };
+	const struct vmmu_paging *pg = &hw->n;
+	unsigned type = access & VMMU_TYPE_MASK;
+	uint64_t acc;
+	struct found t;
+	struct path p;
+
+	if (unlikely(beyond(f, gpa)) || !fast_descend(f, pg, hw, NULL, gpa, &p))
+		return none;
+	acc = path_acc(f, &p);
+	if (unlikely((acc & pg->need[type]) != pg->need[type] ||
+		     ad_missing(f, p.all, p.entry, pg->ad[type])))
+		return none;
+	out->nlevel = (uint8_t)p.level;
+	out->nshift = f->lv[p.level].shift;
+	out->nrights = (uint8_t)rights_of(f, acc);
+	if (pg->ad[VMMU_WRITE] & f->dirty & ~p.entry)
+		out->dirty = 0;
+	t.hpa = leaf_oa(f, p.level, p.entry, gpa);
+	t.refs = p.refs;
+	return t;
+}
+
+static always_inline int fast_walk(const struct vmmu_fmt *f, const struct fast_nested *nested,
+				   const struct vmmu_hw *hw, uint64_t gva, uint32_t access,
+				   struct vmmu_walk *out)
+{
+	const struct vmmu_paging *pg = &hw->g;
+	unsigned type = access & VMMU_TYPE_MASK, rights, pkey, kinds;
+	uint64_t oa;
+	struct found t = { 0, 0 };
+	struct path p;
+
+	if (unlikely(!canonical(f, gva) || (access & (VMMU_PROBE | VMMU_NO_AD))) ||
+	    !fast_descend(f, pg, hw, nested, gva, &p))
+		return walk_any(hw, NULL, gva, access, out);
+	rights = rights_of(f, path_acc(f, &p));
+	pkey = f->pkey_shift ? (unsigned)(p.entry >> f->pkey_shift) & 15 : 0;
+	kinds = paging_kinds(pg, rights, pkey);
+	if (unlikely(!(kinds >> vmmu_kind(access) & 1) ||
+		     ad_missing(f, p.all, p.entry, pg->ad[type])))
+		return walk_any(hw, NULL, gva, access, out);
+	out->status = out->dim = out->table = out->nlevel = out->nshift = 0;
+	out->nrights = VMMU_RWX;
+	out->level = (uint8_t)p.level;
+	out->shift = f->lv[p.level].shift;
+	out->rights = (uint8_t)rights;
+	out->pkey = (uint8_t)pkey;
+	out->global = (pg->ctl & VMMU_PG_GLOBAL) && (p.entry & f->global);
+	out->dirty = !(pg->ad[VMMU_WRITE] & f->dirty & ~p.entry);
+	out->kinds = (uint16_t)kinds;
+	out->code = out->access = 0;
+	out->info = 0;
+	out->entry = p.entry;
+	out->leaf = vmmu_hpa(p.hpa);
+	oa = leaf_oa(f, p.level, p.entry, gva);
+	out->gpa = vmmu_gpa(oa);
+	if (nested) {
+		t = nested->final(hw, oa, access, out);
+		if (unlikely(t.hpa == NO_HPA))
+			return walk_any(hw, NULL, gva, access, out);
+		oa = t.hpa;
+	}
+	out->hpa = vmmu_hpa(oa);
+	out->refs = (uint16_t)(p.refs + t.refs);
+	return VMMU_WALK_OK;
+}
+
+/*
+ * Every nested format that has an instance, and every guest format with each
+ * of them.  A format that is in neither list walks through its descriptor.
+ */
+#define NESTED_FORMATS(X) X(npt) X(ept)
+#define GUEST_FORMATS(X) X(legacy32) X(legacy32_nopse) X(pae) X(x64) X(x64_la57)
+
+static const struct vmmu_fmt k_legacy32 = { VMMU_FMT_LEGACY32(VMMU_LEAF_BIT) };
+static const struct vmmu_fmt k_legacy32_nopse = { VMMU_FMT_LEGACY32(VMMU_LEAF_NEVER) };
+static const struct vmmu_fmt k_pae = { VMMU_FMT_PAE };
+static const struct vmmu_fmt k_x64 = { VMMU_FMT_X64("x64", 4, 48, VMMU_STYLE_X86, PT_PS) };
+static const struct vmmu_fmt k_x64_la57 = { VMMU_FMT_X64("x64-la57", 5, 57, VMMU_STYLE_X86,
+							 PT_PS) };
+static const struct vmmu_fmt k_npt = { VMMU_FMT_X64("npt", 4, 0, VMMU_STYLE_NPT, PT_PS | PT_G) };
+static const struct vmmu_fmt k_ept = { VMMU_FMT_EPT("ept", 4) };
+
+#define X(fmt_)                                                                                    \
+	static struct found table_##fmt_(const struct vmmu_hw *hw, uint64_t gpa)                   \
+	{                                                                                          \
+		return fast_table(&k_##fmt_, hw, gpa);                                             \
+	}                                                                                          \
+	static struct found final_##fmt_(const struct vmmu_hw *hw, uint64_t gpa, uint32_t access,  \
+					 struct vmmu_walk *out)                                    \
+	{                                                                                          \
+		return fast_final(&k_##fmt_, hw, gpa, access, out);                                \
+	}                                                                                          \
+	static const struct fast_nested nested_##fmt_ = { table_##fmt_, final_##fmt_ };
+NESTED_FORMATS(X)
+#undef X
+
+#define WALK_INSTANCE(fmt_, name_, nested_)                                                        \
+	static never_inline int walk_##fmt_##_##name_(const struct vmmu_hw *hw,                    \
+						      const struct walk_opts *o, uint64_t gva,     \
+						      uint32_t access, struct vmmu_walk *out)      \
+	{                                                                                          \
+		(void)o;                                                                           \
+		return fast_walk(&k_##fmt_, nested_, hw, gva, access, out);                        \
+	}
+#define X(fmt_)                                                                                    \
+	WALK_INSTANCE(fmt_, flat, NULL)                                                            \
+	WALK_INSTANCE(fmt_, npt, &nested_npt)                                                      \
+	WALK_INSTANCE(fmt_, ept, &nested_ept)
+GUEST_FORMATS(X)
+#undef X
+
+walk_fn *walk_pick(const struct vmmu_hw *hw)
+{
+	const struct vmmu_fmt *g = hw->g.fmt, *n = hw->n.fmt;
+
+#define X(fmt_)                                                                                    \
+	if (g == &vmmu_fmt_##fmt_) {                                                               \
+		if (!n)                                                                            \
+			return walk_##fmt_##_flat;                                                 \
+		if (n == &vmmu_fmt_npt)                                                            \
+			return walk_##fmt_##_npt;                                                  \
+		if (n == &vmmu_fmt_ept)                                                            \
+			return walk_##fmt_##_ept;                                                  \
+	}
+	GUEST_FORMATS(X)
+#undef X
+	return walk_any;
+}
