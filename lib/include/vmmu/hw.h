@@ -96,13 +96,12 @@ static inline vmmu_hpa_t vmmu_hpa(uint64_t v)
 #define VMMU_MODE_SUPER_AC 2u
 #define VMMU_KINDS 12u /* type * 4 + mode; mode 3 is unused */
 
+/* Two bits for each of the 8 combinations of USER, AC and IMPLICIT, no branch. */
 static inline unsigned vmmu_mode(uint32_t access)
 {
-	if (access & VMMU_IMPLICIT)
-		return VMMU_MODE_SUPER;
-	if (access & VMMU_USER)
-		return VMMU_MODE_USER;
-	return access & VMMU_AC ? VMMU_MODE_SUPER_AC : VMMU_MODE_SUPER;
+	return (VMMU_MODE_USER << 2 | VMMU_MODE_SUPER_AC << 4 | VMMU_MODE_USER << 6) >>
+		       (access >> 1 & 14) &
+	       3;
 }
 
 static inline unsigned vmmu_kind(uint32_t access)
