@@ -9,7 +9,6 @@
 #define unlikely(x) __builtin_expect(!!(x), 0)
 #define always_inline inline __attribute__((always_inline))
 #define never_inline __attribute__((__noinline__))
-#define cold_path __attribute__((__noinline__, __cold__))
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 /* Keeps the compiler from taking a sum apart again. */

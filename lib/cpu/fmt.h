@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Initializers of the formats, shared by the public objects (fmt.c) and by
- * the walker's instances (walk.c), which need them as compile-time constants.
+ * the walker's instances (walk_fast.c), which need them as compile-time constants.
  * Keeps: each format is written down once.
  */
 #ifndef VMMU_LIB_FMT_H
