@@ -154,10 +154,26 @@ static void free_slot(struct vmmu *vm, struct slot *s)
 	vm_free(vm, s, sizeof(*s));
 }
 
-static void slots_changed(struct vmmu *vm)
+static void slots_begin(struct vmmu *vm)
 {
 	vm->last = NULL;
 	vm->slot_changes++;
+}
+
+static void slots_end(struct vmmu *vm)
+{
+	vm->last = NULL;
+	vm->slot_changes++;
+	/* Generations are used again from here: nothing may have one. */
+	if (vm->be->protect && !slot_generation(vm))
+		change_range(vm, 0, VMMU_ALL, VMMU_CHANGE_ZAP);
+}
+
+uint64_t slot_generation(const struct vmmu *vm)
+{
+	if (vm->slot_changes & 1)
+		return NO_GENERATION;
+	return vm->slot_changes >> 1 & ((1u << GENERATION_BITS) - 1);
 }
 
 int vmmu_slot_add(struct vmmu *vm, const struct vmmu_slot_info *info)
@@ -181,8 +197,9 @@ int vmmu_slot_add(struct vmmu *vm, const struct vmmu_slot_info *info)
 		vm_free(vm, s, sizeof(*s));
 		return fail(vm, VMMU_ENOMEM, "no memory for the slot's bookkeeping");
 	}
+	slots_begin(vm);
 	RB_INSERT(slot_tree, &vm->slots, s);
-	slots_changed(vm);
+	slots_end(vm);
 	return VMMU_OK;
 }
 
@@ -206,10 +223,11 @@ int vmmu_slot_remove(struct vmmu *vm, vmmu_gpa_t gpa)
 
 	if (!s)
 		return st;
+	slots_begin(vm);
 	RB_REMOVE(slot_tree, &vm->slots, s);
-	slots_changed(vm);
 	change_range(vm, gpa.v, s->info.size, VMMU_CHANGE_ZAP);
 	free_slot(vm, s);
+	slots_end(vm);
 	return VMMU_OK;
 }
 
@@ -230,8 +248,8 @@ int vmmu_slot_move(struct vmmu *vm, vmmu_gpa_t from, vmmu_gpa_t to)
 	block = vm_alloc(vm, (size_t)nr * sizeof(*block), 0);
 	if (!block)
 		return fail(vm, VMMU_ENOMEM, "no memory to move a slot");
+	slots_begin(vm);
 	RB_REMOVE(slot_tree, &vm->slots, s);
-	slots_changed(vm);
 	change_range(vm, from.v, s->info.size, VMMU_CHANGE_ZAP);
 	for (i = 0; i < s->nr_blocks; i++)
 		free_block(vm, &s->block[i]);
@@ -240,6 +258,7 @@ int vmmu_slot_move(struct vmmu *vm, vmmu_gpa_t from, vmmu_gpa_t to)
 	s->nr_blocks = nr;
 	s->info.gpa = to;
 	RB_INSERT(slot_tree, &vm->slots, s);
+	slots_end(vm);
 	return VMMU_OK;
 }
 
@@ -252,9 +271,10 @@ int vmmu_slot_flags(struct vmmu *vm, vmmu_gpa_t gpa, uint32_t flags)
 		return st;
 	if (flags & ~VMMU_SLOT_READONLY)
 		return fail(vm, VMMU_EINVAL, "unknown slot flags 0x%x", flags);
+	slots_begin(vm);
 	s->info.flags = flags;
-	vm->slot_changes++;
 	change_range(vm, gpa.v, s->info.size, VMMU_CHANGE_ZAP);
+	slots_end(vm);
 	return VMMU_OK;
 }
 
@@ -553,6 +573,36 @@ static int miss(struct vmmu_fix *fix, uint64_t gpa, int write, int kind)
 	return kind;
 }
 
+/* What a page is, its size apart. */
+static void fill_page(struct vmmu *vm, struct slot *s, uint64_t gpa, uint64_t word,
+		      struct vmmu_page *page)
+{
+	page->hpa = vmmu_hpa((uint64_t)(word_pointer(word, gpa) - vm->base));
+	page->logged = s->dirty && !is_dirty(s, gpa);
+	page->writable =
+		(word & HOST_WRITABLE) && !page->readonly && !page->tracked && !page->logged;
+}
+
+static void begin_page(struct slot *s, uint64_t gpa, struct vmmu_page *page)
+{
+	page->readonly = (s->info.flags & VMMU_SLOT_READONLY) != 0;
+	page->tracked = (uint8_t)mem_tracked(s, gpa);
+}
+
+int vmmu_be_small_page(struct vmmu *vm, vmmu_gpa_t gpa, struct vmmu_page *page)
+{
+	struct slot *s = slot_at(vm, gpa.v);
+	uint64_t word;
+
+	if (!s || mem_page(vm, s, gpa.v, 0, &word) != VMMU_FIX_RETRY)
+		return 0;
+	memset(page, 0, sizeof(*page));
+	page->level = 1;
+	begin_page(s, gpa.v, page);
+	fill_page(vm, s, gpa.v, word, page);
+	return 1;
+}
+
 int vmmu_be_page(struct vmmu *vm, vmmu_gpa_t gpa, int write, struct vmmu_page *page,
 		 struct vmmu_fix *fix)
 {
@@ -564,8 +614,7 @@ int vmmu_be_page(struct vmmu *vm, vmmu_gpa_t gpa, int write, struct vmmu_page *p
 	fix->gpa = gpa;
 	if (!s)
 		return miss(fix, gpa.v, write, VMMU_FIX_MMIO);
-	page->readonly = (s->info.flags & VMMU_SLOT_READONLY) != 0;
-	page->tracked = (uint8_t)mem_tracked(s, gpa.v);
+	begin_page(s, gpa.v, page);
 	kind = mem_page(vm, s, gpa.v, write && !page->readonly, &word);
 	if (kind != VMMU_FIX_RETRY)
 		return miss(fix, gpa.v, write, kind);
@@ -573,11 +622,8 @@ int vmmu_be_page(struct vmmu *vm, vmmu_gpa_t gpa, int write, struct vmmu_page *p
 		page->armed = s->dirty && !is_dirty(s, gpa.v);
 		mem_mark_dirty(s, gpa.v);
 	}
-	page->hpa = vmmu_hpa((uint64_t)(word_pointer(word, gpa.v) - vm->base));
 	page->level = (uint8_t)best_level(vm, s, gpa.v, word);
-	page->logged = s->dirty && !is_dirty(s, gpa.v);
-	page->writable =
-		(word & HOST_WRITABLE) && !page->readonly && !page->tracked && !page->logged;
+	fill_page(vm, s, gpa.v, word, page);
 	if (page->level < HOST_LEVEL(word))
 		event(vm, NULL, VMMU_EV_SMALL_PAGE, gpa.v, page->level);
 	return write && page->readonly ? miss(fix, gpa.v, write, VMMU_FIX_MMIO) : kind;
@@ -648,6 +694,21 @@ static int slots_cmpxchg(void *ctx, uint64_t pa, unsigned size, uint64_t old, ui
 	mem_mark_dirty(s, pa);
 	return entry_cmpxchg(word_pointer(word, pa), size, old, new_value) ? VMMU_MEM_OK
 									   : VMMU_MEM_CHANGED;
+}
+
+const void *vmmu_be_frame(struct vmmu *vm, vmmu_gpa_t gpa)
+{
+	struct slot *s = slot_at(vm, gpa.v);
+	uint64_t word;
+
+	if (!s || mem_page(vm, s, gpa.v, 0, &word) != VMMU_FIX_RETRY)
+		return NULL;
+	return word_pointer(word, gpa.v & PAGE_MASK);
+}
+
+uint64_t vmmu_be_load(const void *entry, unsigned bytes)
+{
+	return entry_load(entry, bytes);
 }
 
 const struct vmmu_mem_ops mem_slot_ops = { slots_read, slots_cmpxchg, NULL };

@@ -43,11 +43,16 @@ uint16_t vmmu_be_note(unsigned rights, unsigned shift)
 	return (uint16_t)(1 | (rights >> 1 & 7) << 1 | size << 4);
 }
 
-static void read_note(unsigned note, struct vmmu_xlat *out)
+unsigned vmmu_be_note_rights(uint16_t note)
+{
+	return note & 1 ? VMMU_R | (note >> 1 & 7u) << 1 : VMMU_RWXU;
+}
+
+static void read_note(uint16_t note, struct vmmu_xlat *out)
 {
 	static const uint8_t shift[4] = { 12, 21, 22, 30 };
 
-	out->guest_rights = note & 1 ? (uint8_t)(VMMU_R | (note >> 1 & 7) << 1) : VMMU_RWXU;
+	out->guest_rights = (uint8_t)vmmu_be_note_rights(note);
 	out->guest_shift = note & 1 ? shift[note >> 4 & 3] : VMMU_PAGE_SHIFT;
 }
 
@@ -129,14 +134,16 @@ void reclaim_all(struct vmmu *vm)
 }
 
 /*
- * Room for one more table.  First in, first out comes to an end: what one
- * access needs fits below any cap, and is newer each time round.
+ * Room for one more table.  The backend knows what was used last; else first in
+ * is first out.  Both come to an end: what one access needs fits below any cap,
+ * and is newer each time round.
  */
 static int reclaim_some(struct vmmu *vm, unsigned reclaims)
 {
 	uint64_t before = vm->pool.nr;
 
-	if (reclaims < MAX_TRIES / 4 && pt_evict(vm)) {
+	if (reclaims < MAX_TRIES / 4 &&
+	    ((vm->be->reclaim && vm->be->reclaim(vm)) || pt_evict(vm))) {
 		reclaimed(vm, before);
 		return VMMU_OK;
 	}
@@ -164,12 +171,32 @@ int settle(struct vmmu *vm, int kind, const struct vmmu_fix *fix, unsigned *recl
 		    (unsigned long long)fix->gpa.v);
 }
 
-int vmmu_be_walk_guest(struct vmmu_cpu *cpu, vmmu_gva_t gva, uint32_t access, struct vmmu_walk *out)
+static void note_step(void *ctx, const struct vmmu_step *step)
+{
+	struct vmmu_trail *trail = ctx;
+
+	trail->entry[step->level] = step->entry;
+	trail->at[step->level] = vmmu_gpa(step->pa);
+}
+
+/* The level that no walk reads, because the CPU holds it. */
+static void note_cached(const struct vmmu_paging *pg, uint64_t gva, struct vmmu_trail *trail)
+{
+	unsigned top = pg->fmt ? pg->fmt->top : 0;
+
+	if (pg->ctl & VMMU_PG_PDPTES)
+		trail->entry[top] = pg->pdpte[gva >> pg->fmt->lv[top].shift & 3];
+}
+
+int vmmu_be_walk_guest(struct vmmu_cpu *cpu, vmmu_gva_t gva, uint32_t access, struct vmmu_walk *out,
+		       struct vmmu_trail *trail)
 {
 	struct vmmu_mem_ops ops = mem_slot_ops;
-	struct walk_opts o = { &ops, NULL, NULL, NULL };
+	struct walk_opts o = { &ops, trail ? note_step : NULL, trail, NULL };
 
 	ops.ctx = cpu->vm;
+	if (trail)
+		note_cached(&cpu->soft.g, gva.v, trail);
 	walk(NULL, &cpu->soft, &o, gva.v, access, out);
 	cpu->vm->sw_refs += out->refs;
 	event(cpu->vm, cpu, VMMU_EV_SW_WALK, gva.v, out->refs);
@@ -243,7 +270,7 @@ static int soft_once(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access, struct
 
 	memset(fix, 0, sizeof(*fix));
 	memset(out, 0, sizeof(*out));
-	switch (vmmu_be_walk_guest(cpu, vmmu_gva(gva), access, &w)) {
+	switch (vmmu_be_walk_guest(cpu, vmmu_gva(gva), access, &w, NULL)) {
 	case VMMU_WALK_OK:
 		fix->gpa = w.gpa;
 		return soft_page(cpu, &w, access, fix, out);

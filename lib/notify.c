@@ -35,7 +35,7 @@ uint64_t change_range(struct vmmu *vm, uint64_t gpa, uint64_t len, enum vmmu_cha
 
 	if (how != VMMU_CHANGE_FLUSH)
 		nr = vm->be->protect(vm, vmmu_gpa(gpa), len, how);
-	if (nr && how != VMMU_CHANGE_YOUNG)
+	if ((nr || vm->flush_owed) && how != VMMU_CHANGE_YOUNG)
 		vmmu_be_flush_all(vm);
 	/* It may cache what our tables have since forgotten. */
 	if (how != VMMU_CHANGE_YOUNG && how != VMMU_CHANGE_AGE)

@@ -50,13 +50,16 @@ RB_HEAD(slot_tree, slot);
 struct vmmu_table {
 	TAILQ_ENTRY(vmmu_table) link; /* in use, retired or free */
 	const struct vmmu_pt *pt;     /* whose it is */
-	struct vmmu_table *parent;    /* NULL: a root, or not linked */
-	uint64_t *gpas;		      /* VMMU_PT_GPAS, once a leaf is here: gpa | note */
-	uint64_t generation;	      /* retired: the flush that took it away */
-	uint16_t index;		      /* in the parent */
-	uint16_t live;		      /* entries that are present */
-	uint8_t level;		      /* 0: free */
-	uint8_t mark;		      /* the backend's */
+	union {
+		struct vmmu_table *parent; /* NULL: a root, or not linked */
+		void *owner;		   /* VMMU_PT_SHARED: the backend's */
+	};
+	uint64_t *gpas;	     /* VMMU_PT_GPAS, once a leaf is here: gpa | note */
+	uint64_t generation; /* retired: the flush that took it away */
+	uint16_t index;	     /* in the parent */
+	uint16_t live;	     /* entries that are present */
+	uint8_t level;	     /* 0: free */
+	uint8_t mark;	     /* the backend's */
 };
 
 TAILQ_HEAD(table_list, vmmu_table);
@@ -88,7 +91,8 @@ struct vmmu {
 
 	struct pool pool;
 	uint64_t generation;   /* of flushes; see table.c */
-	uint64_t slot_changes; /* slots as a callback may find them changed */
+	uint64_t slot_changes; /* odd: the slots are just being changed */
+	int flush_owed;	       /* entries went that caches may hold still */
 
 	uint64_t event[VMMU_NR_EVENTS];
 	uint64_t walk_refs, sw_refs, tlb_hits;
@@ -103,7 +107,7 @@ struct vmmu_cpu {
 	struct vmmu_front front; /* first: vmmu_host() */
 	struct vmmu *vm;
 	unsigned number;
-	uint8_t in_walk; /* between the first and last load of a walk */
+	uint8_t in_walk;  /* between the first and last load of a walk */
 	uint8_t modelled; /* has a TLB, walk cache or nested TLB to look at */
 	uint64_t seen;	  /* the flush generation acknowledged */
 	struct vmmu_regs regs;
@@ -170,6 +174,14 @@ void mem_fini(struct vmmu *vm);
 int mem_check(struct vmmu *vm);
 /* Memory callbacks over slots, for walks in software; ctx is the VM. */
 extern const struct vmmu_mem_ops mem_slot_ops;
+
+/*
+ * The generation that a remembered "no memory here" is good for: nothing made while
+ * slots change is, and when the generations have come round, nothing is left.
+ */
+#define GENERATION_BITS 16
+#define NO_GENERATION (~0ull)
+uint64_t slot_generation(const struct vmmu *vm);
 
 /* ---- notify.c ---- */
 int notify_covers(const struct vmmu *vm, uint64_t gpa, uint64_t len);

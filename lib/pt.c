@@ -48,9 +48,17 @@ static uint64_t read_entry(const struct vmmu_pt *pt, struct vmmu_table *t, unsig
 	return entry_load(entry_at(pt, t, index), pt->fmt->entry_bytes);
 }
 
+/* Silicon goes on with neither; what an MMIO mark says is for software. */
+static int is_mmio(const struct vmmu_pt *pt, uint64_t e)
+{
+	uint64_t mmio = pt->fmt->mmio;
+
+	return mmio && (e & (pt->fmt->present | mmio)) == mmio;
+}
+
 static int is_present(const struct vmmu_pt *pt, uint64_t e)
 {
-	return (e & pt->fmt->present) != 0;
+	return (e & pt->fmt->present) && !is_mmio(pt, e);
 }
 
 static int is_leaf(const struct vmmu_pt *pt, unsigned level, uint64_t e)
@@ -137,7 +145,7 @@ static int set_entry(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned in
 		return 0;
 	t->live = (uint16_t)(t->live + is_present(pt, new_entry) - is_present(pt, old));
 	if (!is_present(pt, new_entry))
-		ev = VMMU_EV_ZAP;
+		ev = is_mmio(pt, new_entry) ? VMMU_EV_MAP : VMMU_EV_ZAP;
 	else if (is_present(pt, old) && !((old ^ new_entry) & pt->fmt->addr))
 		ev = VMMU_EV_PROTECT;
 	ia = pt->vm->cfg.cb.event ? table_ia(pt, t) | (uint64_t)index << span_shift(pt, t->level)
@@ -281,9 +289,9 @@ static int owes_flush(const struct vmmu_pt *pt, uint64_t old, uint64_t new_entry
 	return (((old ^ f->invert) & ~(new_entry ^ f->invert)) & (rights | f->dirty)) != 0;
 }
 
-static int put_leaf(struct vmmu_pt *pt, struct vmmu_table *t, const struct vmmu_leaf *leaf)
+static int put_leaf(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index,
+		    const struct vmmu_leaf *leaf)
 {
-	unsigned index = index_of(pt, leaf->level, leaf->ia);
 	uint64_t new_entry = make_leaf(pt, leaf), old;
 	int table_went;
 
@@ -307,27 +315,36 @@ static int put_leaf(struct vmmu_pt *pt, struct vmmu_table *t, const struct vmmu_
 	return VMMU_PT_CHANGED | (table_went || owes_flush(pt, old, new_entry) ? VMMU_PT_FLUSH : 0);
 }
 
-int vmmu_pt_map(struct vmmu_pt *pt, const struct vmmu_leaf *leaf)
+/* The table of that level on the way to ia, made if missing; NULL: none left. */
+static struct vmmu_table *descend_to(const struct vmmu_pt *pt, uint64_t ia, unsigned level,
+				     int *answer)
 {
 	struct vmmu_table *t = pt->root;
-	int answer = 0, put;
 
-	while (t->level > leaf->level) {
-		unsigned index = index_of(pt, t->level, leaf->ia);
+	while (t && t->level > level) {
+		unsigned index = index_of(pt, t->level, ia);
 		uint64_t e = read_entry(pt, t, index);
 
 		if (!is_present(pt, e)) {
 			t = link_new(pt, t, index);
 		} else if (is_leaf(pt, t->level, e)) {
-			answer = VMMU_PT_FLUSH;
+			*answer = VMMU_PT_FLUSH;
 			t = split(pt, t, index, e);
 		} else {
 			t = child_of(pt, e);
 		}
-		if (!t)
-			return VMMU_ENOMEM;
 	}
-	put = put_leaf(pt, t, leaf);
+	return t;
+}
+
+int vmmu_pt_map(struct vmmu_pt *pt, const struct vmmu_leaf *leaf)
+{
+	int answer = 0, put;
+	struct vmmu_table *t = descend_to(pt, leaf->ia, leaf->level, &answer);
+
+	if (!t)
+		return VMMU_ENOMEM;
+	put = put_leaf(pt, t, index_of(pt, leaf->level, leaf->ia), leaf);
 	return put < 0 ? put : put | answer;
 }
 
@@ -398,55 +415,73 @@ void vmmu_pt_leaf(const struct vmmu_pt_iter *it, struct vmmu_leaf *leaf)
 
 /* ---- changing ranges ---------------------------------------------------------- */
 
-static uint64_t zap_entry(struct vmmu_pt_iter *it)
+/* Empties an entry; what was there. */
+static uint64_t take_entry(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index)
 {
 	uint64_t old;
 
 	/* Silicon may set D at any moment: take what is there. */
 	do {
-		old = read_entry(it->pt, it->table, it->index);
-	} while (!set_entry(it->pt, it->table, it->index, old, 0));
+		old = read_entry(pt, t, index);
+	} while (old && !set_entry(pt, t, index, old, 0));
+	return old;
+}
+
+static uint64_t zap_entry(struct vmmu_pt_iter *it)
+{
+	uint64_t old = take_entry(it->pt, it->table, it->index);
+
 	if (is_leaf(it->pt, it->level, old))
 		return 1;
 	it->descend = 0;
 	return retire_tree(it->pt, child_of(it->pt, old));
 }
 
-static uint64_t wrprot_leaf(struct vmmu_pt_iter *it)
+/* Takes the right to write from a leaf; whether it had it. */
+static int wrprot_leaf(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index)
 {
-	const struct vmmu_fmt *f = it->pt->fmt;
+	const struct vmmu_fmt *f = pt->fmt;
 	uint64_t old, denied;
 
-	if (!has(f, it->entry, f->w))
-		return 0;
-	if (it->level > 1) {
-		/* The iterator goes down into the parts next. */
-		if (split(it->pt, it->table, it->index, it->entry))
-			return 1;
-		return zap_entry(it);
-	}
 	do {
-		old = read_entry(it->pt, it->table, it->index);
+		old = read_entry(pt, t, index);
+		if (!has(f, old, f->w))
+			return 0;
 		denied = (old & ~f->w) | right(f, f->w, 0);
-	} while (!set_entry(it->pt, it->table, it->index, old, denied));
+	} while (!set_entry(pt, t, index, old, denied));
 	return 1;
 }
 
-static uint64_t age_leaf(struct vmmu_pt_iter *it, int clear)
+static uint64_t wrprot_entry(struct vmmu_pt_iter *it)
 {
-	const struct vmmu_fmt *f = it->pt->fmt;
-	uint64_t old;
-
-	if (!f->accessed || (it->pt->flags & VMMU_PT_NO_AD))
-		return clear ? zap_entry(it) : 1;
-	if (!(it->entry & f->accessed))
+	if (it->level == 1)
+		return (uint64_t)wrprot_leaf(it->pt, it->table, it->index);
+	if (!has(it->pt->fmt, it->entry, it->pt->fmt->w))
 		return 0;
-	if (!clear)
+	/* The iterator goes down into the parts next. */
+	if (split(it->pt, it->table, it->index, it->entry))
 		return 1;
+	return zap_entry(it);
+}
+
+/* Whether a leaf was used since it was made old; `clear` makes it so. */
+static int age_leaf(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index, int clear)
+{
+	uint64_t old, a = pt->fmt->accessed;
+
 	do {
-		old = read_entry(it->pt, it->table, it->index);
-	} while (!set_entry(it->pt, it->table, it->index, old, old & ~f->accessed));
+		old = read_entry(pt, t, index);
+		if (!clear || !(old & a))
+			return (old & a) != 0;
+	} while (!set_entry(pt, t, index, old, old & ~a));
 	return 1;
+}
+
+static uint64_t age_entry(struct vmmu_pt_iter *it, int clear)
+{
+	if (!it->pt->fmt->accessed || (it->pt->flags & VMMU_PT_NO_AD))
+		return clear ? zap_entry(it) : 1;
+	return (uint64_t)age_leaf(it->pt, it->table, it->index, clear);
 }
 
 /* Whether the link lies in the range whole and may be broken. */
@@ -467,8 +502,11 @@ uint64_t vmmu_pt_change(struct vmmu_pt *pt, uint64_t ia, uint64_t len, enum vmmu
 		return 0;
 	vmmu_pt_first(&it, pt, ia, len == VMMU_ALL ? ~0ull : ia + len - 1);
 	for (; it.table; vmmu_pt_next(&it)) {
-		if (!it.present)
+		if (!it.present) {
+			if (how == VMMU_CHANGE_ZAP && it.entry)
+				take_entry(pt, it.table, it.index);
 			continue;
+		}
 		if (!it.leaf && !child_of(pt, it.entry)->live) {
 			/* Nothing to do below; the table itself may go. */
 			it.descend = 0;
@@ -477,8 +515,8 @@ uint64_t vmmu_pt_change(struct vmmu_pt *pt, uint64_t ia, uint64_t len, enum vmmu
 			if (it.leaf || zaps_link(&it, first))
 				nr += zap_entry(&it);
 		} else if (it.leaf) {
-			nr += how == VMMU_CHANGE_WRPROT ? wrprot_leaf(&it)
-							: age_leaf(&it, how == VMMU_CHANGE_AGE);
+			nr += how == VMMU_CHANGE_WRPROT ? wrprot_entry(&it)
+							: age_entry(&it, how == VMMU_CHANGE_AGE);
 		}
 	}
 	return nr;
@@ -511,13 +549,158 @@ uint64_t pt_evict(struct vmmu *vm)
 
 	/* In use, tables stand in the order in which they were made. */
 	TAILQ_FOREACH (t, &vm->pool.used, link)
-		if (t->parent && (t->level == 1 || may_go(t)))
+		if (!(t->pt->flags & VMMU_PT_SHARED) && t->parent && (t->level == 1 || may_go(t)))
 			break;
 	for (; t; t = may_go(parent) ? parent : NULL) {
 		parent = t->parent;
 		nr += unlink_table(t);
 	}
 	return nr;
+}
+
+/* ---- addresses that are no memory -------------------------------------------- */
+
+/* A generation in the field of the address. */
+static uint64_t mmio_mark(const struct vmmu_pt *pt, uint64_t generation)
+{
+	uint64_t addr = pt->fmt->addr;
+
+	return pt->fmt->mmio | (generation * (addr & -addr) & addr);
+}
+
+int vmmu_pt_mmio(struct vmmu_pt *pt, uint64_t ia)
+{
+	uint64_t generation = slot_generation(pt->vm);
+	struct vmmu_table *t;
+	int answer = 0;
+	unsigned index;
+	uint64_t old;
+
+	if (!pt->fmt->mmio || generation == NO_GENERATION)
+		return 0;
+	t = descend_to(pt, ia, 1, &answer);
+	if (!t)
+		return VMMU_ENOMEM;
+	index = index_of(pt, 1, ia);
+	old = read_entry(pt, t, index);
+	if (!is_present(pt, old))
+		set_entry(pt, t, index, old, mmio_mark(pt, generation));
+	return answer;
+}
+
+int vmmu_pt_is_mmio(const struct vmmu_pt *pt, uint64_t entry)
+{
+	uint64_t generation = slot_generation(pt->vm);
+
+	return pt->fmt->mmio && generation != NO_GENERATION && entry == mmio_mark(pt, generation);
+}
+
+/* ---- tables that several links share -------------------------------------------- */
+
+struct vmmu_table *vmmu_table_new(const struct vmmu_pt *pt, unsigned level, void *owner)
+{
+	struct vmmu_table *t = table_new(pt, level);
+
+	if (t && (pt->flags & VMMU_PT_GPAS) && table_gpas(pt->vm, t)) {
+		table_retire(pt->vm, t);
+		return NULL;
+	}
+	if (t)
+		t->owner = owner;
+	return t;
+}
+
+void vmmu_table_retire(struct vmmu_table *t)
+{
+	table_retire(t->pt->vm, t);
+}
+
+void *vmmu_table_owner(const struct vmmu_table *t)
+{
+	return t->owner;
+}
+
+struct vmmu_table *vmmu_table_at(struct vmmu *vm, vmmu_hpa_t hpa)
+{
+	return table_at(vm, hpa.v);
+}
+
+vmmu_hpa_t vmmu_table_hpa(struct vmmu_table *t)
+{
+	return vmmu_hpa(table_hpa(t->pt->vm, t));
+}
+
+unsigned vmmu_table_live(const struct vmmu_table *t)
+{
+	return t->live;
+}
+
+enum vmmu_entry_kind vmmu_table_kind(struct vmmu_table *t, unsigned index)
+{
+	uint64_t e = read_entry(t->pt, t, index);
+
+	if (is_present(t->pt, e))
+		return is_leaf(t->pt, t->level, e) ? VMMU_ENTRY_LEAF : VMMU_ENTRY_LINK;
+	return is_mmio(t->pt, e) ? VMMU_ENTRY_MMIO : VMMU_ENTRY_NONE;
+}
+
+void vmmu_table_leaf(struct vmmu_table *t, unsigned index, struct vmmu_leaf *leaf)
+{
+	read_leaf(t->pt, t, index, (uint64_t)index << span_shift(t->pt, t->level),
+		  read_entry(t->pt, t, index), leaf);
+}
+
+struct vmmu_table *vmmu_table_child(struct vmmu_table *t, unsigned index)
+{
+	return child_of(t->pt, read_entry(t->pt, t, index));
+}
+
+int vmmu_table_put(struct vmmu_table *t, unsigned index, const struct vmmu_leaf *leaf)
+{
+	return put_leaf(t->pt, t, index, leaf);
+}
+
+void vmmu_table_link(struct vmmu_table *t, unsigned index, struct vmmu_table *child)
+{
+	uint64_t old;
+
+	do {
+		old = read_entry(t->pt, t, index);
+	} while (!set_entry(t->pt, t, index, old, link_to(t->pt, t->level, child)));
+}
+
+void vmmu_table_mmio(struct vmmu_table *t, unsigned index, uint64_t gpa, uint16_t note)
+{
+	uint64_t generation = slot_generation(t->pt->vm), old;
+
+	if (generation == NO_GENERATION)
+		return;
+	t->gpas[index] = (gpa & PAGE_MASK) | note;
+	do {
+		old = read_entry(t->pt, t, index);
+	} while (!set_entry(t->pt, t, index, old, mmio_mark(t->pt, generation)));
+}
+
+int vmmu_table_is_mmio(struct vmmu_table *t, unsigned index, uint64_t *gpa, uint16_t *note)
+{
+	*gpa = t->gpas[index] & PAGE_MASK;
+	*note = t->gpas[index] & ~PAGE_MASK;
+	return vmmu_pt_is_mmio(t->pt, read_entry(t->pt, t, index));
+}
+
+void vmmu_table_clear(struct vmmu_table *t, unsigned index)
+{
+	take_entry(t->pt, t, index);
+}
+
+int vmmu_table_wrprot(struct vmmu_table *t, unsigned index)
+{
+	return wrprot_leaf(t->pt, t, index);
+}
+
+int vmmu_table_age(struct vmmu_table *t, unsigned index, int clear)
+{
+	return age_leaf(t->pt, t, index, clear);
 }
 
 /* ---- check ----------------------------------------------------------------- */
@@ -553,7 +736,7 @@ int vmmu_pt_check(const struct vmmu_pt *pt, struct vmmu_cursor *at, unsigned bud
 		if (!budget--)
 			return VMMU_OK;
 		if (!it.present) {
-			if (it.entry)
+			if (it.entry && !is_mmio(pt, it.entry))
 				st = vmmu_be_broken(pt->vm, "%s: absent entry 0x%llx at 0x%llx",
 						    pt->fmt->name, (unsigned long long)it.entry,
 						    (unsigned long long)it.ia);

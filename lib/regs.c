@@ -450,4 +450,15 @@ void vmmu_be_flush_all(struct vmmu *vm)
 
 	for (i = 0; i < vm->cfg.nr_cpus; i++)
 		vmmu_hw_flush(vm->cpu[i]);
+	vm->flush_owed = 0;
+}
+
+void vmmu_be_owe_flush(struct vmmu *vm)
+{
+	vm->flush_owed = 1;
+}
+
+void vmmu_be_flush_space(struct vmmu_cpu *cpu)
+{
+	cpu_drop(cpu, DROP_TAG, 0, cpu_tag(cpu));
 }

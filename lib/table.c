@@ -108,7 +108,6 @@ static void table_free(struct vmmu *vm, struct vmmu_table *t)
 	vm_free(vm, t->gpas, BLOCK_PAGES * sizeof(uint64_t));
 	event(vm, NULL, VMMU_EV_TABLE_FREE, table_hpa(vm, t), t->level);
 	t->gpas = NULL;
-	t->parent = NULL;
 	t->level = t->mark = 0;
 	t->live = 0;
 	TAILQ_INSERT_HEAD(&vm->pool.free, t, link);

@@ -206,6 +206,22 @@ const struct vmmu_paging *vmmu_be_guest(const struct vmmu_cpu *cpu)
 	return &cpu->soft.g;
 }
 
+void *vmmu_be_alloc(struct vmmu *vm, size_t size)
+{
+	return vm_alloc(vm, size, 0);
+}
+
+void vmmu_be_free(struct vmmu *vm, void *p, size_t size)
+{
+	vm_free(vm, p, size);
+}
+
+void vmmu_be_event(struct vmmu *vm, struct vmmu_cpu *cpu, enum vmmu_event ev, uint64_t a,
+		   uint64_t b)
+{
+	event(vm, cpu, ev, a, b);
+}
+
 /* ---- self-check --------------------------------------------------------------------- */
 
 /*

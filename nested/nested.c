@@ -29,7 +29,7 @@ static const struct flavour ept = { { &vmmu_fmt_ept, &vmmu_fmt_ept5 }, VMMU_EV_E
 
 static struct vmmu_nested_config read_config(const struct vmmu_config *config)
 {
-	struct vmmu_nested_config c = { 4, 0, 0 };
+	struct vmmu_nested_config c = { .levels = 4 };
 
 	if (config->backend_config)
 		c = *(const struct vmmu_nested_config *)config->backend_config;
@@ -55,6 +55,7 @@ static int nested_init(struct vmmu *vm, const struct vmmu_config *config, const 
 		return VMMU_EINVAL;
 	n->exit = f->exit;
 	n->intercept = c.intercept;
+	n->map.mmio = c.mmio != 0;
 	return realmode_init(&n->map, vm, f->fmt[c.levels == 5],
 			     VMMU_PG_NXE | VMMU_PG_XONLY | (c.no_ad ? 0 : VMMU_PG_AD));
 }
@@ -99,7 +100,7 @@ static int nested_fault(struct vmmu_cpu *cpu, const struct vmmu_exit *exit, stru
 	struct nested *n = vmmu_be_vm(vmmu_cpu_vm(cpu));
 	const struct vmmu_walk *w = exit->walk;
 
-	return realmode_fault(&n->map, w->gpa, w->access, n->exit, fix);
+	return realmode_fault(&n->map, w->gpa, w->access, w, n->exit, fix);
 }
 
 static uint64_t nested_protect(struct vmmu *vm, vmmu_gpa_t gpa, uint64_t len, enum vmmu_change how)

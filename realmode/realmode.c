@@ -38,19 +38,37 @@ static int reaches(const struct vmmu_pt *pt, uint64_t ia)
 	return !(ia >> (top->shift + top->bits));
 }
 
-int realmode_fault(struct realmode *rm, vmmu_gpa_t gpa, uint32_t access, enum vmmu_event ev,
-		   struct vmmu_fix *fix)
+/* Nothing is there: remembered if it can be, for which no other table has to go. */
+static int no_memory(struct realmode *rm, vmmu_gpa_t gpa, struct vmmu_fix *fix)
+{
+	fix->event = VMMU_EV_EXIT_MMIO;
+	if (rm->mmio && reaches(&rm->pt, gpa.v))
+		vmmu_pt_mmio(&rm->pt, gpa.v);
+	return VMMU_FIX_MMIO;
+}
+
+int realmode_fault(struct realmode *rm, vmmu_gpa_t gpa, uint32_t access, const struct vmmu_walk *w,
+		   enum vmmu_event ev, struct vmmu_fix *fix)
 {
 	int write = (access & VMMU_TYPE_MASK) == VMMU_WRITE;
 	struct vmmu_leaf leaf = { .ia = gpa.v, .accessed = 1, .dirty = (uint8_t)write };
 	struct vmmu_page page;
-	int kind = vmmu_be_page(rm->pt.vm, gpa, write, &page, fix);
+	int kind;
 
-	fix->event = ev;
 	fix->table = (access & VMMU_TABLE) != 0;
+	if (rm->mmio && vmmu_pt_is_mmio(&rm->pt, w->entry)) {
+		fix->gpa = gpa;
+		fix->event = w->status == VMMU_WALK_MISCONFIG ? VMMU_EV_EXIT_EPT_MISCONFIG
+							      : VMMU_EV_EXIT_MMIO;
+		return VMMU_FIX_MMIO;
+	}
+	kind = vmmu_be_page(rm->pt.vm, gpa, write, &page, fix);
+	fix->event = ev;
 	/* The CPU stores A and D bits; a table in ROM takes none: in software. */
 	if (kind == VMMU_FIX_MMIO && page.readonly && fix->table)
 		return VMMU_FIX_SOFT;
+	if (kind == VMMU_FIX_MMIO && !page.readonly)
+		return no_memory(rm, gpa, fix);
 	if (kind == VMMU_FIX_MMIO)
 		fix->event = VMMU_EV_EXIT_MMIO;
 	if (kind != VMMU_FIX_RETRY)

@@ -12,6 +12,7 @@
 struct realmode {
 	struct vmmu_pt pt;
 	uint32_t ctl; /* VMMU_PG_* of the dimension it becomes */
+	uint8_t mmio; /* remembers what is no memory */
 };
 
 int realmode_init(struct realmode *rm, struct vmmu *vm, const struct vmmu_fmt *fmt, uint32_t ctl);
@@ -19,11 +20,11 @@ void realmode_fini(struct realmode *rm);
 /* Programs a dimension with the map. */
 void realmode_load(const struct realmode *rm, struct vmmu_paging *pg);
 /*
- * Silicon could not use the map for gpa.  `access` may have VMMU_TABLE.
+ * Silicon could not use the map for gpa: walk *w stopped.  `access` may have VMMU_TABLE.
  * Answers enum vmmu_fix_kind; `ev` is the exit to count where it maps.
  */
-int realmode_fault(struct realmode *rm, vmmu_gpa_t gpa, uint32_t access, enum vmmu_event ev,
-		   struct vmmu_fix *fix);
+int realmode_fault(struct realmode *rm, vmmu_gpa_t gpa, uint32_t access, const struct vmmu_walk *w,
+		   enum vmmu_event ev, struct vmmu_fix *fix);
 uint64_t realmode_protect(struct realmode *rm, vmmu_gpa_t gpa, uint64_t len, enum vmmu_change how);
 int realmode_check(const struct realmode *rm, struct vmmu_cursor *at, unsigned budget);
 /* Table pages that `paths` addresses need at most. */

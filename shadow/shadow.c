@@ -1,117 +1,177 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Shadow paging as a virtual TLB: per vCPU a tree GVA -> HPA, filled by faults.
- * Not here: caching trees across CR3 loads, trapping the guest's table stores.
- * Keeps: every leaf is a translation that the guest's own TLB could hold now:
- * it goes at the latest when the guest invalidates it, and grants no more than
- * the guest's tables granted when it was made.
+ * The shadow backend's door: its operations, and what both of its ways share.
+ * Not here: the virtual TLB (vtlb.c); shadow pages that are kept (page.c, rmap.c), how they
+ * follow the guest's tables (sync.c), CR3 (root.c), misses (fault.c).
  */
 #include <string.h>
 
-#include <vmmu/backend.h>
-#include <vmmu/shadow.h>
+#include "shadow_priv.h"
 
-#include "realmode.h"
+#define INTERCEPTS (VMMU_ICPT_CR0 | VMMU_ICPT_CR3 | VMMU_ICPT_CR4 | VMMU_ICPT_INVLPG | VMMU_ICPT_PF)
+#define FLUSHING_CR4 (VMMU_CR4_PGE | VMMU_CR4_PCIDE | VMMU_CR4_PAE | VMMU_CR4_PSE | VMMU_CR4_SMEP)
 
-/* A guest in long mode is shadowed in its own format, any other in PAE. */
-static const struct vmmu_fmt *const formats[] = {
+const struct vmmu_fmt *const shadow_formats[NR_FORMATS] = {
 	&vmmu_fmt_pae,
 	&vmmu_fmt_x64,
 	&vmmu_fmt_x64_la57,
 };
-#define NR_FORMATS 3
 
-struct shadow_vm {
-	struct realmode real;
-	unsigned nr_cpus;
-};
-
-struct shadow_cpu {
-	struct vmmu_pt tree[NR_FORMATS];
-	struct vmmu_pt *now;	  /* the one in use; NULL: the guest has no paging */
-	struct vmmu_paging guest; /* what `now` was filled from */
-	uint64_t cr4;
-};
-
-#define INTERCEPTS (VMMU_ICPT_CR0 | VMMU_ICPT_CR3 | VMMU_ICPT_CR4 | VMMU_ICPT_INVLPG | VMMU_ICPT_PF)
-/* What the guest's silicon enforces and the real one can enforce for it. */
-#define GUEST_CTL (VMMU_PG_SMEP | VMMU_PG_SMAP | VMMU_PG_PKE | VMMU_PG_PKS)
-#define HOST_CTL (VMMU_PG_AD | VMMU_PG_WP | VMMU_PG_NXE)
-#define FLUSHING_CR4 (VMMU_CR4_PGE | VMMU_CR4_PCIDE | VMMU_CR4_PAE | VMMU_CR4_PSE | VMMU_CR4_SMEP)
-
-/* ---- init ------------------------------------------------------------------ */
-
-/* Per vCPU its roots, and for one of them at a time a path of tables. */
-static uint64_t shadow_min_tables(const struct vmmu_config *config)
+const char *vmmu_shadow_technique(unsigned bit)
 {
-	uint64_t roots = 0, path = 0;
+	static const char *const name[] = {
+		"cache", "update", "unsync", "flood", "prefetch",
+		"roots", "large",  "mmio",   "wp0",   "lru",
+	};
+
+	return bit < sizeof(name) / sizeof(*name) ? name[bit] : NULL;
+}
+
+/* ---- what a shadow leaf may grant ----------------------------------------------- */
+
+unsigned shadow_format(const struct vmmu_fmt *guest)
+{
 	unsigned i;
 
-	for (i = 0; i < NR_FORMATS; i++) {
-		roots += realmode_min_tables(formats[i], 0);
-		path = formats[i]->top - 1u > path ? formats[i]->top - 1u : path;
+	for (i = 0; i < NR_FORMATS; i++)
+		if (shadow_formats[i] == guest)
+			return i;
+	return 0;
+}
+
+unsigned level_of(unsigned guest_shift)
+{
+	return guest_shift >= 30 ? 3 : guest_shift >= 21 ? 2 : 1;
+}
+
+/*
+ * A store by the supervisor to a page that its tables hold read-only passes
+ * with CR0.WP=0.  The real CPU runs with WP=1: such a page is made writable,
+ * for the supervisor alone; the next user access turns it back.  With SMAP or
+ * keys the U bit decides more than that, and the store to a user's page is done in
+ * software.
+ */
+enum wp0 wp0_of(const struct shadow_vm *s, const struct vmmu_paging *guest)
+{
+	if ((guest->ctl & VMMU_PG_WP) || !(s->on & VMMU_SHADOW_WP0))
+		return WP0_NEVER;
+	if (guest->ctl & (VMMU_PG_SMAP | VMMU_PG_PKE | VMMU_PG_PKS))
+		return WP0_SUPER;
+	return guest->ctl & VMMU_PG_SMEP ? WP0_MAPS_SMEP : WP0_MAPS;
+}
+
+unsigned guest_grants(enum wp0 wp0, const struct vmmu_walk *w, uint32_t access)
+{
+	int ro_store = (access & VMMU_TYPE_MASK) == VMMU_WRITE && !(w->rights & VMMU_W);
+	unsigned rights = w->rights;
+
+	if (ro_store && !(rights & VMMU_U) && wp0 != WP0_NEVER) {
+		rights |= VMMU_W;
+	} else if (ro_store && wp0 >= WP0_MAPS) {
+		rights = (rights | VMMU_W) & ~VMMU_U;
+		if (wp0 == WP0_MAPS_SMEP)
+			rights &= ~VMMU_X;
 	}
-	return config->nr_cpus * roots + path + realmode_min_tables(&vmmu_fmt_pae, 1);
+	/* The guest's D bit is set by a walk in software, before the store. */
+	return w->dirty ? rights : rights & ~VMMU_W;
+}
+
+int cpu_allows(struct vmmu_cpu *cpu, unsigned rights, unsigned pkey, uint32_t access)
+{
+	return vmmu_paging_kinds(&vmmu_be_hw(cpu)->g, rights, pkey) >> vmmu_kind(access) & 1;
+}
+
+/* ---- making and ending ------------------------------------------------------------ */
+
+static int is_power_of_two(unsigned n)
+{
+	return n && !(n & (n - 1));
+}
+
+static int read_config(const struct vmmu_config *config, struct vmmu_shadow_config *c)
+{
+	const struct vmmu_shadow_config *in = config->backend_config;
+
+	memset(c, 0, sizeof(*c));
+	if (in)
+		memcpy(c, in, in->size < sizeof(*c) ? in->size : sizeof(*c));
+	c->prefetch = c->prefetch ? c->prefetch : 8;
+	c->flood = c->flood ? c->flood : 3;
+	c->roots = c->roots ? c->roots : 3;
+	if (in && in->size < offsetof(struct vmmu_shadow_config, prefetch))
+		return VMMU_EINVAL;
+	if ((c->off & ~VMMU_SHADOW_ALL) || !is_power_of_two(c->prefetch) || c->prefetch > 64 ||
+	    c->roots > MAX_ROOTS)
+		return VMMU_EINVAL;
+	return VMMU_OK;
+}
+
+/*
+ * Kept pages: one access needs a page per level at most, for the other vCPUs find theirs
+ * again; the empty table; the map of guests without paging.
+ */
+static uint64_t shadow_min_tables(const struct vmmu_config *config)
+{
+	struct vmmu_shadow_config c;
+
+	if (read_config(config, &c) || (c.off & VMMU_SHADOW_CACHE))
+		return vtlb_min_tables(config);
+	return 1 + VMMU_LEVELS + realmode_min_tables(&vmmu_fmt_pae, 1);
 }
 
 static void shadow_fini(struct vmmu *vm)
 {
 	struct shadow_vm *s = vmmu_be_vm(vm);
-	unsigned n, i;
 
-	for (n = 0; n < s->nr_cpus; n++) {
-		struct shadow_cpu *sc = vmmu_be_cpu(vmmu_cpu(vm, n));
-
-		for (i = 0; i < NR_FORMATS; i++)
-			vmmu_pt_fini(&sc->tree[i]);
-	}
+	vtlb_fini(s);
+	page_zap_all(s);
+	rmap_fini(s);
+	if (s->empty)
+		vmmu_table_retire(s->empty);
 	realmode_fini(&s->real);
+}
+
+static int cached_init(struct shadow_vm *s)
+{
+	unsigned i;
+
+	for (i = 0; i < NR_FORMATS; i++) {
+		s->space[i].vm = s->vm;
+		s->space[i].fmt = shadow_formats[i];
+		s->space[i].flags = VMMU_PT_SHARED | VMMU_PT_GPAS;
+	}
+	/* Nothing but zeroes, so of any format. */
+	s->empty = vmmu_table_new(&s->space[1], shadow_formats[1]->top, NULL);
+	return s->empty ? VMMU_OK : VMMU_ENOMEM;
 }
 
 static int shadow_init(struct vmmu *vm, const struct vmmu_config *config)
 {
 	struct shadow_vm *s = vmmu_be_vm(vm);
-	unsigned n, i;
-	int st;
+	struct vmmu_shadow_config c;
+	int st = read_config(config, &c);
 
-	if (config->backend_config)
-		return VMMU_EINVAL;
+	if (st)
+		return st;
+	s->vm = vm;
+	s->on = VMMU_SHADOW_ALL & ~c.off;
+	s->prefetch = s->on & VMMU_SHADOW_PREFETCH ? c.prefetch : 1;
+	s->flood = c.flood;
+	s->roots = s->on & VMMU_SHADOW_ROOTS ? c.roots : 0;
 	s->nr_cpus = config->nr_cpus;
+	s->host_maxphyaddr = config->host_maxphyaddr;
+	s->real.mmio = (s->on & VMMU_SHADOW_MMIO) != 0;
+	TAILQ_INIT(&s->use);
+	TAILQ_INIT(&s->zapped);
 	st = realmode_init(&s->real, vm, &vmmu_fmt_pae, HOST_CTL);
-	for (n = 0; n < s->nr_cpus; n++) {
-		struct shadow_cpu *sc = vmmu_be_cpu(vmmu_cpu(vm, n));
-
-		for (i = 0; i < NR_FORMATS && !st; i++)
-			st = vmmu_pt_init(&sc->tree[i], vm, formats[i], VMMU_PT_GPAS);
-	}
+	if (!st)
+		st = s->on & VMMU_SHADOW_CACHE ? cached_init(s) : vtlb_init(s);
 	if (st)
 		shadow_fini(vm);
 	return st;
 }
 
-/* ---- the guest's registers and TLB instructions ------------------------------ */
-
-/* Everything the virtual TLB holds goes. */
-static void drop_all(struct vmmu_cpu *cpu)
-{
-	struct shadow_cpu *sc = vmmu_be_cpu(cpu);
-
-	if (sc->now)
-		vmmu_pt_change(sc->now, 0, VMMU_ALL, VMMU_CHANGE_ZAP);
-	vmmu_be_flush_cpu(cpu);
-}
-
-static struct vmmu_pt *tree_for(struct shadow_cpu *sc, const struct vmmu_fmt *guest)
-{
-	unsigned i;
-
-	if (!guest)
-		return NULL;
-	for (i = 0; i < NR_FORMATS; i++)
-		if (formats[i] == guest)
-			return &sc->tree[i];
-	return &sc->tree[0];
-}
+/* ---- the guest's registers and TLB instructions ------------------------------------- */
 
 /* Other bits of CR0 and CR4 (TS, OSFXSR...) change no translation. */
 static int means_the_same(struct vmmu_cpu *cpu, const struct shadow_cpu *sc)
@@ -134,250 +194,80 @@ static int shadow_load(struct vmmu_cpu *cpu, enum vmmu_load why)
 	}
 	if (why == VMMU_LOAD_CONTROLS && means_the_same(cpu, sc))
 		return VMMU_OK;
-	/* Bit 63 of CR3 allows keeping the old space's entries, and asks for nothing. */
-	drop_all(cpu);
+	if (s->on & VMMU_SHADOW_CACHE)
+		root_load(cpu, why);
+	else
+		vtlb_load(cpu);
 	sc->guest = *guest;
 	sc->cr4 = vmmu_be_regs(cpu)->cr4;
-	sc->now = tree_for(sc, guest->fmt);
-	if (sc->now)
-		vmmu_pt_paging(sc->now, &hw->g, HOST_CTL | (guest->ctl & GUEST_CTL));
-	else
+	if (!guest->fmt)
 		realmode_load(&s->real, &hw->g);
 	hw->g.pkru = guest->pkru;
 	hw->g.pkrs = guest->pkrs;
 	hw->intercept = INTERCEPTS;
-	hw->gpa_from = sc->now ? VMMU_GPA_TABLE : VMMU_GPA_IN;
+	hw->gpa_from = guest->fmt ? VMMU_GPA_TABLE : VMMU_GPA_IN;
 	return VMMU_OK;
-}
-
-/*
- * How much of the guest's space one translation at gva may cover: a large
- * guest page over small host pages lies here in fragments, and goes as one.
- * A table's mark is the largest page of which it or its tables hold all or a part;
- * a table that splits a leaf inherits it.
- *
- *	level 2 table (1G):  mark 30 -> all of it;  22 -> the 4M around gva
- *	level 1 table (2M):  mark 21 -> all of it;  12 -> one page
- */
-static unsigned reach_of(const struct vmmu_pt *pt, uint64_t gva)
-{
-	unsigned shift = VMMU_PAGE_SHIFT, mark;
-	struct vmmu_pt_iter it;
-
-	for (vmmu_pt_first(&it, pt, gva, gva); it.table; vmmu_pt_next(&it)) {
-		mark = *vmmu_table_mark(it.table);
-		if ((it.level == 2 && mark > 21) || (it.level == 1 && mark > shift))
-			shift = mark > shift ? mark : shift;
-	}
-	return shift;
-}
-
-/* Tables on the way to gva learn of a page of this size. */
-static void mark_large(const struct vmmu_pt *pt, uint64_t gva, unsigned shift)
-{
-	struct vmmu_pt_iter it;
-
-	for (vmmu_pt_first(&it, pt, gva, gva); it.table; vmmu_pt_next(&it)) {
-		uint8_t *mark = vmmu_table_mark(it.table);
-
-		if (it.level <= 3 && *mark < shift)
-			*mark = (uint8_t)shift;
-	}
-}
-
-static void drop_address(struct vmmu_cpu *cpu, uint64_t gva)
-{
-	struct shadow_cpu *sc = vmmu_be_cpu(cpu);
-	uint64_t size;
-
-	if (!sc->now)
-		return;
-	size = 1ull << reach_of(sc->now, gva);
-	vmmu_pt_change(sc->now, gva & ~(size - 1), size, VMMU_CHANGE_ZAP);
-	if (size > VMMU_PAGE_SIZE)
-		vmmu_be_flush_cpu(cpu);
-	else
-		vmmu_be_flush_page(cpu, vmmu_gva(gva));
 }
 
 static void shadow_invlpg(struct vmmu_cpu *cpu, int type, unsigned pcid, vmmu_gva_t gva)
 {
-	const struct vmmu_regs *regs = vmmu_be_regs(cpu);
-	unsigned here = regs->cr4 & VMMU_CR4_PCIDE ? regs->cr3 & 0xfff : 0;
+	struct shadow_vm *s = vmmu_be_vm(vmmu_cpu_vm(cpu));
 
-	/* Other PCIDs have nothing here: a CR3 load dropped it. */
-	if ((type == VMMU_INVPCID_ADDRESS || type == VMMU_INVPCID_SINGLE) && pcid != here)
-		return;
-	if (type < 0 || type == VMMU_INVPCID_ADDRESS)
-		drop_address(cpu, gva.v);
+	if (s->on & VMMU_SHADOW_CACHE)
+		root_invlpg(cpu, type, pcid, gva);
 	else
-		drop_all(cpu);
+		vtlb_invlpg(cpu, type, pcid, gva);
 }
 
-/* ---- faults ------------------------------------------------------------------- */
-
-static unsigned level_of(unsigned guest_shift)
-{
-	return guest_shift >= 30 ? 3 : guest_shift >= 21 ? 2 : 1;
-}
-
-/*
- * A store by the supervisor to a page that its tables hold read-only passes
- * with CR0.WP=0.  The real CPU runs with WP=1: such a page is made writable,
- * for the supervisor alone; the next user access turns it back.  With SMAP or
- * keys the U bit decides more than that, and the store is done in software.
- */
-static unsigned rights_without_wp(const struct vmmu_paging *guest, unsigned rights)
-{
-	if (!(rights & VMMU_U))
-		return rights | VMMU_W;
-	if (guest->ctl & (VMMU_PG_SMAP | VMMU_PG_PKE | VMMU_PG_PKS))
-		return rights;
-	if (guest->ctl & VMMU_PG_SMEP)
-		rights &= ~VMMU_X;
-	return (rights | VMMU_W) & ~VMMU_U;
-}
-
-static unsigned leaf_rights(const struct vmmu_paging *guest, const struct vmmu_walk *w,
-			    const struct vmmu_page *page, uint32_t access)
-{
-	unsigned rights = w->rights;
-
-	if ((access & VMMU_TYPE_MASK) == VMMU_WRITE && !(rights & VMMU_W))
-		rights = rights_without_wp(guest, rights);
-	/* The guest's D bit is set by a walk in software, before the store. */
-	if (!w->dirty || !page->writable)
-		rights &= ~VMMU_W;
-	return rights;
-}
-
-static int install(struct vmmu_cpu *cpu, const struct vmmu_exit *exit, const struct vmmu_walk *w,
-		   const struct vmmu_page *page, unsigned rights)
-{
-	struct shadow_cpu *sc = vmmu_be_cpu(cpu);
-	unsigned level = level_of(w->shift);
-	struct vmmu_leaf leaf = {
-		.ia = exit->gva.v,
-		.oa = page->hpa.v,
-		.gpa = w->gpa.v,
-		.level = (uint8_t)(page->level < level ? page->level : level),
-		.rights = (uint8_t)rights,
-		.pkey = w->pkey,
-		.accessed = 1,
-		.dirty = (rights & VMMU_W) != 0,
-		.note = vmmu_be_note(w->rights, w->shift),
-	};
-	int got = vmmu_pt_map(sc->now, &leaf);
-
-	if (got < 0)
-		return VMMU_FIX_NO_TABLES;
-	/* A leaf that is whole now may be split later. */
-	if (w->shift > VMMU_PAGE_SHIFT)
-		mark_large(sc->now, leaf.ia, w->shift);
-	if (got & VMMU_PT_FLUSH)
-		vmmu_be_flush_cpu(cpu);
-	return VMMU_FIX_RETRY;
-}
+/* ---- faults and changes -------------------------------------------------------------- */
 
 static int shadow_fault(struct vmmu_cpu *cpu, const struct vmmu_exit *exit, struct vmmu_fix *fix)
 {
-	struct vmmu *vm = vmmu_cpu_vm(cpu);
-	struct shadow_vm *s = vmmu_be_vm(vm);
-	struct shadow_cpu *sc = vmmu_be_cpu(cpu);
-	int write = (exit->access & VMMU_TYPE_MASK) == VMMU_WRITE;
-	struct vmmu_page page;
-	struct vmmu_leaf was;
-	struct vmmu_walk w;
-	unsigned rights;
-	int kind;
+	struct shadow_vm *s = vmmu_be_vm(vmmu_cpu_vm(cpu));
 
-	if (!sc->now)
-		return realmode_fault(&s->real, vmmu_gpa(exit->gva.v), exit->access,
+	if (!vmmu_be_guest(cpu)->fmt)
+		return realmode_fault(&s->real, vmmu_gpa(exit->gva.v), exit->access, exit->walk,
 				      VMMU_EV_EXIT_SHADOW_MISS, fix);
-	if (vmmu_be_walk_guest(cpu, exit->gva, exit->access, &w)) {
-		kind = vmmu_be_walk_stop(cpu, &w, fix);
-		/* A guest's #PF drops what its TLB has of the page: SDM 4.10.4.1. */
-		if (kind == VMMU_FIX_FAULT)
-			drop_address(cpu, exit->gva.v);
-		return kind;
-	}
-	kind = vmmu_be_page(vm, w.gpa, write, &page, fix);
-	if (kind != VMMU_FIX_RETRY)
-		return kind;
-	fix->event = VMMU_EV_EXIT_SHADOW_MISS;
-	if (page.armed && vmmu_pt_lookup(sc->now, exit->gva.v, &was) && was.oa == page.hpa.v)
-		fix->event = VMMU_EV_EXIT_DIRTY_LOG;
-	rights = leaf_rights(&sc->guest, &w, &page, exit->access);
-	/* What the leaf cannot express would fault for ever. */
-	if (!(vmmu_paging_kinds(&vmmu_be_hw(cpu)->g, rights, w.pkey) >> vmmu_kind(exit->access) &
-	      1))
-		return VMMU_FIX_SOFT;
-	return install(cpu, exit, &w, &page, rights);
-}
-
-/* ---- host events ------------------------------------------------------------------ */
-
-/* There is no reverse map: every leaf is looked at. */
-static uint64_t protect_tree(struct vmmu_pt *pt, uint64_t gpa, uint64_t len, enum vmmu_change how)
-{
-	uint64_t nr = 0, last = gpa + len - 1;
-	struct vmmu_pt_iter it;
-	struct vmmu_leaf leaf;
-
-	if (!gpa && len == VMMU_ALL)
-		return vmmu_pt_change(pt, 0, VMMU_ALL, how);
-	for (vmmu_pt_first(&it, pt, 0, ~0ull); it.table; vmmu_pt_next(&it)) {
-		uint64_t lo, hi, size;
-
-		if (!it.leaf)
-			continue;
-		vmmu_pt_leaf(&it, &leaf);
-		size = 1ull << pt->fmt->lv[leaf.level].shift;
-		lo = leaf.gpa & ~(size - 1);
-		hi = lo + size - 1;
-		if (hi < gpa || lo > last)
-			continue;
-		lo = lo > gpa ? lo : gpa;
-		hi = hi < last ? hi : last;
-		nr += vmmu_pt_change(pt, (leaf.ia & ~(size - 1)) + (lo & (size - 1)), hi - lo + 1,
-				     how);
-	}
-	return nr;
+	if (s->on & VMMU_SHADOW_CACHE)
+		return page_fault(cpu, exit, fix);
+	return vtlb_fault(cpu, exit, fix);
 }
 
 static uint64_t shadow_protect(struct vmmu *vm, vmmu_gpa_t gpa, uint64_t len, enum vmmu_change how)
 {
 	struct shadow_vm *s = vmmu_be_vm(vm);
 	uint64_t nr = realmode_protect(&s->real, gpa, len, how);
-	unsigned n;
 
-	for (n = 0; n < s->nr_cpus; n++) {
-		struct shadow_cpu *sc = vmmu_be_cpu(vmmu_cpu(vm, n));
-
-		if (sc->now)
-			nr += protect_tree(sc->now, gpa.v, len, how);
-	}
+	if (!(s->on & VMMU_SHADOW_CACHE))
+		return nr + vtlb_protect(s, gpa.v, len, how);
+	if (how == VMMU_CHANGE_ZAP && !gpa.v && len == VMMU_ALL)
+		return nr + page_zap_all(s);
+	nr += rmap_change(s, gpa.v, len, how);
+	/* What the host takes may come back different: tables, too. */
+	if (how == VMMU_CHANGE_ZAP)
+		nr += page_zap_range(s, gpa.v, len);
 	return nr;
 }
 
-/* ---- check ---------------------------------------------------------------------------- */
+static void shadow_pt_write(struct vmmu *vm, struct vmmu_cpu *cpu, vmmu_gpa_t gpa, uint64_t len)
+{
+	table_stored(vmmu_be_vm(vm), cpu, gpa.v, len);
+}
+
+static uint64_t shadow_reclaim(struct vmmu *vm)
+{
+	return page_reclaim(vmmu_be_vm(vm));
+}
 
 static int shadow_check(struct vmmu *vm, struct vmmu_cursor *at, unsigned budget)
 {
 	struct shadow_vm *s = vmmu_be_vm(vm);
-	struct shadow_cpu *sc;
-	int st;
 
-	if (!at->tree) {
-		st = realmode_check(&s->real, at, budget);
-	} else {
-		sc = vmmu_be_cpu(vmmu_cpu(vm, (unsigned)(at->tree - 1) / NR_FORMATS));
-		st = vmmu_pt_check(&sc->tree[(at->tree - 1) % NR_FORMATS], at, budget,
-				   vmmu_be_check_leaf, vm);
-	}
-	if (at->tree > (uint64_t)s->nr_cpus * NR_FORMATS)
-		at->tree = 0;
-	return st;
+	if (!at->tree)
+		return realmode_check(&s->real, at, budget);
+	if (s->on & VMMU_SHADOW_CACHE)
+		return page_check(s, at, budget);
+	return vtlb_check(s, at, budget);
 }
 
 const struct vmmu_backend vmmu_shadow = {
@@ -390,6 +280,8 @@ const struct vmmu_backend vmmu_shadow = {
 	.load = shadow_load,
 	.fault = shadow_fault,
 	.protect = shadow_protect,
+	.pt_write = shadow_pt_write,
 	.invlpg = shadow_invlpg,
+	.reclaim = shadow_reclaim,
 	.check = shadow_check,
 };

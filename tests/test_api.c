@@ -41,7 +41,8 @@ static uint8_t *get_ram(void)
 
 static void put8(uint64_t gpa, uint64_t v)
 {
-	memcpy(ram + gpa, &v, 8);
+	if (!vm || vmmu_write(vm, NULL, vmmu_gpa(gpa), &v, 8, NULL))
+		memcpy(ram + gpa, &v, 8);
 }
 
 static uint64_t get8(uint64_t gpa)

@@ -39,6 +39,7 @@ static void close_vm(void)
 {
 	t_check(!vmmu_check(vm), "%s: %s", backend->name, vmmu_reason(vm));
 	vmmu_destroy(vm);
+	vm = NULL;
 }
 
 static int touch(unsigned c, uint64_t gva, uint32_t access, struct vmmu_xlat *x)
@@ -93,7 +94,8 @@ static int add(uint64_t gpa, uint64_t size, void *pointer, uint64_t page_size)
 
 static void put(uint64_t gpa, uint64_t e)
 {
-	memcpy(mem + gpa, &e, 8);
+	if (!vm || vmmu_write(vm, NULL, vmmu_gpa(gpa), &e, 8, NULL))
+		memcpy(mem + gpa, &e, 8);
 }
 
 /* GVA 0 to 2M is mapped to the same GPAs from 0x10000 on; A and D clear where `bits` says so. */
@@ -1129,6 +1131,7 @@ EACH(cap, below_the_minimum_is_refused)
 	cfg.max_tables++;
 	t_eq(vmmu_create(&cfg, &vm), VMMU_OK);
 	vmmu_destroy(vm);
+	vm = NULL;
 }
 
 /* Five guest tables and the page, each where no other is near. */

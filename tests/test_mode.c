@@ -44,7 +44,8 @@ static uint8_t *get_ram(void)
 
 static void put8(uint64_t gpa, uint64_t v)
 {
-	memcpy(get_ram() + gpa, &v, 8);
+	if (!vm || vmmu_write(vm, NULL, vmmu_gpa(gpa), &v, 8, NULL))
+		memcpy(get_ram() + gpa, &v, 8);
 }
 
 /* ---- backends ------------------------------------------------------------------------------- */

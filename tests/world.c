@@ -46,7 +46,7 @@ const struct region region[NR_REGIONS] = {
 	[REGION_HIGH] = { "high", 4 * GIB, 4 * MIB },
 };
 
-#define MAX_ARENAS 16
+#define MAX_ARENAS (WORLD_VMS + 1)
 
 static void die(const char *what)
 {
@@ -106,7 +106,10 @@ void guest_config(const struct guest_cfg *g, uint8_t *mem, struct guest_keep *ke
 		keep->native = (struct vmmu_native_config){ ram, NR_REGIONS, g->page_size };
 		cfg->base = mem;
 		cfg->backend_config = &keep->native;
-	} else if (g->backend != &vmmu_shadow) {
+	} else if (g->backend == &vmmu_shadow) {
+		keep->shadow = g->shadow;
+		cfg->backend_config = g->shadow.size ? &keep->shadow : NULL;
+	} else {
 		keep->nested = g->nested;
 		cfg->backend_config = &keep->nested;
 	}
@@ -189,6 +192,9 @@ static void report_vm(const struct world_vm *v)
 		fprintf(stderr, ", %u levels%s%s", g->nested.levels,
 			g->nested.no_ad ? ", no A/D" : "",
 			g->nested.intercept ? ", intercepts" : "");
+	if (g->shadow.size)
+		fprintf(stderr, ", off 0x%x, prefetch %u, flood %u, roots %u", g->shadow.off,
+			g->shadow.prefetch, g->shadow.flood, g->shadow.roots);
 	fputc('\n', stderr);
 }
 
@@ -474,6 +480,29 @@ static void describe_vm(struct world_vm *v, unsigned n)
 	v->walk_cached = g->caches == CACHES_ALL && g->backend != &vmmu_shadow;
 }
 
+/* One shadow with everything, the virtual TLB, one without some one thing, one of chance. */
+static void choose_techniques(struct world *w, struct rng *r, struct vmmu_shadow_config *c)
+{
+	static const uint8_t numbers[] = { 0, 1, 2, 16 };
+
+	c->size = sizeof(*c);
+	switch (w->nr_shadows++) {
+	case 0:
+		break;
+	case 1:
+		c->off = rng_percent(r, 30) ? VMMU_SHADOW_ALL : VMMU_SHADOW_CACHE;
+		break;
+	case 2:
+		c->off = 1u << rng_below(r, 10);
+		break;
+	default:
+		c->off = (uint32_t)rng_next(r) & VMMU_SHADOW_ALL & ~VMMU_SHADOW_CACHE;
+		c->prefetch = numbers[rng_below(r, 4)];
+		c->flood = numbers[rng_below(r, 4)];
+		c->roots = numbers[rng_below(r, 4)];
+	}
+}
+
 static void add_vm(struct world *w, struct rng *r, const struct vmmu_backend *be, int caches)
 {
 	static const uint64_t size[] = { 4096, 2 * MIB, GIB };
@@ -490,8 +519,11 @@ static void add_vm(struct world *w, struct rng *r, const struct vmmu_backend *be
 	if (be == &vmmu_nested_npt || be == &vmmu_nested_ept) {
 		v->cfg.nested.levels = 4 + rng_below(r, 2);
 		v->cfg.nested.no_ad = rng_percent(r, 40);
+		v->cfg.nested.mmio = rng_percent(r, 40);
 		v->cfg.nested.intercept = rng_percent(r, 30) ? VMMU_ICPT_CR0 | VMMU_ICPT_CR4 : 0;
 	}
+	if (be == &vmmu_shadow)
+		choose_techniques(w, r, &v->cfg.shadow);
 	describe_vm(v, w->nr_vms);
 	v->mem = mem_arena(1 + w->nr_vms);
 	w->nr_vms++;
@@ -506,6 +538,8 @@ static void add_vms(struct world *w, struct rng *r)
 		add_vm(w, r, &vmmu_native, CACHES_NONE);
 		add_vm(w, r, &vmmu_native, CACHES_FRONT + (int)rng_below(r, 3));
 	}
+	add_vm(w, r, &vmmu_shadow, -1);
+	add_vm(w, r, &vmmu_shadow, -1);
 	add_vm(w, r, &vmmu_shadow, -1);
 	add_vm(w, r, &vmmu_shadow, -1);
 	add_vm(w, r, &vmmu_nested_npt, CACHES_NONE + (int)rng_below(r, 2));
@@ -651,7 +685,7 @@ void world_check(struct world *w, bool full)
 	for (i = 0; i < w->nr_vms; i++) {
 		struct world_vm *v = &w->vm[i];
 
-		st = full ? vmmu_check(v->vm) : vmmu_check_some(v->vm, 64);
+		st = full || getenv("VMMU_FULL") ? vmmu_check(v->vm) : vmmu_check_some(v->vm, 64);
 		if (st)
 			world_fail(w, v, "check: %s: %s", vmmu_strerror(st), vmmu_reason(v->vm));
 		for (f = 0; full && f < w->nr_frames; f++)

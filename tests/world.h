@@ -72,6 +72,7 @@ struct guest_cfg {
 	bool rom;
 	bool no_slots;
 	struct vmmu_nested_config nested; /* nested backends only */
+	struct vmmu_shadow_config shadow; /* shadow only; size 0: none is given */
 	struct vmmu_callbacks cb;
 };
 
@@ -79,6 +80,7 @@ struct guest_cfg {
 struct guest_keep {
 	struct vmmu_native_config native;
 	struct vmmu_nested_config nested;
+	struct vmmu_shadow_config shadow;
 };
 void guest_config(const struct guest_cfg *g, uint8_t *mem, struct guest_keep *keep,
 		  struct vmmu_config *cfg);
@@ -89,7 +91,7 @@ int guest_open(const struct guest_cfg *g, uint8_t *mem, struct vmmu **vmp);
 
 /* ---- the world ------------------------------------------------------------- */
 
-#define WORLD_VMS 8
+#define WORLD_VMS 10
 #define WORLD_CPUS 3
 #define WORLD_FRAMES 18
 #define WORLD_GVAS 40
@@ -134,7 +136,7 @@ struct world {
 	struct or_mem ormem;
 	struct or_world * or ;
 	uint8_t *mem; /* the oracle's */
-	unsigned nr_vms;
+	unsigned nr_vms, nr_shadows;
 	struct world_vm vm[WORLD_VMS];
 	uint64_t frame[WORLD_FRAMES]; /* where tables and data live */
 	unsigned nr_frames;

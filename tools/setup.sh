@@ -23,13 +23,13 @@ need()
 	command -v meson >/dev/null 2>&1 && command -v cc >/dev/null 2>&1 && return 0
 	cat >&2 <<-END
 	This is not a Debian system. Please install a C compiler, Meson (1.0 or
-	newer), Ninja, pkg-config, and the development files of libbsd,
+	newer), Ninja, pkg-config, and the development files of uthash, libbsd,
 	libzstd, libelf, json-c and (for the tests) Criterion, and try again.
-	Fedora: gcc meson libbsd-devel libzstd-devel
+	Fedora: gcc meson libbsd-devel uthash-devel libzstd-devel
 	        elfutils-libelf-devel json-c-devel
-	Arch:   gcc meson libbsd zstd libelf json-c criterion
+	Arch:   gcc meson libbsd uthash zstd libelf json-c criterion
 	END
 	return 1
 }
 
-build_packages="gcc libc6-dev meson ninja-build pkg-config libbsd-dev libzstd-dev libelf-dev libjson-c-dev"
+build_packages="gcc libc6-dev meson ninja-build pkg-config libbsd-dev uthash-dev libzstd-dev libelf-dev libjson-c-dev"

@@ -29,6 +29,9 @@
 #define EPT_D (1ull << 9)
 #define EPT_WB (6ull << 3)
 
+/* A bit that silicon ignores in an entry that is not present. */
+#define PT_MMIO (1ull << 9)
+
 /* Bits lo..hi, both included; empty if hi < lo. */
 #define FMT_BITS(hi, lo) ((hi) < (lo) ? 0 : (~0ull >> (63 - (hi))) & (~0ull << (lo)))
 
@@ -36,7 +39,7 @@
 #define VMMU_FMT_LEGACY32(pde_leaf_)                                                               \
 	.name = "legacy32", .top = 2, .entry_bytes = 4, .style = VMMU_STYLE_X86,                   \
 	.addr = FMT_BITS(31, 12), .present = PT_P, .w = PT_W, .u = PT_U, .accessed = PT_A,         \
-	.dirty = PT_D, .leaf_bit = PT_PS, .global = PT_G, .leaf_set = PT_P,                        \
+	.dirty = PT_D, .leaf_bit = PT_PS, .global = PT_G, .leaf_set = PT_P, .mmio = PT_MMIO,       \
 	.pse36 = FMT_BITS(20, 13),                                                                 \
 	.lv = {                                                                                    \
 		[1] = { 12, 10, VMMU_LEAF_ALWAYS, 0, 0, 0, { 0, 0 } },                             \
@@ -46,7 +49,7 @@
 #define VMMU_FMT_64BIT                                                                             \
 	.entry_bytes = 8, .addr = FMT_BITS(51, 12), .present = PT_P, .w = PT_W, .u = PT_U,         \
 	.x = PT_NX, .invert = PT_NX, .accessed = PT_A, .dirty = PT_D, .leaf_bit = PT_PS,           \
-	.global = PT_G, .leaf_set = PT_P
+	.global = PT_G, .leaf_set = PT_P, .mmio = PT_MMIO
 
 /* A PDPTE has no rights, no A and no D: SDM 4.4.1. */
 #define PAE_HIGH FMT_BITS(62, 52)
@@ -92,7 +95,8 @@
 	.name = name_, .top = top_, .entry_bytes = 8, .style = VMMU_STYLE_EPT,                     \
 	.addr = FMT_BITS(51, 12), .present = EPT_R | EPT_W | EPT_X, .r = EPT_R, .w = EPT_W,        \
 	.x = EPT_X, .accessed = EPT_A, .dirty = EPT_D, .leaf_bit = EPT_PS, .leaf_set = EPT_WB,     \
-	.memtype_shift = 3, .bad_memtype = 0x8c, .bad_rwx = 0x54, .xonly_rwx = 0x10,               \
+	.mmio = EPT_W, .memtype_shift = 3, .bad_memtype = 0x8c, .bad_rwx = 0x54,                   \
+	.xonly_rwx = 0x10,                                                                         \
 	.lv = {                                                                                    \
 		[1] = { 12, 9, VMMU_LEAF_ALWAYS, 0, 0, 0, { 0, 0 } },                              \
 		[2] = { 21,                                                                        \

@@ -1,7 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 # Without nested/ no function of lib/ or realmode/ is unused: nested paging adds none of its own.
-# Excepted is what only a backend that tracks the guest's tables needs; the one in test_pt.c does.
 # usage: unused.sh SOURCE-ROOT CORE.a REALMODE.a OTHER.a...	(without nested's)
 set -eu
 
@@ -41,7 +40,6 @@ echo h >"$tmp/o"
 [ "$(unused "$tmp/d" "$tmp/w" "$tmp/o")" = k ] || { echo "the checker is wrong" >&2; exit 1; }
 
 offered >"$tmp/offered"
-printf '%s\n' vmmu_be_track vmmu_be_untrack >>"$tmp/offered"
 symbols "$core" "$realmode" >"$tmp/defined"
 symbols "$core" "$realmode" "$@" >"$tmp/all"
 n=$(grep -c '^defined' "$tmp/defined")

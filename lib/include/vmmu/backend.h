@@ -107,6 +107,12 @@ struct vmmu_backend {
 	 */
 	void (*invlpg)(struct vmmu_cpu *cpu, int type, unsigned pcid, vmmu_gva_t gva);
 	/*
+	 * Table pages have run out: frees the one of least use, and what it makes
+	 * useless.  Answers how many tables went; 0, or a NULL here: the
+	 * library takes the table of a tree that was made first.
+	 */
+	uint64_t (*reclaim)(struct vmmu *vm);
+	/*
 	 * Its invariants, for about `budget` entries from *at, which is all
 	 * zero at first, comes back as where to go on, and all zero at the end.
 	 */
@@ -121,6 +127,12 @@ VMMU_API struct vmmu_hw *vmmu_be_hw(struct vmmu_cpu *cpu);
 VMMU_API const struct vmmu_regs *vmmu_be_regs(const struct vmmu_cpu *cpu);
 /* The guest's own dimension, as its registers say. */
 VMMU_API const struct vmmu_paging *vmmu_be_guest(const struct vmmu_cpu *cpu);
+/* Its bookkeeping: zeroed memory, counted as meta_bytes; NULL: none left. */
+VMMU_API void *vmmu_be_alloc(struct vmmu *vm, size_t size);
+VMMU_API void vmmu_be_free(struct vmmu *vm, void *p, size_t size); /* NULL is fine */
+/* Counts an event and tells the embedder; cpu may be NULL. */
+VMMU_API void vmmu_be_event(struct vmmu *vm, struct vmmu_cpu *cpu, enum vmmu_event ev, uint64_t a,
+			    uint64_t b);
 /* For vmmu_reason(): a check that fails says what is wrong. */
 VMMU_API int vmmu_be_broken(struct vmmu *vm, const char *fmt, ...)
 #ifdef __GNUC__
@@ -132,16 +144,28 @@ VMMU_API int vmmu_be_broken(struct vmmu *vm, const char *fmt, ...)
 VMMU_API void vmmu_be_flush_cpu(struct vmmu_cpu *cpu);
 VMMU_API void vmmu_be_flush_page(struct vmmu_cpu *cpu, vmmu_gva_t gva);
 VMMU_API void vmmu_be_flush_all(struct vmmu *vm);
+/* One vCPU's, as far as they are tagged with the PCID in its hw. */
+VMMU_API void vmmu_be_flush_space(struct vmmu_cpu *cpu);
+/*
+ * Entries went that the guest may use until it flushes, and the host may not count on:
+ * the next change of a range flushes, whether it finds mappings or not.
+ */
+VMMU_API void vmmu_be_owe_flush(struct vmmu *vm);
 
 /* ---- guest memory, as the hypervisor sees it ------------------------------ */
 
 /*
  * The walk a CPU would make of the guest's tables, in software: judged and
  * A/D set as for the guest; counted as sw_refs.  Where it stops at `gpa`,
- * vmmu_be_walk_stop() turns it into fault()'s answer.
+ * vmmu_be_walk_stop() turns it into fault()'s answer.  `trail` is NULL, or gets the
+ * entries that were read, as they were before A and D.
  */
+struct vmmu_trail {
+	uint64_t entry[VMMU_LEVELS + 1]; /* by level, from the top to walk->level */
+	vmmu_gpa_t at[VMMU_LEVELS + 1];	 /* where it lies; not set of a PDPTE in a register */
+};
 VMMU_API int vmmu_be_walk_guest(struct vmmu_cpu *cpu, vmmu_gva_t gva, uint32_t access,
-				struct vmmu_walk *out);
+				struct vmmu_walk *out, struct vmmu_trail *trail);
 VMMU_API int vmmu_be_walk_stop(struct vmmu_cpu *cpu, const struct vmmu_walk *walk,
 			       struct vmmu_fix *fix);
 
@@ -165,6 +189,20 @@ VMMU_API int vmmu_be_page(struct vmmu *vm, vmmu_gpa_t gpa, int write, struct vmm
 			  struct vmmu_fix *fix);
 
 /*
+ * The same for a leaf of level 1 and nobody's access: 1 with *page filled, or 0.
+ * Asks for nothing, marks nothing.
+ */
+VMMU_API int vmmu_be_small_page(struct vmmu *vm, vmmu_gpa_t gpa, struct vmmu_page *page);
+
+/*
+ * The 4K frame that contains gpa, to be read, until any callback or change of slots;
+ * NULL: no memory, not there yet, or being invalidated.
+ */
+VMMU_API const void *vmmu_be_frame(struct vmmu *vm, vmmu_gpa_t gpa);
+/* An entry in it, little-endian, loaded whole: 4 or 8 bytes. */
+VMMU_API uint64_t vmmu_be_load(const void *entry, unsigned bytes);
+
+/*
  * Write-tracking of a guest frame, counted.  The first track takes the
  * right to write from every mapping and flushes; VMMU_ENOMEM, VMMU_ENOENT.
  */
@@ -175,14 +213,16 @@ VMMU_API void vmmu_be_untrack(struct vmmu *vm, vmmu_gpa_t gpa);
  * What a shadow leaf notes beside its gpa: the guest leaf's rights and size,
  * which the shadow entry cannot tell.  0: no guest paging.
  */
-VMMU_API uint16_t vmmu_be_note(unsigned rights, unsigned shift);
+VMMU_API uint16_t vmmu_be_note(unsigned rights, unsigned shift); /* 6 bits */
+VMMU_API unsigned vmmu_be_note_rights(uint16_t note);
 
 /* ---- the builder: one tree of tables -------------------------------------- */
 
 struct vmmu_table; /* one table page */
 
-#define VMMU_PT_GPAS 1u	 /* leaves remember their gpa and a note (a shadow) */
-#define VMMU_PT_NO_AD 2u /* silicon sets no A or D here: aging must zap */
+#define VMMU_PT_GPAS 1u	  /* leaves remember their gpa and a note (a shadow) */
+#define VMMU_PT_NO_AD 2u  /* silicon sets no A or D here: aging must zap */
+#define VMMU_PT_SHARED 4u /* no tree: tables one by one, see vmmu_table_new() */
 
 struct vmmu_pt {
 	struct vmmu *vm;
@@ -224,6 +264,14 @@ struct vmmu_leaf {
  * mapping as it was; empty tables may remain linked.
  */
 VMMU_API int vmmu_pt_map(struct vmmu_pt *pt, const struct vmmu_leaf *leaf);
+/*
+ * Remembers that ia is no memory, until slots change: silicon will stop at the entry.
+ * VMMU_PT_FLUSH, 0, or VMMU_ENOMEM; also 0 with nothing done where the format has no such
+ * entry, something is mapped there, or slots are just changing.
+ */
+VMMU_API int vmmu_pt_mmio(struct vmmu_pt *pt, uint64_t ia);
+/* Whether an entry says so, and slots have not changed since. */
+VMMU_API int vmmu_pt_is_mmio(const struct vmmu_pt *pt, uint64_t entry);
 /* What maps ia: 1 with *leaf filled, or 0. */
 VMMU_API int vmmu_pt_lookup(const struct vmmu_pt *pt, uint64_t ia, struct vmmu_leaf *leaf);
 /*
@@ -262,6 +310,39 @@ VMMU_API void vmmu_pt_leaf(const struct vmmu_pt_iter *it, struct vmmu_leaf *leaf
  * one that splits a leaf.
  */
 VMMU_API uint8_t *vmmu_table_mark(struct vmmu_table *table);
+
+/*
+ * Tables one by one, in the format of a vmmu_pt that has VMMU_PT_SHARED, VMMU_PT_GPAS and
+ * no root: several links may lead to one.  What links what is the backend's to know.
+ */
+/* Empty; NULL: none left.  `owner` is what vmmu_table_owner() answers. */
+VMMU_API struct vmmu_table *vmmu_table_new(const struct vmmu_pt *pt, unsigned level, void *owner);
+/* No link leads here, and all caches were flushed since. */
+VMMU_API void vmmu_table_retire(struct vmmu_table *table);
+VMMU_API void *vmmu_table_owner(const struct vmmu_table *table);
+/* The table that contains this hpa; only for one that a table of the VM holds. */
+VMMU_API struct vmmu_table *vmmu_table_at(struct vmmu *vm, vmmu_hpa_t hpa);
+VMMU_API vmmu_hpa_t vmmu_table_hpa(struct vmmu_table *table);
+/* How many entries are links or leaves. */
+VMMU_API unsigned vmmu_table_live(const struct vmmu_table *table);
+/* NONE, LINK, LEAF or MMIO */
+VMMU_API enum vmmu_entry_kind vmmu_table_kind(struct vmmu_table *table, unsigned index);
+/* Of a leaf; leaf->ia is from the table's first address. */
+VMMU_API void vmmu_table_leaf(struct vmmu_table *table, unsigned index, struct vmmu_leaf *leaf);
+VMMU_API struct vmmu_table *vmmu_table_child(struct vmmu_table *table, unsigned index);
+/* As vmmu_pt_map(); what is there is no link. */
+VMMU_API int vmmu_table_put(struct vmmu_table *table, unsigned index, const struct vmmu_leaf *leaf);
+VMMU_API void vmmu_table_link(struct vmmu_table *table, unsigned index, struct vmmu_table *child);
+/* As vmmu_pt_mmio(), with the gpa and bits 11:0 to come back; nothing is mapped there. */
+VMMU_API void vmmu_table_mmio(struct vmmu_table *table, unsigned index, uint64_t gpa,
+			      uint16_t note);
+VMMU_API int vmmu_table_is_mmio(struct vmmu_table *table, unsigned index, uint64_t *gpa,
+				uint16_t *note);
+VMMU_API void vmmu_table_clear(struct vmmu_table *table, unsigned index);
+/* Takes W from a leaf; 1 if it had it. */
+VMMU_API int vmmu_table_wrprot(struct vmmu_table *table, unsigned index);
+/* Whether a leaf was used since it was made old; `clear` makes it old. */
+VMMU_API int vmmu_table_age(struct vmmu_table *table, unsigned index, int clear);
 
 /*
  * The tree's own invariants and, for each leaf, check_leaf(), from at->ia.  At

@@ -42,6 +42,12 @@ extern "C" {
 	X(TABLE_ALLOC, "table_alloc", "hpa, level")                                                \
 	X(TABLE_FREE, "table_free", "hpa, level")                                                  \
 	X(RECLAIM, "reclaim", "tables freed, 0")                                                   \
+	X(SHADOW_PAGE, "shadow_page", "gpa of the guest's table, level")                           \
+	X(SHADOW_ZAP, "shadow_zap", "gpa of the guest's table, level")                             \
+	X(UNSYNC, "unsync", "gpa of the guest's table, level")                                     \
+	X(SYNC, "sync", "gpa of the guest's table, entries that had changed")                      \
+	X(FLOOD, "flood", "gpa of the guest's table, level")                                       \
+	X(PREFETCH, "prefetch", "gva, leaves filled beside it")                                    \
 	X(SMALL_PAGE, "small_page", "gpa, level used where a larger was asked for")                \
 	X(HOST_ASK, "host_ask", "gpa, access")
 

@@ -160,6 +160,11 @@ struct vmmu_fmt {
 	uint64_t global;
 	uint64_t leaf_set; /* what software sets in every leaf (memory type) */
 	uint64_t pse36;	   /* large leaf: field that holds address 32 and up */
+	/*
+	 * Set, with nothing else of `present`, in an entry of ours that
+	 * remembers "no memory here": silicon stops at it.
+	 */
+	uint64_t mmio;
 	struct vmmu_fmt_level lv[VMMU_LEVELS + 1]; /* [1] to [top] are used */
 };
 
@@ -280,6 +285,27 @@ VMMU_API void vmmu_paging_host(struct vmmu_paging *pg, const struct vmmu_fmt *fm
  * in this dimension: a bitmap over vmmu_kind().
  */
 VMMU_API unsigned vmmu_paging_kinds(const struct vmmu_paging *pg, unsigned rights, unsigned pkey);
+
+enum vmmu_entry_kind {
+	VMMU_ENTRY_NONE, /* not present */
+	VMMU_ENTRY_RSVD, /* reserved bits, or misconfigured */
+	VMMU_ENTRY_LINK,
+	VMMU_ENTRY_LEAF,
+	VMMU_ENTRY_MMIO, /* vmmu_fmt.mmio; only in tables that software owns */
+};
+
+/* What one entry says by itself, whatever is above it. */
+struct vmmu_entry {
+	uint8_t kind;	/* enum vmmu_entry_kind; the rest is of a link or leaf */
+	uint8_t rights; /* VMMU_RWXU; what the format cannot express is granted */
+	uint8_t pkey;
+	uint8_t accessed, dirty; /* 1 also where the format has no such bit here */
+	uint64_t oa;		 /* of the table, or of the leaf's first byte */
+};
+
+/* Reads `entry` of a table of that level as a CPU with `pg` would; NONE to LEAF. */
+VMMU_API void vmmu_paging_entry(const struct vmmu_paging *pg, unsigned level, uint64_t entry,
+				struct vmmu_entry *out);
 
 /* ---- memory behind physical addresses -------------------------------- */
 

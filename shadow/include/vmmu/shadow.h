@@ -1,8 +1,28 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Shadow paging as a virtual TLB: built on demand from the guest's tables,
- * dropped on every load of CR3 and page by page on INVLPG, so that the
- * guest's stores to its tables need no trap.
+ * Shadow paging.  The guest's tables are shadowed by tables of ours, GVA -> HPA,
+ * which its CPU walks instead.  How they are kept in step with the guest's is
+ * a set of techniques, each with its own switch:
+ *
+ *   cache     shadow pages are kept across loads of CR3, found by gfn and role,
+ *             and the guest's tables are write-protected to hear of stores.
+ *             Off: a virtual TLB, dropped on every load of CR3, page by page
+ *             on INVLPG; nothing is write-protected, and of the others only
+ *             large and wp0 mean something.
+ *   update    a trapped store changes the entries that it hit; off: the whole
+ *             shadow page goes
+ *   unsync    a level-1 table becomes writable at the first store to it, and
+ *             is compared again at the next CR3 load (INVLPG: one entry)
+ *   flood     a table stored to again and again without being used is no longer
+ *             one: it is zapped and its frame is writable again
+ *   prefetch  a miss fills the neighbours of the entry that missed, too
+ *   roots     the last roots are kept per vCPU and PCID: a load of CR3 that
+ *             keeps translations compares nothing
+ *   large     a large guest page on large host memory is mapped in one piece
+ *   mmio      an address that is no memory is remembered until slots change
+ *   wp0       a supervisor's store to a read-only page under CR0.WP=0 maps it
+ *             writable for the supervisor alone; off: in software, each time
+ *   lru       table pages are reclaimed by use; off: first in, first out
  */
 #ifndef VMMU_SHADOW_H
 #define VMMU_SHADOW_H
@@ -13,7 +33,31 @@
 extern "C" {
 #endif
 
-/* backend_config: NULL. */
+#define VMMU_SHADOW_CACHE (1u << 0)
+#define VMMU_SHADOW_UPDATE (1u << 1)
+#define VMMU_SHADOW_UNSYNC (1u << 2)
+#define VMMU_SHADOW_FLOOD (1u << 3)
+#define VMMU_SHADOW_PREFETCH (1u << 4)
+#define VMMU_SHADOW_ROOTS (1u << 5)
+#define VMMU_SHADOW_LARGE (1u << 6)
+#define VMMU_SHADOW_MMIO (1u << 7)
+#define VMMU_SHADOW_WP0 (1u << 8)
+#define VMMU_SHADOW_LRU (1u << 9)
+#define VMMU_SHADOW_ALL ((1u << 10) - 1)
+
+/* The name of technique number `bit`, as above; NULL beyond the last. */
+VMMU_API const char *vmmu_shadow_technique(unsigned bit);
+
+/* backend_config; NULL is { sizeof, 0, 0, 0, 0 }. */
+struct vmmu_shadow_config {
+	size_t size;	   /* sizeof(struct vmmu_shadow_config), for growth */
+	uint32_t off;	   /* VMMU_SHADOW_*: techniques not to use */
+	unsigned prefetch; /* entries filled at once: a power of two <= 64; 0 means 8 */
+	unsigned flood;	   /* the store, counted from the last use, that zaps; 0 means 3 */
+	unsigned roots;	   /* roots kept beside the current one, <= 16; 0 means 3 */
+};
+
+/* vmmu_create(): VMMU_EINVAL for a config with a value out of range. */
 extern VMMU_API const struct vmmu_backend vmmu_shadow;
 
 #ifdef __cplusplus

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Guest tables and their shadows: trapped stores, and tables that are out of step.
+ * Not here: which entries come to be (fault.c).
+ * Keeps: an entry of a page in step says no more than the guest's entry does now; what is
+ * out of step is compared before the guest could expect it to be: at a load of CR3, one
+ * entry at INVLPG, all of it before a new link leads there.
+ *
+ *	         a store, by fault         CR3, new link
+ *	in step ------------------> unsync --------------> in step
+ *	protected                   writable      1. protected  2. flushed  3. read
+ */
+#include <string.h>
+
+#include "shadow_priv.h"
+
+const struct mode *mode_of(const struct shadow_vm *s, const struct spage *sp)
+{
+	return &s->mode[sp->key.role.mode];
+}
+
+/* ---- guest indexes and ours: a guest's entry of 4M is two of ours ------------------ */
+
+unsigned ratio_shift(const struct mode *m, unsigned level)
+{
+	return m->pg.fmt->lv[level].shift - m->space->fmt->lv[level].shift;
+}
+
+/* How many guest entries one shadow page covers. */
+static unsigned guest_entries(const struct mode *m, unsigned level)
+{
+	return TABLE_ENTRIES >> ratio_shift(m, level);
+}
+
+unsigned quadrant_of(const struct mode *m, unsigned level, uint64_t gva)
+{
+	const struct vmmu_fmt_level *lv = &m->pg.fmt->lv[level];
+	unsigned index = (unsigned)(gva >> lv->shift) & ((1u << lv->bits) - 1);
+
+	return index / guest_entries(m, level);
+}
+
+static unsigned guest_index(const struct mode *m, const struct spage *sp, unsigned index)
+{
+	const struct role *r = &sp->key.role;
+
+	return r->quadrant * guest_entries(m, r->level) + (index >> ratio_shift(m, r->level));
+}
+
+/* One guest entry, loaded whole. */
+static uint64_t guest_entry(const struct mode *m, const void *table, unsigned index)
+{
+	unsigned bytes = m->pg.fmt->entry_bytes;
+
+	return vmmu_be_load((const char *)table + (size_t)index * bytes, bytes);
+}
+
+void guest_says(const struct shadow_vm *s, const struct spage *sp, unsigned index,
+		const void *table, struct vmmu_entry *g)
+{
+	const struct mode *m = mode_of(s, sp);
+
+	vmmu_paging_entry(&m->pg, sp->key.role.level,
+			  guest_entry(m, table, guest_index(m, sp, index)), g);
+}
+
+/* ---- entries ------------------------------------------------------------------------ */
+
+int derive_leaf(struct shadow_vm *s, const struct spage *sp, unsigned index, const void *table,
+		struct vmmu_leaf *leaf)
+{
+	struct vmmu_entry g;
+	struct vmmu_page page;
+	unsigned rights;
+
+	guest_says(s, sp, index, table, &g);
+	/* Silicon sets A before it uses an entry; so does the fault that will. */
+	if (g.kind != VMMU_ENTRY_LEAF || (!g.accessed && !sp->rom) ||
+	    !vmmu_be_small_page(s->vm, vmmu_gpa(g.oa), &page))
+		return 0;
+	rights = g.rights & sp->key.role.rights;
+	memset(leaf, 0, sizeof(*leaf));
+	leaf->oa = page.hpa.v;
+	leaf->gpa = g.oa;
+	leaf->note = vmmu_be_note(rights, VMMU_PAGE_SHIFT);
+	leaf->level = 1;
+	leaf->pkey = g.pkey;
+	if (!g.dirty || !page.writable)
+		rights &= ~VMMU_W;
+	leaf->rights = (uint8_t)rights;
+	leaf->dirty = (rights & VMMU_W) != 0;
+	return 1;
+}
+
+static int sync_leaf(struct shadow_vm *s, struct spage *sp, unsigned index, const void *table)
+{
+	struct vmmu_leaf was, now;
+
+	vmmu_table_leaf(sp->table, index, &was);
+	if (!derive_leaf(s, sp, index, table, &now) || now.gpa != was.gpa || now.oa != was.oa)
+		return drop_entry(s, sp, index);
+	if (now.rights == was.rights && now.note == was.note && now.pkey == was.pkey)
+		return 0;
+	now.accessed = was.accessed;
+	put_leaf(s, sp, index, &now);
+	return 1;
+}
+
+/* Above level 1: a link to the shadow of the table that the guest's entry names stays. */
+static int sync_link(struct shadow_vm *s, struct spage *sp, unsigned index, const void *table)
+{
+	const struct spage *owner = vmmu_table_owner(vmmu_table_child(sp->table, index));
+	const struct key *child = &owner->key;
+	struct vmmu_entry g;
+
+	guest_says(s, sp, index, table, &g);
+	if (g.kind == VMMU_ENTRY_LINK && (g.accessed || sp->rom) && !child->role.large &&
+	    child->gfn == g.oa >> VMMU_PAGE_SHIFT &&
+	    child->role.rights == (g.rights & sp->key.role.rights))
+		return 0;
+	return drop_entry(s, sp, index);
+}
+
+int sync_entry(struct shadow_vm *s, struct spage *sp, unsigned index, const void *table)
+{
+	switch (vmmu_table_kind(sp->table, index)) {
+	case VMMU_ENTRY_LINK:
+		return sync_link(s, sp, index, table);
+	case VMMU_ENTRY_LEAF:
+		/* A large page: comes back by a fault. */
+		if (sp->key.role.level > 1)
+			return drop_entry(s, sp, index);
+		return sync_leaf(s, sp, index, table);
+	default:
+		return drop_entry(s, sp, index);
+	}
+}
+
+/* ---- out of step --------------------------------------------------------------------- */
+
+int sync_page(struct shadow_vm *s, struct spage *sp)
+{
+	vmmu_gpa_t gpa = vmmu_gpa(sp->key.gfn << VMMU_PAGE_SHIFT);
+	unsigned i, left = vmmu_table_live(sp->table);
+	const void *table;
+	uint64_t nr = 0;
+
+	/* Protected and flushed first: a store that comes later traps. */
+	if (!vmmu_be_track(s->vm, gpa)) {
+		LIST_REMOVE(sp, out);
+		sp->unsync = 0;
+		table = vmmu_be_frame(s->vm, gpa);
+	} else {
+		table = NULL;
+	}
+	if (!table) {
+		page_zap(s, sp);
+		return 0;
+	}
+	for (i = 0; i < TABLE_ENTRIES && (left || sp->marks); i++) {
+		enum vmmu_entry_kind kind = vmmu_table_kind(sp->table, i);
+
+		if (kind == VMMU_ENTRY_NONE)
+			continue;
+		left -= kind == VMMU_ENTRY_LEAF;
+		nr += (uint64_t)sync_entry(s, sp, i, table);
+	}
+	sp->marks = 0;
+	vmmu_be_event(s->vm, NULL, VMMU_EV_SYNC, gpa.v, nr);
+	return 1;
+}
+
+/* Where a search upwards ends. */
+struct tops {
+	struct spage *const *page;
+	unsigned nr;
+};
+
+static int is_top(const struct spage *sp, const struct tops *tops)
+{
+	unsigned i;
+
+	for (i = 0; i < tops->nr; i++)
+		if (tops->page[i] == sp)
+			return 1;
+	return 0;
+}
+
+static int is_below(struct shadow_vm *s, struct spage *sp, const struct tops *tops);
+
+static uint64_t parent_is_below(struct shadow_vm *s, where_t where, const void *tops)
+{
+	unsigned index;
+
+	return (uint64_t)is_below(s, page_at(s, where, &index), tops);
+}
+
+/*
+ * Is sp below one of these?  Searched upwards, for what is out of step is little and has
+ * few ancestors; no page is asked twice in one search.
+ */
+static int is_below(struct shadow_vm *s, struct spage *sp, const struct tops *tops)
+{
+	if (sp->looked == s->search)
+		return sp->found;
+	sp->looked = s->search;
+	sp->found = is_top(sp, tops) || chain_each(&sp->parents, parent_is_below, s, tops);
+	return sp->found;
+}
+
+static void sync_tops(struct shadow_vm *s, const struct tops *tops)
+{
+	struct spage *sp, *next;
+
+	s->search++;
+	for (sp = LIST_FIRST(&s->unsync); sp; sp = next) {
+		next = LIST_NEXT(sp, out);
+		if (is_below(s, sp, tops))
+			sync_page(s, sp);
+	}
+}
+
+void sync_root(struct shadow_vm *s, const struct root *r)
+{
+	const struct tops tops = { r->page, ROOT_PAGES };
+
+	sync_tops(s, &tops);
+}
+
+void sync_below(struct shadow_vm *s, struct spage *sp)
+{
+	const struct tops tops = { &sp, 1 };
+
+	sync_tops(s, &tops);
+}
+
+void sync_address(struct shadow_vm *s, const struct root *r, uint64_t gva)
+{
+	struct spage *sp = page_below(s, r, gva, 1);
+	const void *table;
+
+	if (!sp || !sp->unsync)
+		return;
+	table = vmmu_be_frame(s->vm, vmmu_gpa(sp->key.gfn << VMMU_PAGE_SHIFT));
+	if (table)
+		sync_entry(s, sp, shadow_index(sp, gva), table);
+	else
+		page_zap(s, sp);
+}
+
+/* ---- stores ---------------------------------------------------------------------------- */
+
+int frame_unsync(struct shadow_vm *s, struct frame *f)
+{
+	struct spage *sp, *next;
+
+	if (!(s->on & VMMU_SHADOW_UNSYNC))
+		return 0;
+	LIST_FOREACH(sp, &f->pages, role)
+	if (sp->key.role.level > 1)
+		return 0;
+	for (sp = LIST_FIRST(&f->pages); sp; sp = next) {
+		next = LIST_NEXT(sp, role);
+		if (sp->unsync)
+			continue;
+		/* Nothing leads to it: it is no table any more. */
+		if (!chain_first(&sp->parents)) {
+			page_zap(s, sp);
+			continue;
+		}
+		sp->unsync = 1;
+		LIST_INSERT_HEAD(&s->unsync, sp, out);
+		vmmu_be_event(s->vm, NULL, VMMU_EV_UNSYNC, sp->key.gfn << VMMU_PAGE_SHIFT,
+			      sp->key.role.level);
+		vmmu_be_untrack(s->vm, vmmu_gpa(sp->key.gfn << VMMU_PAGE_SHIFT));
+	}
+	return 1;
+}
+
+/* The entries of one shadow page that lie in bytes [first, last] of the guest's table. */
+static void page_stored(struct shadow_vm *s, struct spage *sp, unsigned first, unsigned last,
+			const void *table)
+{
+	const struct mode *m = mode_of(s, sp);
+	unsigned bytes = m->pg.fmt->entry_bytes, ratio = ratio_shift(m, sp->key.role.level);
+	unsigned nr = guest_entries(m, sp->key.role.level), base = sp->key.role.quadrant * nr, i;
+
+	first /= bytes;
+	last /= bytes;
+	if (first >= base + nr || last < base)
+		return;
+	first = first > base ? first - base : 0;
+	last = last - base < nr ? last - base : nr - 1;
+	for (i = first << ratio; i < (last + 1) << ratio; i++)
+		sync_entry(s, sp, i, table);
+}
+
+/*
+ * A store that no guest makes to a table that it uses as one: in parts smaller than half
+ * an entry, or across two.  One byte at the beginning of an entry sets or clears P.
+ */
+static int is_odd(const struct mode *m, unsigned first, uint64_t len)
+{
+	unsigned bytes = m->pg.fmt->entry_bytes;
+
+	if (len > 8)
+		return first % bytes || len % bytes;
+	if (first / bytes != (first + len - 1) / bytes)
+		return 1;
+	return len < 4 && (len != 1 || first % bytes);
+}
+
+/* Too many stores without a use: this is not a table any more. */
+static int is_flood(struct shadow_vm *s, struct frame *f)
+{
+	struct spage *sp = LIST_FIRST(&f->pages);
+
+	if (!(s->on & VMMU_SHADOW_FLOOD) || ++f->stores < s->flood)
+		return 0;
+	vmmu_be_event(s->vm, NULL, VMMU_EV_FLOOD, f->gfn << VMMU_PAGE_SHIFT, sp->key.role.level);
+	return 1;
+}
+
+void table_stored(struct shadow_vm *s, struct vmmu_cpu *cpu, uint64_t gpa, uint64_t len)
+{
+	struct frame *f = frame_find(s, gpa >> VMMU_PAGE_SHIFT);
+	const void *table = vmmu_be_frame(s->vm, vmmu_gpa(gpa));
+	unsigned first = (unsigned)(gpa & ~PAGE_MASK);
+	struct spage *sp, *next;
+
+	if (!f)
+		return;
+	/* As at a fault: a device's store makes no table the guest's to write. */
+	if (cpu && frame_unsync(s, f)) {
+		page_commit(s);
+		return;
+	}
+	if (!table || is_flood(s, f)) {
+		frame_zap(s, f);
+		page_commit(s);
+		return;
+	}
+	for (sp = LIST_FIRST(&f->pages); sp; sp = next) {
+		next = LIST_NEXT(sp, role);
+		if (!(s->on & VMMU_SHADOW_UPDATE) || is_odd(mode_of(s, sp), first, len))
+			page_zap(s, sp);
+		else
+			page_stored(s, sp, first, first + (unsigned)len - 1, table);
+	}
+	page_commit(s);
+}
