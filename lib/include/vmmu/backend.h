@@ -4,8 +4,8 @@
  * library offers it.  A backend is one struct vmmu_backend; nothing in lib/
  * knows any by name.
  *
- * Only load() writes the vCPU's struct vmmu_hw, and silicon obeys that alone:
- * so exits follow from its intercept bits.
+ * Only the backend writes the vCPU's struct vmmu_hw, in load() and where the tables
+ * under it change, and silicon obeys that alone: so exits follow from its intercept bits.
  */
 #ifndef VMMU_BACKEND_H
 #define VMMU_BACKEND_H
