@@ -21,7 +21,7 @@ enum { DOWN, CHANGED, NO_TABLES };
 struct miss {
 	struct shadow_vm *s;
 	struct vmmu_cpu *cpu;
-	const struct mode *m;
+	const struct mode *mode;
 	uint64_t gva;
 	uint32_t access;
 	struct vmmu_walk w;
@@ -95,11 +95,11 @@ static int is_known_mmio(struct shadow_vm *s, struct vmmu_cpu *cpu, const struct
 /* Whether the guest's entry of that level is what the walk has seen, A and D apart. */
 static int still_says(const struct miss *m, unsigned level)
 {
-	const struct vmmu_fmt *f = m->m->pg.fmt;
+	const struct vmmu_fmt *f = m->mode->pg.fmt;
 	const char *table;
 	uint64_t now;
 
-	if (level == f->top && (m->m->pg.ctl & VMMU_PG_PDPTES))
+	if (level == f->top && (m->mode->pg.ctl & VMMU_PG_PDPTES))
 		return 1;
 	table = vmmu_be_frame(m->s->vm, m->trail.at[level]);
 	if (!table)
@@ -111,12 +111,12 @@ static int still_says(const struct miss *m, unsigned level)
 static int find_root(struct miss *m)
 {
 	struct shadow_cpu *sc = vmmu_be_cpu(m->cpu);
-	unsigned slot = root_slot(m->m, m->gva);
+	unsigned slot = root_slot(m->mode, m->gva);
 	struct spage *sp = sc->root.page[slot];
 	struct key key;
 	int fresh = 0;
 
-	root_key(m->s, &sc->root, m->trail.entry[m->m->pg.fmt->top], slot, &key);
+	root_key(m->s, &sc->root, m->trail.entry[m->mode->pg.fmt->top], slot, &key);
 	if (!sp || memcmp(&sp->key, &key, sizeof(key))) {
 		sp = page_get(m->s, &key, &fresh);
 		if (!sp)
@@ -156,11 +156,11 @@ static int go_down(struct miss *m)
 		struct key key = m->sp->key;
 		struct vmmu_entry e;
 
-		vmmu_paging_entry(&m->m->pg, key.role.level, m->trail.entry[key.role.level], &e);
+		vmmu_paging_entry(&m->mode->pg, key.role.level, m->trail.entry[key.role.level], &e);
 		key.gfn = e.oa >> VMMU_PAGE_SHIFT;
 		key.role.level--;
 		key.role.rights &= e.rights;
-		key.role.quadrant = (uint8_t)quadrant_of(m->m, key.role.level, m->gva);
+		key.role.quadrant = (uint8_t)quadrant_of(m->mode, key.role.level, m->gva);
 		st = step_down(m, &key);
 	}
 	return st;
@@ -284,7 +284,9 @@ static int install(struct miss *m, const struct vmmu_page *page, unsigned rights
 		.dirty = (rights & VMMU_W) != 0,
 	};
 
-	if (page->armed && vmmu_table_kind(m->sp->table, index) == VMMU_ENTRY_LEAF) {
+	/* A store to a page that was mapped already, only to be logged. */
+	if (page->armed && fix->event == VMMU_EV_EXIT_SHADOW_MISS &&
+	    vmmu_table_kind(m->sp->table, index) == VMMU_ENTRY_LEAF) {
 		vmmu_table_leaf(m->sp->table, index, &was);
 		if (was.oa == (page->hpa.v & PAGE_MASK))
 			fix->event = VMMU_EV_EXIT_DIRTY_LOG;
@@ -328,7 +330,7 @@ int page_fault(struct vmmu_cpu *cpu, const struct vmmu_exit *exit, struct vmmu_f
 	struct miss m = {
 		.s = s,
 		.cpu = cpu,
-		.m = &s->mode[sc->root.mode],
+		.mode = &s->mode[sc->root.mode],
 		.gva = exit->gva.v,
 		.access = exit->access,
 	};
