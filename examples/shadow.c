@@ -42,7 +42,7 @@ static void tell(void *ctx, struct vmmu_cpu *c, enum vmmu_event ev, uint64_t a, 
 		       (unsigned long long)a, (unsigned long long)b);
 		break;
 	case VMMU_EV_FLOOD:
-		printf("    too many stores: 0x%llx is no table any more\n", (unsigned long long)a);
+		printf("    0x%llx is no table any more\n", (unsigned long long)a);
 		break;
 	default:
 		break;
@@ -145,8 +145,12 @@ static void run(uint32_t off)
 	touch(0x1000);
 
 	puts(" The first root is freed and cleared:");
-	for (i = 0; i < 5; i++)
+	for (i = 0; i < 3; i++)
 		store(0x1000 + 8 * i, 0);
+
+	puts(" A directory in use is written again and again:");
+	for (i = 100; i < 105; i++)
+		store(DIRECTORY + 8 * i, 0);
 	vmmu_destroy(vm);
 }
 

@@ -404,33 +404,46 @@ static uint64_t used_by(struct shadow_vm *s, where_t where, const void *unused)
 	return (uint64_t)vmmu_table_age(parent->table, index, 1);
 }
 
-/* Silicon went through it since it was last asked: a fault is not the only use. */
-static int was_used(struct shadow_vm *s, struct spage *sp)
-{
-	return sp->roots || chain_each(&sp->parents, used_by, s, NULL);
-}
-
 /*
- * The victim: the page that was not used for longest, one that silicon walked
- * since the last look having a second chance; never one of the access in progress.
+ * How warm a page is: one more each time that silicon went through it since the last look (a
+ * fault is not the only use), half if it did not.  So a page that was used once and
+ * is new does not push out one that is used again and again.
  */
-static struct spage *least_used(struct shadow_vm *s)
+static int warmth(struct shadow_vm *s, struct spage *sp)
 {
-	struct spage *sp, *next, *oldest = NULL;
-	unsigned chances = 64;
-
-	for (sp = TAILQ_FIRST(&s->use); sp; sp = next) {
-		next = TAILQ_NEXT(sp, use);
-		if (sp->access == s->access)
-			continue;
-		if (!oldest)
-			oldest = sp;
-		if (!(s->on & VMMU_SHADOW_LRU) || !chances-- || !was_used(s, sp))
-			return sp;
+	if (!chain_each(&sp->parents, used_by, s, NULL)) {
+		sp->warm /= 2;
+	} else {
+		sp->warm = (uint8_t)(sp->warm < WARMEST ? sp->warm + 1 : WARMEST);
 		TAILQ_REMOVE(&s->use, sp, use);
 		TAILQ_INSERT_TAIL(&s->use, sp, use);
 	}
-	return oldest;
+	return sp->roots ? WARMEST + 1 : sp->warm;
+}
+
+/*
+ * The victim: of those that were not used for longest, the coldest; never a page of the access
+ * in progress.
+ */
+static struct spage *least_used(struct shadow_vm *s)
+{
+	int looks = 32, warm, least = WARMEST + 2;
+	struct spage *sp, *next, *victim = NULL;
+
+	for (sp = TAILQ_FIRST(&s->use); sp && looks; sp = next) {
+		next = TAILQ_NEXT(sp, use);
+		if (sp->access == s->access)
+			continue;
+		if (!(s->on & VMMU_SHADOW_LRU))
+			return sp;
+		warm = warmth(s, sp);
+		if (warm < least) {
+			least = warm;
+			victim = sp;
+		}
+		looks--;
+	}
+	return victim;
 }
 
 uint64_t page_reclaim(struct shadow_vm *s)

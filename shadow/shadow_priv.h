@@ -29,6 +29,7 @@
 #define NR_MODES 8	   /* of the guest's: five formats, three of them with NX or without */
 #define MAX_ROOTS 16
 #define ROOT_PAGES 4
+#define WARMEST 7
 
 /* What the guest's silicon enforces and the real one can enforce for it. */
 #define GUEST_CTL (VMMU_PG_SMEP | VMMU_PG_SMAP | VMMU_PG_PKE | VMMU_PG_PKS)
@@ -91,6 +92,7 @@ struct spage {
 	uint8_t unsync;		/* level 1: the guest stores to its table untold */
 	uint8_t orphan;		/* its last link went, in this operation */
 	uint8_t rom;		/* the guest's table cannot take A and D bits */
+	uint8_t warm;		/* how often silicon was seen to use it, up to WARMEST */
 	uint8_t marks;		/* some entries may say that nothing is there */
 	uint16_t roots;		/* how many roots of vCPUs this is */
 };

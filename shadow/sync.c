@@ -310,12 +310,23 @@ static int is_odd(const struct mode *m, unsigned first, uint64_t len)
 	return len < 4 && (len != 1 || first % bytes);
 }
 
-/* Too many stores without a use: this is not a table any more. */
+/* Does anything lead to the frame as a table: a link, or a vCPU's CR3? */
+static int is_in_use(const struct frame *f)
+{
+	const struct spage *sp;
+
+	LIST_FOREACH(sp, &f->pages, role)
+	if (sp->roots || chain_first(&sp->parents))
+		return 1;
+	return 0;
+}
+
+/* Too many stores without a use, or one where there can be none: not a table any more. */
 static int is_flood(struct shadow_vm *s, struct frame *f)
 {
 	struct spage *sp = LIST_FIRST(&f->pages);
 
-	if (!(s->on & VMMU_SHADOW_FLOOD) || ++f->stores < s->flood)
+	if (!(s->on & VMMU_SHADOW_FLOOD) || (++f->stores < s->flood && is_in_use(f)))
 		return 0;
 	vmmu_be_event(s->vm, NULL, VMMU_EV_FLOOD, f->gfn << VMMU_PAGE_SHIFT, sp->key.role.level);
 	return 1;

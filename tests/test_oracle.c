@@ -2101,7 +2101,7 @@ Test(walk2d, guest_2m_is_19)
 	setup_2d(OR_EPT);
 	put8(H + PDE, PS | PWU);
 	t_eq(walk2(VA, OR_READ, 0), OR_OK); /* GPA 0x4123 */
-	t_eq(w2.refs, 19);                  /* 3 * 4 + 3 + 4 */
+	t_eq(w2.refs, 19);		    /* 3 * 4 + 3 + 4 */
 }
 
 Test(walk2d, nested_2m_is_19)

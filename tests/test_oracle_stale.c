@@ -172,7 +172,7 @@ static int fetches(uint64_t gva, uint64_t gpa)
 static int faults(uint64_t gva, enum or_op op, unsigned error)
 {
 	return legal_on(0, gva, op,
-	                (struct or_result){ .kind = OR_PF, .error = error, .cr2 = gva });
+			(struct or_result){ .kind = OR_PF, .error = error, .cr2 = gva });
 }
 
 /* Judges and frees the world first, as a failing check leaves the test. */
@@ -230,8 +230,8 @@ Test(legal, half_stored_entry)
 	or_note_store(w, PTE + 4, 4);
 	/* The mixture of the new low half and the old high half was there, but is no RAM. */
 	t_verdict(legal_on(0, VA, OR_READ,
-	                   (struct or_result){ .kind = OR_MMIO, .gpa = UINT64_C(0x100009123) }),
-	          2);
+			   (struct or_result){ .kind = OR_MMIO, .gpa = UINT64_C(0x100009123) }),
+		  2);
 	done();
 }
 

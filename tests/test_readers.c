@@ -237,7 +237,7 @@ Test(core, cut_segment_is_told_with_its_place)
 
 	t_eq(open_core(&c, sizeof(c) - 1, &core, &err), -1);
 	snprintf(want, sizeof(want), "program header 1 wants 0x40 bytes at byte 0x%zx",
-	         offsetof(struct small_core, page));
+		 offsetof(struct small_core, page));
 	t_says(err, want);
 }
 
@@ -329,9 +329,9 @@ Test(sidecar, large_numbers_are_not_rounded)
 	struct sidecar side;
 	struct err err = { 0 };
 	int ret = open_side("{\"cpus\":[{\"regs\":{\"cr0\":1,\"cr2\":18446612682128756737,"
-	                    "\"cr3\":\"0xffffffffffffffff\"}}],\"efer\":\"0xd01\","
-	                    "\"ram\":[{\"gpa\":\"0x1000\",\"size\":8192}]}\n",
-	                    &side, &err);
+			    "\"cr3\":\"0xffffffffffffffff\"}}],\"efer\":\"0xd01\","
+			    "\"ram\":[{\"gpa\":\"0x1000\",\"size\":8192}]}\n",
+			    &side, &err);
 
 	t_check(ret == 0, "%s", err.text);
 	t_eq(side.cpu[0].regs.cr2, 18446612682128756737u);
@@ -360,7 +360,7 @@ Test(sidecar, bad_field_is_named)
 	refuses("{\"ram\":[{\"gpa\":0}]}", "ram[0].size: missing");
 	refuses("{\"ram\":[{\"gpa\":\"0xffffffffffffffff\",\"size\":4096}]}", "ram[0]: RAM at");
 	refuses("{\"contexts\":[{\"cr3\":1,\"gva2gpa\":[[1,2],[3]]}]}",
-	        "contexts[0].gva2gpa[1]: not a pair");
+		"contexts[0].gva2gpa[1]: not a pair");
 	refuses("{\"contexts\":[{}]}", "contexts[0].cr3: missing");
 	refuses("{\"contexts\":[{\"cr3\":1,\"golden\":\"../x\"}]}", "contexts[0].golden");
 }
@@ -404,7 +404,7 @@ struct tape {
 };
 
 #define RAM_BYTES 0x200000ull
-#define VA 0x400000ull     /* user, writable, at 0x10000 */
+#define VA 0x400000ull	   /* user, writable, at 0x10000 */
 #define VA_RO 0x401000ull  /* supervisor, read-only, at 0x11000 */
 #define VA_VGA 0x402000ull /* supervisor, at 0xa0000: no RAM */
 #define VA_NONE 0x403000ull
@@ -477,7 +477,7 @@ static void breaks(const struct tape *t, const char *what)
 		struct err err = { 0 };
 
 		t_check(replay_on(t, backends[i].name, &res, &err) == -1, "%s takes it: %s",
-		        backends[i].name, what);
+			backends[i].name, what);
 		t_says(err, what);
 		t_eq(err.status, STATUS_INPUT);
 	}
@@ -490,12 +490,12 @@ static void mismatches(const struct tape *t, unsigned nr, const char *what)
 		struct err err = { 0 };
 
 		t_check(replay_on(t, backends[i].name, &res, &err) == 0, "%s: %s", backends[i].name,
-		        err.text);
+			err.text);
 		t_check(res.mismatches == nr, "%s: %u mismatches, not %u: %s", backends[i].name,
-		        (unsigned)res.mismatches, nr, res.first[0].text);
+			(unsigned)res.mismatches, nr, res.first[0].text);
 		if (nr)
 			t_check(strstr(res.first[0].text, what), "%s: \"%s\" does not say \"%s\"",
-			        backends[i].name, res.first[0].text, what);
+				backends[i].name, res.first[0].text, what);
 	}
 }
 
@@ -752,7 +752,9 @@ Test(replay, window_bounds_statistics_and_not_checks)
 Test(machine, too_small_a_cap_is_refused_with_the_number)
 {
 	for (unsigned i = 0; i < nr_backends; i++) {
-		struct machine_options opt = { &backends[i], 4096, 1, 0, 0 };
+		struct machine_options opt = { .backend = &backends[i],
+					       .host_page = 4096,
+					       .table_pages = 1 };
 		struct ranges ram = { 0 };
 		struct machine m;
 		struct err err = { 0 };
@@ -812,7 +814,7 @@ Test(state, ram_that_a_core_leaves_out_is_there)
 static uint64_t check_d5(const struct backend *backend, int flip)
 {
 	const char *data = getenv("VMMU_TESTDATA");
-	struct machine_options opt = { backend, 4096, 0, 0, 0 };
+	struct machine_options opt = { .backend = backend, .host_page = 4096 };
 	struct options o = { 0 };
 	struct state_check check;
 	struct result res = { 0 };

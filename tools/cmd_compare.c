@@ -17,45 +17,72 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Native has no host pages: let nothing bound its TLB entries. */
-static const struct plan {
+struct plan {
 	const char *backend;
-	uint64_t host_page;
-} plans[] = {
-	{ "native", 1ull << 30 },     { "shadow", 4096 },	    { "shadow", 2ull << 20 },
-	{ "nested-npt", 4096 },	      { "nested-npt", 2ull << 20 }, { "nested-ept", 4096 },
-	{ "nested-ept", 2ull << 20 },
+	uint64_t host_page; /* native: its pages bound its TLB entries */
+	const struct strategy *strategy;
 };
 
-#define NR_RUNS (sizeof(plans) / sizeof(*plans))
+/* Native has no host pages: let nothing bound its TLB entries. */
+static const struct plan usual[] = {
+	{ "native", 1ull << 30, NULL },	    { "shadow", 4096, NULL },
+	{ "shadow", 2ull << 20, NULL },	    { "nested-npt", 4096, NULL },
+	{ "nested-npt", 2ull << 20, NULL }, { "nested-ept", 4096, NULL },
+	{ "nested-ept", 2ull << 20, NULL },
+};
+
+#define RUNS_MOST (STRATEGIES_MOST + 1)
 
 struct comparison {
 	const struct options *o;
+	struct plan plan[RUNS_MOST];
+	unsigned nr_runs;
 	struct report report;
 	struct progress progress;
 };
 
-/* What run number i is made with, and its result's name. */
-static struct machine_options options_of(const struct options *o, unsigned i, struct result *r)
+/* The usual seven; or native and a run for each strategy. */
+static void make_plan(struct comparison *c)
 {
-	struct machine_options m = o->machine;
+	const struct strategies *all = &c->o->strategies;
 
-	m.backend = backend_find(plans[i].backend);
-	m.host_page = plans[i].host_page;
+	if (!all->nr) {
+		memcpy(c->plan, usual, sizeof(usual));
+		c->nr_runs = sizeof(usual) / sizeof(*usual);
+		return;
+	}
+	c->plan[c->nr_runs++] = usual[0];
+	for (unsigned i = 0; i < all->nr; i++)
+		c->plan[c->nr_runs++] =
+			(struct plan){ "shadow", c->o->machine.host_page, &all->s[i] };
+}
+
+/* What run number i is made with, and its result's name. */
+static struct machine_options options_of(const struct comparison *c, unsigned i, struct result *r)
+{
+	struct machine_options m = c->o->machine;
+	const struct plan *plan = &c->plan[i];
+
+	m.backend = backend_find(plan->backend);
+	m.host_page = plan->host_page;
 	if (!m.backend->hypervisor)
 		m.table_pages = 0;
 	*r = (struct result){ .backend = m.backend->name };
 	if (m.backend->hypervisor)
 		r->host_page = page_size_name(m.host_page);
+	if (plan->strategy) {
+		m.shadow.off = plan->strategy->off;
+		r->strategy = plan->strategy->name;
+	}
 	return m;
 }
 
 static void step(struct comparison *c, const char *name, unsigned run, const struct result *r)
 {
-	char what[64];
-	unsigned done = (c->report.nr_inputs - 1) * (unsigned)NR_RUNS + run;
+	char what[128];
+	unsigned done = (c->report.nr_inputs - 1) * c->nr_runs + run;
 
-	snprintf(what, sizeof(what), "%.24s %s %s", name, r->backend,
+	snprintf(what, sizeof(what), "%.24s %s %s", name, r->strategy ? r->strategy : r->backend,
 		 r->host_page ? r->host_page : "");
 	progress_step(&c->progress, done, what);
 }
@@ -85,8 +112,8 @@ static int replay_once(struct comparison *c, const char *path, const struct mach
 static int compare_trace(struct comparison *c, const char *path, struct report_input *in,
 			 struct err *err)
 {
-	for (unsigned i = 0; i < NR_RUNS; i++) {
-		struct machine_options opt = options_of(c->o, i, &in->run[i]);
+	for (unsigned i = 0; i < c->nr_runs; i++) {
+		struct machine_options opt = options_of(c, i, &in->run[i]);
 
 		step(c, in->name, i, &in->run[i]);
 		if (replay_once(c, path, &opt, in, &in->run[i], err) < 0)
@@ -113,8 +140,8 @@ static int check_runs(struct comparison *c, struct state_check *check, struct re
 		      struct err *err)
 {
 	check->progress = &c->progress;
-	for (unsigned i = 0; i < NR_RUNS; i++) {
-		struct machine_options opt = options_of(c->o, i, &in->run[i]);
+	for (unsigned i = 0; i < c->nr_runs; i++) {
+		struct machine_options opt = options_of(c, i, &in->run[i]);
 
 		step(c, in->name, i, &in->run[i]);
 		if (check_once(check, &opt, &in->run[i], err) < 0)
@@ -183,9 +210,11 @@ static int compare_path(struct comparison *c, const char *path, struct report_in
 
 	if (kind < 0)
 		return -1;
-	in->run = calloc(NR_RUNS, sizeof(*in->run));
+	in->run = calloc(c->nr_runs, sizeof(*in->run));
 	if (!in->run)
 		return err_input(err, "%s: out of memory", path);
+	if (c->o->per_op && guest_ops(path, &in->ops, &in->op_unit, err) < 0)
+		return -1;
 	return kind == GUEST_TRACE ? compare_trace(c, path, in, err)
 				   : compare_state(c, kind, path, in, err);
 }
@@ -214,9 +243,17 @@ static void tell_mismatches(const struct report_input *in)
 		const struct result *r = &in->run[i];
 
 		for (unsigned k = 0; k < result_shown(r); k++)
-			say("%s on %s %s: %s", in->name, r->backend,
+			say("%s on %s %s: %s", in->name, r->strategy ? r->strategy : r->backend,
 			    r->host_page ? r->host_page : "", r->first[k].text);
 	}
+}
+
+static void print_table(const struct comparison *c, const struct report_input *in)
+{
+	if (c->o->strategies.nr)
+		report_strategies(stdout, in, wants_colour(STDOUT_FILENO));
+	else
+		report_table(stdout, in, wants_colour(STDOUT_FILENO));
 }
 
 static int wants_stdout(const struct options *o)
@@ -228,7 +265,7 @@ static int compare_all(struct comparison *c, char **paths, unsigned nr, struct e
 {
 	int table = !wants_stdout(c->o);
 
-	progress_begin(&c->progress, nr * (unsigned)NR_RUNS);
+	progress_begin(&c->progress, nr * c->nr_runs);
 	for (unsigned i = 0; i < nr; i++) {
 		int ret = compare_input(c, paths[i], err);
 
@@ -236,12 +273,12 @@ static int compare_all(struct comparison *c, char **paths, unsigned nr, struct e
 		if (ret < 0)
 			return -1;
 		if (table)
-			report_table(stdout, &c->report.input[i], wants_colour(STDOUT_FILENO));
+			print_table(c, &c->report.input[i]);
 		fflush(stdout);
 		tell_mismatches(&c->report.input[i]);
 	}
 	if (table)
-		report_legend(stdout);
+		report_legend(stdout, c->o->strategies.nr != 0);
 	if ((c->o->json && report_json(&c->report, c->o->json, err) < 0) ||
 	    (c->o->csv && report_csv(&c->report, c->o->csv, err) < 0))
 		return -1;
@@ -253,6 +290,7 @@ static void free_report(struct report *r)
 	for (unsigned i = 0; i < r->nr_inputs; i++) {
 		free(r->input[i].name);
 		free(r->input[i].run);
+		free(r->input[i].op_unit);
 	}
 	free(r->input);
 }
@@ -260,6 +298,8 @@ static void free_report(struct report *r)
 static int run(int argc, char **argv, struct err *err)
 {
 	static const struct option table[] = { OPTIONS_MACHINE,
+					       OPTION("host-page", OPT_HOST_PAGE),
+					       FLAG("per-op", OPT_PER_OP),
 					       OPTION("regs", OPT_REGS),
 					       OPTION("ram", OPT_RAM),
 					       OPTION("check", OPT_CHECK),
@@ -276,6 +316,9 @@ static int run(int argc, char **argv, struct err *err)
 		return command_help(&command_compare);
 	if (first == argc)
 		return err_set(err, STATUS_USAGE, "no INPUT is given");
+	if (o.per_op && !o.strategies.nr)
+		return err_set(err, STATUS_USAGE, "--per-op is for --shadow");
+	make_plan(&c);
 	c.report.input = calloc((size_t)(argc - first), sizeof(*c.report.input));
 	if (!c.report.input)
 		return err_input(err, "out of memory");
@@ -292,6 +335,10 @@ const struct command command_compare = {
 	"natively, with shadow paging and with nested paging (AMD's NPT, Intel's EPT), on 4K\n"
 	"and 2M host pages.  Every answer that the files record is checked; a dump without\n"
 	"recorded answers has every mapped page checked against native.\n\n"
+	"  --shadow LIST        instead, native and shadow paging with these strategies, one\n"
+	"                       row each: names with commas between, or all-strategies\n"
+	"  --host-page SIZE     of these: 4K (default), 2M or 1G\n"
+	"  --per-op             exits for each operation of a recorded workload\n"
 	"  --json FILE          write all numbers as JSON (- is standard output)\n"
 	"  --csv FILE           the same as CSV\n"
 	"  --regs FILE          registers and RAM of a dump, if not in the JSON beside it\n"

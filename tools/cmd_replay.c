@@ -60,7 +60,8 @@ static void print_costs(const struct result *r)
 
 static void print_result(const char *name, const struct result *r)
 {
-	printf("%s on %s%s%s\n", name, r->backend, r->host_page ? ", host pages " : "",
+	printf("%s on %s%s%s%s%s\n", name, r->backend, r->strategy ? " " : "",
+	       r->strategy ? r->strategy : "", r->host_page ? ", host pages " : "",
 	       r->host_page ? r->host_page : "");
 	print_checked(r);
 	print_costs(r);
@@ -113,6 +114,9 @@ static int replay(struct trace *t, const struct options *o, struct result *r, st
 static int replay_file(const char *path, const struct options *o, struct err *err)
 {
 	struct result r = { .backend = o->machine.backend->name };
+
+	if (o->strategies.nr)
+		r.strategy = o->strategies.s[0].name;
 	struct input *in = input_open(path, err);
 	struct trace t;
 	int ret;
@@ -140,7 +144,7 @@ static int run(int argc, char **argv, struct err *err)
 		return command_help(&command_replay);
 	if (argc - first != 1)
 		return err_set(err, STATUS_USAGE, "one TRACE is wanted, not %d", argc - first);
-	if (options_need_backend(&o, err) < 0)
+	if (options_one_machine(&o, err) < 0)
 		return -1;
 	return replay_file(argv[first], &o, err);
 }

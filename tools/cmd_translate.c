@@ -78,13 +78,13 @@ static int answer_all(struct machine *m, struct err *err)
 	return got;
 }
 
-static int translate(const struct options *o, struct err *err)
+static int translate(struct options *o, struct err *err)
 {
 	struct state s;
 	struct machine m;
 	int ret;
 
-	if (options_need_backend(o, err) < 0 || state_open(&s, o, err) < 0)
+	if (options_one_machine(o, err) < 0 || state_open(&s, o, err) < 0)
 		return -1;
 	if (s.note[0])
 		say("%s: %s", o->core, s.note);

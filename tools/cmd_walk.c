@@ -226,14 +226,14 @@ static int walk(struct show *s, struct err *err)
 	return ret;
 }
 
-static int walk_state(const struct options *o, const struct query *q, struct err *err)
+static int walk_state(struct options *o, const struct query *q, struct err *err)
 {
 	struct state s;
 	struct machine m;
 	struct show show = { .o = o, .m = &m, .q = *q };
 	int ret;
 
-	if (options_need_backend(o, err) < 0 || state_open(&s, o, err) < 0)
+	if (options_one_machine(o, err) < 0 || state_open(&s, o, err) < 0)
 		return -1;
 	if (s.note[0])
 		say("%s: %s", o->core, s.note);

@@ -76,6 +76,19 @@ static char *core_of(const char *json, struct err *err)
 	return core;
 }
 
+int guest_ops(const char *trace, uint64_t *ops, char **unit, struct err *err)
+{
+	char *json = path_existing(path_retype(trace, ".vmt", ".json"));
+	int ret;
+
+	if (!json || access(json, F_OK) != 0)
+		ret = err_input(err, "%s: no JSON beside it says how many operations it is", trace);
+	else
+		ret = sidecar_ops(json, ops, unit, err);
+	free(json);
+	return ret;
+}
+
 int guest_files(int kind, const char *path, struct guest_files *out, struct err *err)
 {
 	*out = (struct guest_files){ NULL, NULL };

@@ -9,6 +9,8 @@
 
 #include "err.h"
 
+#include <stdint.h>
+
 enum guest_kind { GUEST_TRACE, GUEST_CORE, GUEST_JSON };
 
 /* An enum guest_kind, or -1. */
@@ -22,6 +24,9 @@ struct guest_files {
 /* For a core or its JSON: both. */
 int guest_files(int kind, const char *path, struct guest_files *out, struct err *err);
 void guest_files_free(struct guest_files *f);
+
+/* Of a recorded workload, what sidecar_ops() reads in the JSON beside it. */
+int guest_ops(const char *trace, uint64_t *ops, char **unit, struct err *err);
 
 /*
  * Standard input as a path that can be opened more than once: copied to an

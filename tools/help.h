@@ -22,7 +22,13 @@
 #define HELP_MACHINE                                                                               \
 	"  --table-pages N      at most N pages of host tables\n"                                  \
 	"  --pwc N              a page-walk cache of N entries (default: none)\n"                  \
-	"  --nested-tlb N       a nested TLB of N entries (default: none)\n"
+	"  --nested-tlb N       a nested TLB of N entries (default: none)\n"                       \
+	"  --shadow STRATEGY    techniques of shadow paging: vtlb, trap, all (default),\n"         \
+	"                       no-NAME or NAME+NAME...; man vmmu has the names\n"                 \
+	"  --flood N            of them: the store to a table, not used since, that ends it\n"     \
+	"  --prefetch N         entries filled at once, a power of two up to 64\n"                 \
+	"  --roots N            roots kept beside the current one, up to 16\n"                     \
+	"  --cache-mmio         nested paging remembers what is no memory, too\n"
 
 #define HELP_END                                                                                   \
 	"  --help\n"                                                                               \

@@ -7,8 +7,6 @@
 #include "machine.h"
 
 #include <string.h>
-#include <vmmu/nested.h>
-#include <vmmu/shadow.h>
 
 #define PDPTE_ACCESSED 0x20u
 
@@ -60,6 +58,17 @@ const char *page_size_name(uint64_t bytes)
 	return "?";
 }
 
+/* What a backend is told of its own. */
+static const void *backend_config(struct machine *m, const struct machine_options *opt)
+{
+	if (opt->backend->shadow)
+		return opt->shadow.size ? &opt->shadow : NULL;
+	if (opt->backend->hypervisor)
+		return &opt->nested;
+	m->native = (struct vmmu_native_config){ m->ram.range, m->ram.nr, opt->host_page };
+	return &m->native;
+}
+
 static void configure(struct machine *m, const struct machine_options *opt,
 		      struct vmmu_config *config)
 {
@@ -76,11 +85,8 @@ static void configure(struct machine *m, const struct machine_options *opt,
 		.l2 = { 128, 12 },
 		.pwc_entries = (uint16_t)opt->pwc,
 		.nested_entries = (uint16_t)opt->nested_tlb,
+		.backend_config = backend_config(m, opt),
 	};
-	if (!opt->backend->hypervisor) {
-		m->native = (struct vmmu_native_config){ m->ram.range, m->ram.nr, opt->host_page };
-		config->backend_config = &m->native;
-	}
 }
 
 static int check_cap(const struct machine_options *opt, struct vmmu_config *config, struct err *err)

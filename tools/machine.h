@@ -11,6 +11,8 @@
 #include "ranges.h"
 
 #include <native.h>
+#include <vmmu/nested.h>
+#include <vmmu/shadow.h>
 #include <vmmu/vmmu.h>
 
 struct backend {
@@ -37,6 +39,8 @@ struct machine_options {
 	uint64_t host_page;
 	uint64_t table_pages; /* 0: no cap */
 	unsigned pwc, nested_tlb;
+	struct vmmu_shadow_config shadow; /* of the shadow backend; all zero: everything on */
+	struct vmmu_nested_config nested; /* of the nested ones */
 };
 
 struct machine {

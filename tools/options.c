@@ -74,6 +74,26 @@ static int take_cap(const struct option *o, const char *value, struct options *o
 	return out->machine.table_pages ? 0 : bad_value(o, value, "a number from 1 up", err);
 }
 
+/* A number of the shadow backend's config, which says itself what it can be. */
+static int take_shadow_number(const struct option *o, const char *value, struct options *out,
+			      struct err *err)
+{
+	struct vmmu_shadow_config *c = &out->machine.shadow;
+	uint64_t most = o->val == OPT_FLOOD ? UINT32_MAX : o->val == OPT_PREFETCH ? 64 : 16, v;
+
+	if (take_number(o, value, most, &v, err) < 0)
+		return -1;
+	if (!v || (o->val == OPT_PREFETCH && (v & (v - 1))))
+		return bad_value(o, value,
+				 o->val == OPT_PREFETCH ? "a power of two up to 64"
+							: "a number from 1 up",
+				 err);
+	*(o->val == OPT_FLOOD	   ? &c->flood
+	  : o->val == OPT_PREFETCH ? &c->prefetch
+				   : &c->roots) = (unsigned)v;
+	return 0;
+}
+
 static int take(const struct option *o, const char *value, struct options *out, struct err *err)
 {
 	switch (o->val) {
@@ -109,6 +129,18 @@ static int take(const struct option *o, const char *value, struct options *out, 
 		return take_cache(o, value, &out->machine.pwc, err);
 	case OPT_NESTED_TLB:
 		return take_cache(o, value, &out->machine.nested_tlb, err);
+	case OPT_SHADOW:
+		return strategies_parse(value, &out->strategies, err);
+	case OPT_FLOOD:
+	case OPT_PREFETCH:
+	case OPT_ROOTS:
+		return take_shadow_number(o, value, out, err);
+	case OPT_CACHE_MMIO:
+		out->machine.nested.mmio = 1;
+		return 0;
+	case OPT_PER_OP:
+		out->per_op = 1;
+		return 0;
 	case OPT_CHECK:
 		return take_number(o, value, UINT64_MAX, &out->check, err);
 	default:
@@ -123,6 +155,7 @@ int options_parse(int argc, char **argv, const struct option *table, struct opti
 	int index = 0, c;
 
 	*out = (struct options){ .machine = { .host_page = VMMU_PAGE_SIZE } };
+	out->machine.shadow.size = sizeof(out->machine.shadow);
 	optind = 0;
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, ":h", table, &index)) != -1) {
@@ -138,9 +171,17 @@ int options_parse(int argc, char **argv, const struct option *table, struct opti
 	return optind;
 }
 
-int options_need_backend(const struct options *o, struct err *err)
+int options_one_machine(struct options *o, struct err *err)
 {
-	if (o->machine.backend)
-		return 0;
-	return err_set(err, STATUS_USAGE, "--backend is missing: one of %s", backend_names());
+	if (!o->machine.backend)
+		return err_set(err, STATUS_USAGE, "--backend is missing: one of %s",
+			       backend_names());
+	if (o->strategies.nr > 1)
+		return err_set(err, STATUS_USAGE, "--shadow: one strategy, not %u",
+			       o->strategies.nr);
+	if (o->strategies.nr && !o->machine.backend->shadow)
+		return err_set(err, STATUS_USAGE, "--shadow is for --backend shadow");
+	if (o->strategies.nr)
+		o->machine.shadow.off = o->strategies.s[0].off;
+	return 0;
 }

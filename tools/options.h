@@ -9,6 +9,7 @@
 
 #include "machine.h"
 #include "regs.h"
+#include "strategy.h"
 
 #include <getopt.h>
 
@@ -30,11 +31,21 @@ enum option_id {
 	OPT_CHECK,
 	OPT_JSON,
 	OPT_CSV,
+	OPT_SHADOW,
+	OPT_FLOOD,
+	OPT_PREFETCH,
+	OPT_ROOTS,
+	OPT_CACHE_MMIO,
+	OPT_PER_OP,
 };
 
 #define OPTION(name, id)                                                                           \
 	{                                                                                          \
 		name, required_argument, NULL, id                                                  \
+	}
+#define FLAG(name, id)                                                                             \
+	{                                                                                          \
+		name, no_argument, NULL, id                                                        \
 	}
 #define OPTIONS_STATE                                                                              \
 	OPTION("core", OPT_CORE), OPTION("regs", OPT_REGS), OPTION("cr0", OPT_CR0),                \
@@ -43,7 +54,9 @@ enum option_id {
 #define OPTIONS_BACKEND OPTION("backend", OPT_BACKEND), OPTION("host-page", OPT_HOST_PAGE)
 #define OPTIONS_MACHINE                                                                            \
 	OPTION("table-pages", OPT_TABLE_PAGES), OPTION("pwc", OPT_PWC),                            \
-		OPTION("nested-tlb", OPT_NESTED_TLB)
+		OPTION("nested-tlb", OPT_NESTED_TLB), OPTION("shadow", OPT_SHADOW),                \
+		OPTION("flood", OPT_FLOOD), OPTION("prefetch", OPT_PREFETCH),                      \
+		OPTION("roots", OPT_ROOTS), FLAG("cache-mmio", OPT_CACHE_MMIO)
 #define OPTIONS_END                                                                                \
 	{ "help", no_argument, NULL, OPT_HELP },                                                   \
 	{                                                                                          \
@@ -59,13 +72,15 @@ struct options {
 	struct machine_options machine;
 	uint64_t check;
 	const char *json, *csv;
+	struct strategies strategies; /* none: --shadow was not given */
+	int per_op;
 };
 
 /* Answers the index of the first operand, all options before it; -1: *err. */
 int options_parse(int argc, char **argv, const struct option *table, struct options *out,
 		  struct err *err);
 
-/* --backend was given, or -1. */
-int options_need_backend(const struct options *o, struct err *err);
+/* --backend was given, and one strategy at most, which its machine gets; or -1. */
+int options_one_machine(struct options *o, struct err *err);
 
 #endif

@@ -44,6 +44,16 @@ static struct json_object *exits_json(const struct result *run)
 	return o;
 }
 
+/* What the hypervisor did: all events that are no exits. */
+static struct json_object *events_json(const struct result *run)
+{
+	struct json_object *o = json_object_new_object();
+
+	for (unsigned i = VMMU_NR_EXITS; i < VMMU_NR_EVENTS; i++)
+		put(o, vmmu_event_key(i), run->stats.event[i]);
+	return o;
+}
+
 static struct json_object *run_json(const struct result *run)
 {
 	struct json_object *o = json_object_new_object();
@@ -52,10 +62,13 @@ static struct json_object *run_json(const struct result *run)
 	json_object_object_add(o, "backend", json_object_new_string(run->backend));
 	json_object_object_add(o, "host_page",
 			       run->host_page ? json_object_new_string(run->host_page) : NULL);
+	if (run->strategy)
+		json_object_object_add(o, "strategy", json_object_new_string(run->strategy));
 	put(o, "accesses", run->accesses);
 	put(o, "faults", run->faults);
 	put(o, "mismatches", run->mismatches);
 	json_object_object_add(o, "exits", exits_json(run));
+	json_object_object_add(o, "events", events_json(run));
 	put(o, "walks", run->stats.event[VMMU_EV_WALK]);
 	put(o, "walk_refs", run->stats.walk_refs);
 	put(o, "sw_refs", run->stats.sw_refs);
@@ -124,19 +137,22 @@ static void csv_text(FILE *f, const char *text)
 
 static void csv_head(FILE *f)
 {
-	fputs("input,backend,host_page,accesses,faults,mismatches,exits_total", f);
+	fputs("input,backend,strategy,host_page,accesses,faults,mismatches,exits_total", f);
 	for (unsigned i = 0; i < VMMU_NR_EXITS; i++)
 		fprintf(f, ",exits_%s", vmmu_event_key(i));
+	for (unsigned i = VMMU_NR_EXITS; i < VMMU_NR_EVENTS; i++)
+		fprintf(f, ",%s", vmmu_event_key(i));
 	fputs(",walks,walk_refs,sw_refs,table_bytes,meta_bytes,seconds\n", f);
 }
 
 static void csv_run(FILE *f, const char *name, const struct result *run)
 {
 	csv_text(f, name);
-	fprintf(f, ",%s,%s,%llu,%llu,%llu,%llu", run->backend, run->host_page ? run->host_page : "",
+	fprintf(f, ",%s,%s,%s,%llu,%llu,%llu,%llu", run->backend,
+		run->strategy ? run->strategy : "", run->host_page ? run->host_page : "",
 		(unsigned long long)run->accesses, (unsigned long long)run->faults,
 		(unsigned long long)run->mismatches, (unsigned long long)report_exits(run));
-	for (unsigned i = 0; i < VMMU_NR_EXITS; i++)
+	for (unsigned i = 0; i < VMMU_NR_EVENTS; i++)
 		fprintf(f, ",%llu", (unsigned long long)run->stats.event[i]);
 	fprintf(f, ",%llu,%llu,%llu,%llu,%llu,%.6f\n",
 		(unsigned long long)run->stats.event[VMMU_EV_WALK],

@@ -18,6 +18,8 @@ struct report_input {
 	char about[96]; /* "trace, 512 MiB of RAM" */
 	struct result *run;
 	unsigned nr_runs;
+	uint64_t ops;  /* 0: exits are shown as they are; else for each of so many ... */
+	char *op_unit; /* ... of these */
 };
 
 struct report {
@@ -30,8 +32,10 @@ uint64_t report_mismatches(const struct report *r);
 uint64_t report_exits(const struct result *run);
 
 void report_table(FILE *out, const struct report_input *in, int colour);
-/* What the table's rows mean; once. */
-void report_legend(FILE *out);
+/* Shadow strategies: a row for each run, what made it exit and what it did. */
+void report_strategies(FILE *out, const struct report_input *in, int colour);
+/* What the numbers mean; once. */
+void report_legend(FILE *out, int strategies);
 
 /* To a file, or to standard output for "-".  -1: *err. */
 int report_json(const struct report *r, const char *path, struct err *err);

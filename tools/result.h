@@ -18,6 +18,7 @@ struct mismatch {
 struct result {
 	const char *backend;
 	const char *host_page;		       /* "4K"; NULL: native, which has none */
+	const char *strategy;		       /* of the shadow backend, if one was named */
 	uint64_t accesses, faults, mismatches; /* checked; over the whole input */
 	struct vmmu_stats stats;	       /* of the window if there is one */
 	double seconds;			       /* without reading and unpacking */

@@ -284,6 +284,32 @@ int sidecar_open(struct sidecar *side, const char *path, struct err *err)
 	return ret;
 }
 
+int sidecar_ops(const char *path, uint64_t *ops, char **unit, struct err *err)
+{
+	struct reader r = { NULL, path, err };
+	struct json_object *root, *text;
+	struct bytes bytes;
+	int ret;
+
+	*unit = NULL;
+	if (input_slurp(path, JSON_MOST, &bytes, err) < 0)
+		return -1;
+	root = parse(&bytes, path, err);
+	free(bytes.data);
+	if (!root)
+		return -1;
+	*ops = 0;
+	ret = member(&r, root, "ops", "", ops);
+	if (ret >= 0 && !*ops)
+		ret = bad(&r, "ops", "missing, or 0");
+	if (ret >= 0 && json_object_object_get_ex(root, "op_unit", &text))
+		*unit = strdup(json_object_get_string(text));
+	else if (ret >= 0)
+		*unit = strdup("operations");
+	json_object_put(root);
+	return ret < 0 || !*unit ? -1 : 0;
+}
+
 void sidecar_close(struct sidecar *side)
 {
 	for (size_t i = 0; side->context && i < side->nr_contexts; i++) {

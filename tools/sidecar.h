@@ -38,4 +38,10 @@ struct sidecar {
 int sidecar_open(struct sidecar *side, const char *path, struct err *err);
 void sidecar_close(struct sidecar *side);
 
+/*
+ * Of the JSON beside a recorded workload: how many operations it is, and what they are
+ * called, malloced.  -1: *err.
+ */
+int sidecar_ops(const char *path, uint64_t *ops, char **unit, struct err *err);
+
 #endif

@@ -13,8 +13,9 @@
  *             shadow page goes
  *   unsync    a level-1 table becomes writable at the first store to it, and
  *             is compared again at the next CR3 load (INVLPG: one entry)
- *   flood     a table stored to again and again without being used is no longer
- *             one: it is zapped and its frame is writable again
+ *   flood     a table stored to again and again without being used, or once if
+ *             nothing leads to it, is no longer one: it is zapped and its frame is
+ *             writable again
  *   prefetch  a miss fills the neighbours of the entry that missed, too
  *   roots     the last roots are kept per vCPU and PCID: a load of CR3 that
  *             keeps translations compares nothing
