@@ -2,7 +2,8 @@
 /*
  * The host's side of a VM, on every backend that has one: slots, dirty log, notifiers, pages that
  * come from a callback, aging, the cap on tables.  Not here: the guest's side (test_random.c).
- * Keeps: each fact is shown on shadow, nested NPT and nested EPT in turn; native refuses.
+ * Keeps: each fact is shown on nested NPT and EPT and on shadow paging with each technique off in
+ * turn; native refuses.
  */
 #include <setjmp.h>
 #include <stdlib.h>
@@ -11,22 +12,33 @@
 #include "t.h"
 #include "world.h"
 
-static const struct vmmu_backend *const backends[] = {
-	&vmmu_shadow,
+static const struct vmmu_backend *const nested[] = {
 	&vmmu_nested_npt,
 	&vmmu_nested_ept,
 };
+
+#define TECHNIQUES 10
+#define NR_VARIANTS (2 + 2 + TECHNIQUES)
 
 /* The VM under test.  Without guest paging a GVA is a GPA. */
 static struct vmmu *vm;
 static struct vmmu_cpu *cpu[2];
 static uint8_t *mem;
 static const struct vmmu_backend *backend;
+static uint32_t off; /* techniques of shadow paging */
+
+/* Nested paging; shadow paging with everything, with nothing, without each technique. */
+static void choose(unsigned n)
+{
+	backend = n < 2 ? nested[n] : &vmmu_shadow;
+	off = n < 3 ? 0 : n < 4 ? VMMU_SHADOW_ALL : 1u << (n - 4);
+}
 
 static void open_with(struct guest_cfg g)
 {
 	mem = mem_arena(1);
 	g.backend = backend;
+	g.shadow = (struct vmmu_shadow_config){ .size = sizeof(g.shadow), .off = off };
 	g.nr_cpus = 2;
 	if (!g.page_size)
 		g.page_size = 4096;
@@ -70,8 +82,8 @@ static int add(uint64_t gpa, uint64_t size, void *pointer, uint64_t page_size)
 	{                                                                                          \
 		unsigned b_;                                                                       \
                                                                                                    \
-		for (b_ = 0; b_ < sizeof(backends) / sizeof(backends[0]); b_++) {                  \
-			backend = backends[b_];                                                    \
+		for (b_ = 0; b_ < NR_VARIANTS; b_++) {                                             \
+			choose(b_);                                                                \
 			each_##suite_##_##name_();                                                 \
 		}                                                                                  \
 	}                                                                                          \
