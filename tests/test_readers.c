@@ -17,6 +17,7 @@
 #include "replay.h"
 #include "sidecar.h"
 #include "state_check.h"
+#include "strategy.h"
 #include "t.h"
 #include "text.h"
 
@@ -868,4 +869,59 @@ Test(text, numbers_are_taken_whole_or_not)
 	t_eq(parse_hex("ffffffff81000000", &v), 0);
 	t_eq(v, 0xffffffff81000000);
 	t_eq(parse_hex("g", &v), -1);
+}
+
+/* ---- strategies by name ------------------------------------------------------------------ */
+
+static uint32_t off_of(const char *name)
+{
+	struct strategies s;
+	struct err err = { 0 };
+
+	t_check(strategies_parse(name, &s, &err) == 0, "%s: %s", name, err.text);
+	t_eq(s.nr, 1);
+	t_true(!strcmp(s.s[0].name, name));
+	return s.s[0].off;
+}
+
+Test(strategy, names_say_what_is_off)
+{
+	t_eq(off_of("vtlb"), VMMU_SHADOW_ALL);
+	t_eq(off_of("all"), 0);
+	t_eq(off_of("trap"), VMMU_SHADOW_ALL & ~(VMMU_SHADOW_CACHE | VMMU_SHADOW_UPDATE));
+	t_eq(off_of("no-unsync"), VMMU_SHADOW_UNSYNC);
+	t_eq(off_of("cache+flood"), VMMU_SHADOW_ALL & ~(VMMU_SHADOW_CACHE | VMMU_SHADOW_FLOOD));
+	t_eq(off_of("lru"), VMMU_SHADOW_ALL & ~VMMU_SHADOW_LRU);
+}
+
+Test(strategy, a_list_has_one_for_each_name)
+{
+	struct strategies s;
+	struct err err = { 0 };
+	unsigned i, k;
+
+	t_eq(strategies_parse("all,vtlb,no-lru", &s, &err), 0);
+	t_eq(s.nr, 3);
+	t_eq(s.s[2].off, VMMU_SHADOW_LRU);
+	t_eq(strategies_parse("all-strategies", &s, &err), 0);
+	t_eq(s.nr, 12);
+	for (i = 0; i < s.nr; i++)
+		for (k = 0; k < i; k++)
+			t_true(s.s[i].off != s.s[k].off && strcmp(s.s[i].name, s.s[k].name));
+}
+
+Test(strategy, what_is_none_is_refused_with_the_names)
+{
+	static const char *const bad[] = { "",	     "al",	 "no-",	      "no-such",  "cache+",
+					   "+cache", "cache+no", "all,,vtlb", "all, vtlb" };
+	struct strategies s;
+	unsigned i;
+
+	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		struct err err = { 0 };
+
+		t_check(strategies_parse(bad[i], &s, &err) < 0, "'%s' is taken", bad[i]);
+		t_eq(err.status, STATUS_USAGE);
+		t_true(strstr(err.text, "prefetch") != NULL);
+	}
 }

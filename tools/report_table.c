@@ -213,6 +213,19 @@ static const char *row_name(const struct result *run)
 	return run->strategy ? run->strategy : run->backend;
 }
 
+/* Wide enough for every name. */
+static int name_width(const struct report_input *in)
+{
+	size_t most = 12;
+
+	for (unsigned i = 0; i < in->nr_runs; i++) {
+		size_t n = strlen(row_name(&in->run[i]));
+
+		most = n > most ? n : most;
+	}
+	return (int)most;
+}
+
 /* As many as there were; or, per operation, with two decimals. */
 static void put_count(FILE *out, const struct report_input *in, uint64_t n, int width)
 {
@@ -247,13 +260,16 @@ static void print_strategy_exits(FILE *out, const struct report_input *in)
 	uint64_t vtlb = vtlb_exits(in);
 	const unsigned nr = sizeof(exit_columns) / sizeof(*exit_columns);
 
-	fprintf(out, "%-14s%11s%8s", in->ops ? "exits per op" : "exits", "all", "of vtlb");
+	const int width = name_width(in);
+
+	fprintf(out, "%-*s%11s%8s", width + 2, in->ops ? "exits per op" : "exits", "all",
+		"of vtlb");
 	print_heads(out, exit_columns, nr);
 	fputc('\n', out);
 	for (unsigned i = 1; i < in->nr_runs; i++) {
 		uint64_t all = report_exits(&in->run[i]);
 
-		fprintf(out, "  %-12s", row_name(&in->run[i]));
+		fprintf(out, "  %-*s", width, row_name(&in->run[i]));
 		put_count(out, in, all, 11);
 		if (vtlb)
 			fprintf(out, "%6.1f %%", 100 * (double)all / (double)vtlb);
@@ -270,15 +286,16 @@ static void print_strategy_work(FILE *out, const struct report_input *in, int co
 {
 	const unsigned nr = sizeof(work_columns) / sizeof(*work_columns);
 	const struct report_input whole = { 0 };
+	const int width = name_width(in);
 
-	fprintf(out, "%-14s%10s%11s", "work", "walks", "sw refs");
+	fprintf(out, "%-*s%10s%11s", width + 2, "work", "walks", "sw refs");
 	print_heads(out, work_columns, nr);
 	fprintf(out, "%9s%9s%8s  wrong\n", "tables", "other", "seconds");
 	for (unsigned i = 0; i < in->nr_runs; i++) {
 		const struct result *r = &in->run[i];
 		char tables[CELL_BYTES], other[CELL_BYTES];
 
-		fprintf(out, "  %-12s", row_name(r));
+		fprintf(out, "  %-*s", width, row_name(r));
 		put_count(out, &whole, r->stats.event[VMMU_EV_WALK], 10);
 		put_count(out, &whole, r->stats.sw_refs, 11);
 		for (unsigned k = 0; k < nr; k++)

@@ -44,18 +44,17 @@ static uint32_t sum_of(const char *name, size_t len)
 {
 	uint32_t on = 0;
 
-	while (len) {
+	for (;;) {
 		const char *plus = memchr(name, '+', len);
 		size_t n = plus ? (size_t)(plus - name) : len;
 		uint32_t bit = technique(name, n);
 
-		if (!bit)
-			return 0;
 		on |= bit;
-		name += n + (plus ? 1 : 0);
-		len -= n + (plus ? 1 : 0);
+		if (!bit || !plus)
+			return bit ? on : 0;
+		name += n + 1;
+		len -= n + 1;
 	}
-	return on;
 }
 
 static int is(const char *name, size_t len, const char *what)
