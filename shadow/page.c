@@ -181,8 +181,8 @@ void page_used(struct shadow_vm *s, struct spage *sp)
 }
 
 /*
- * What cannot be beside a new page in its frame: one out of step, if the frame serves above level
- * 1 now; and one with entries of another size, for the A bit of a 4-byte entry
+ * What cannot be beside a new page in its frame: one out of step, if the frame serves
+ * above level 1 now; and one with entries of another size, for the A bit of a 4-byte entry
  * is an address bit of one of 8, and silicon sets it untold.
  */
 static int is_at_odds(const struct shadow_vm *s, const struct spage *sp, const struct spage *other)
@@ -194,14 +194,15 @@ static int is_at_odds(const struct shadow_vm *s, const struct spage *sp, const s
 /* Its guest frame becomes a table: stores are heard of from here. */
 static int join_frame(struct shadow_vm *s, struct spage *sp)
 {
-	struct vmmu_fix fix;
 	struct vmmu_page page;
 	vmmu_gpa_t gpa = vmmu_gpa(sp->key.gfn << VMMU_PAGE_SHIFT);
 	struct spage *other, *next;
 	struct frame *f;
 
-	if (vmmu_be_page(s->vm, gpa, 0, &page, &fix) != VMMU_FIX_RETRY ||
-	    !(f = frame_get(s, sp->key.gfn)))
+	if (!vmmu_be_small_page(s->vm, gpa, &page))
+		return -1;
+	f = frame_get(s, sp->key.gfn);
+	if (!f)
 		return -1;
 	if (vmmu_be_track(s->vm, gpa)) {
 		frame_put(s, f);

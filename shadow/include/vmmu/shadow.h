@@ -24,6 +24,10 @@
  *   wp0       a supervisor's store to a read-only page under CR0.WP=0 maps it
  *             writable for the supervisor alone; off: in software, each time
  *   lru       table pages are reclaimed by use; off: first in, first out
+ *
+ * Kept pages go when the guest uses their frames for something else, when the host
+ * takes them, and under a cap: vmmu_config.max_tables should be set for guests that are
+ * not trusted; a fiftieth of the guest's pages is what KVM allows.
  */
 #ifndef VMMU_SHADOW_H
 #define VMMU_SHADOW_H
