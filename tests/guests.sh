@@ -6,6 +6,7 @@
 #   capped   tables capped at an eighth of their peak, or the least allowed
 #   strategies         shadow paging with everything, with nothing, without each technique; the
 #                      self-check after each of the first events
+#   strategies-2m      the same on 2M host pages
 #   strategies-capped  the same, tables capped at a quarter of their peak
 set -eu
 vmmu=$1
@@ -24,6 +25,8 @@ compare)
 	"$vmmu" compare "$file" ;;
 strategies)
 	"$vmmu" compare --shadow all-strategies --check 1000 "$file" ;;
+strategies-2m)
+	"$vmmu" compare --shadow all-strategies --host-page 2M --check 300 "$file" ;;
 strategies-capped)
 	"$vmmu" replay "$file" --backend shadow --json "$tmp/whole" >/dev/null
 	least=$("$vmmu" replay "$file" --backend shadow --shadow vtlb --table-pages 1 2>&1 |
