@@ -377,6 +377,30 @@ Test(shadow, stores_of_every_size_and_place_are_seen)
 	}
 }
 
+/* Nobody edits a table so: it is none. */
+Test(shadow, a_store_across_entries_ends_a_table)
+{
+	static const struct shape odd[] = {
+		{ A2, 4, 8, 0 }, { A2, 0x801, 1, 0 }, { A2, 0x802, 2, 0 }, { A2, 0x804, 16, 0 }
+	};
+	static const struct shape even[] = {
+		{ A2, 0x800, 8, 0 }, { A2, 0x804, 4, 0 }, { A2, 0x800, 1, 0 }, { A2, 0x800, 32, 0 }
+	};
+	unsigned i;
+
+	for (i = 0; i < 4; i++) {
+		open_without(0);
+		reads(0, A_DATA);
+		restart();
+		store_shape(&even[i], 0);
+		t_eq(seen(VMMU_EV_SHADOW_ZAP), 0);
+		store_shape(&odd[i], 0);
+		t_true(seen(VMMU_EV_SHADOW_ZAP) > 0);
+		agree(0x1000, VMMU_READ);
+		close_vm();
+	}
+}
+
 /* An entry of 8 bytes as a 32-bit kernel under PAE writes it, in both orders. */
 Test(shadow, torn_halves_are_seen)
 {
@@ -536,6 +560,8 @@ Test(shadow, a_table_is_compared_before_a_new_link_leads_to_it)
 			store(A2 + 8 * 3, A1 | P_ALL);
 		else
 			store(A3 + 8 * 3, A2 | P_ALL);
+		/* The miss that links it is at another entry. */
+		reads(level == 1 ? 6 * MIB : 3 * GIB, A_DATA);
 		reads((level == 1 ? 6 * MIB : 3 * GIB) + 0x1000, B_DATA + 0x7000);
 		close_vm();
 	}
@@ -550,6 +576,7 @@ Test(shadow, all_below_a_new_link_is_compared)
 	store(A1 + 8, (B_DATA + 0x7000) | P_ALL);
 	load(B4);
 	store(B4 + 8, A3 | P_ALL);
+	reads(1ull << 39, A_DATA);
 	reads((1ull << 39) + 0x1000, B_DATA + 0x7000);
 	close_vm();
 }
