@@ -134,10 +134,10 @@ static uint16_t pcid_of(struct vmmu_cpu *cpu)
 	return regs->cr4 & VMMU_CR4_PCIDE ? regs->cr3 & 0xfff : 0;
 }
 
+/* Of one mode: a load that changes more than CR3 keeps none. */
 static int is_same(const struct root *a, const struct root *b)
 {
 	return a->used && b->used && a->base == b->base && a->pcid == b->pcid &&
-	       a->mode == b->mode && a->wp0 == b->wp0 &&
 	       !memcmp(a->pdpte, b->pdpte, sizeof(a->pdpte));
 }
 

@@ -711,8 +711,7 @@ Test(api, an_access_without_ad_is_done_and_sets_neither)
 	}
 }
 
-/* ---- copies
- * -------------------------------------------------------------------------------------- */
+/* ---- copies ------------------------------------------------------ */
 
 Test(api, read_and_write_copy_across_pages)
 {
@@ -817,8 +816,7 @@ Test(api, gva_copies_use_the_guests_rights)
 	}
 }
 
-/* ---- creating
- * ---------------------------------------------------------------------------------------- */
+/* ---- creating ---------------------------------------------------- */
 
 static int create(struct vmmu_config *c)
 {
@@ -960,8 +958,7 @@ Test(api, memory_below_the_base_is_refused)
 	t_true(!v);
 }
 
-/* ---- slots
- * -------------------------------------------------------------------------------------------- */
+/* ---- slots ------------------------------------------------------- */
 
 Test(api, bad_slots_are_refused_with_a_reason)
 {
@@ -1087,8 +1084,7 @@ Test(api, what_would_change_fixed_memory_is_enotsup)
 	finish();
 }
 
-/* ---- callbacks
- * ----------------------------------------------------------------------------------------- */
+/* ---- callbacks --------------------------------------------------- */
 
 static struct {
 	unsigned asked, asked_to_write, flushes;
@@ -1422,8 +1418,7 @@ Test(api, all_memory_comes_from_the_embedder_and_goes_back)
 	}
 }
 
-/* ---- several VMs, resetting
- * ------------------------------------------------------------------------------ */
+/* ---- several VMs, resetting -------------------------------------- */
 
 Test(api, vms_do_not_know_each_other)
 {
@@ -1480,8 +1475,7 @@ Test(api, reset_goes_back_to_real_mode_and_drops_all)
 	}
 }
 
-/* ---- words and numbers
- * -------------------------------------------------------------------------------------- */
+/* ---- words and numbers ------------------------------------------- */
 
 Test(api, every_status_has_a_name_of_its_own)
 {

@@ -1079,8 +1079,7 @@ EACH(flush, embedder_is_told_of_every_page_that_is_protected)
 	close_vm();
 }
 
-/* ---- jumping out of callbacks
- * ----------------------------------------------------------------------- */
+/* ---- jumping out of callbacks ------------------------------------ */
 
 EACH(jump, out_of_the_hosts_answer)
 {
@@ -1127,8 +1126,7 @@ EACH(jump, again_and_again_at_the_smallest_cap)
 	close_vm();
 }
 
-/* ---- the cap on tables
- * -------------------------------------------------------------------------------- */
+/* ---- the cap on tables ------------------------------------------- */
 
 EACH(cap, below_the_minimum_is_refused)
 {

@@ -495,8 +495,7 @@ Test(mode, invpcid_raises_gp)
 	}
 }
 
-/* ---- cached PDPTEs
- * -------------------------------------------------------------------------------- */
+/* ---- cached PDPTEs ----------------------------------------------- */
 
 /* A PAE guest: address 0x128 is 0x7128 by the first directory, 0x8128 by the second. */
 static void put_pae(void)
@@ -1087,8 +1086,7 @@ Test(mode, a_stale_page_walk_cache_does_not_hang_the_access)
 	finish();
 }
 
-/* ---- exits
- * --------------------------------------------------------------------------------------- */
+/* ---- exits ------------------------------------------------------- */
 
 /* One of everything that traps under shadow. */
 static void provoke(void)

@@ -1237,8 +1237,7 @@ Test(pt, every_change_is_told)
 	}
 }
 
-/* ---- a backend outside the library
- * ---------------------------------------------------------------- */
+/* ---- a backend outside the library ------------------------------- */
 
 static _Alignas(4096) uint8_t memory[16 * 4096];
 

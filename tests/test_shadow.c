@@ -666,8 +666,7 @@ Test(shadow, prefetch_leaves_reserved_bits_to_the_fault)
 	close_vm();
 }
 
-/* ---- large pages
- * ------------------------------------------------------------------------------------ */
+/* ---- large pages ------------------------------------------------- */
 
 Test(shadow, a_large_page_on_large_memory_is_one_leaf)
 {
@@ -758,8 +757,62 @@ Test(shadow, all_pieces_of_a_large_page_go_as_one)
 	}
 }
 
-/* ---- CR0.WP=0
- * ------------------------------------------------------------------------------------------ */
+/* The same where the next access is no fault, which would flush by itself. */
+Test(shadow, invlpg_drops_all_pieces_of_a_large_page)
+{
+	unsigned how, i;
+
+	for (how = 0; how < 2; how++) {
+		open_as((struct guest_cfg){ .caches = CACHES_TLB });
+		put(A2 + 8, LARGE | P_ALL | P_PS);
+		/* A second mapping of the same pieces, so that they stay. */
+		put(A2 + 16, LARGE | P_ALL | P_PS);
+		put(SPARE + 8, (LARGE + 2 * MIB) | P_ALL | P_PS);
+		for (i = 0; i < 16; i++) {
+			reads(2 * MIB + ((uint64_t)i << 12), LARGE + ((uint64_t)i << 12));
+			reads(4 * MIB + ((uint64_t)i << 12), LARGE + ((uint64_t)i << 12));
+		}
+		if (how)
+			store(A3, SPARE | P_ALL);
+		else
+			store(A2 + 8, (LARGE + 2 * MIB) | P_ALL | P_PS);
+		vmmu_invlpg(cpu, vmmu_gva(2 * MIB));
+		for (i = 0; i < 16; i++)
+			reads(2 * MIB + ((uint64_t)i << 12), LARGE + 2 * MIB + ((uint64_t)i << 12));
+		close_vm();
+	}
+}
+
+/* All of a large entry that a role has: its rights, its key, its size. */
+Test(shadow, large_entries_that_differ_have_two_shadows)
+{
+	struct vmmu_regs r;
+
+	open_without(0);
+	long_mode(cpu, VMMU_CR0_WP, VMMU_CR4_PKE, VMMU_EFER_NXE);
+	put(A2 + 8, LARGE | P_ALL | P_PS);
+	put(A2 + 16, LARGE | P_ALL | P_PS | 5ull << 59);
+	/* 1G over the same memory: the size is the guest's to see. */
+	put(A3 + 16, GIB | P_ALL | P_PS);
+	put(A2 + 24, GIB | P_ALL | P_PS);
+	reads(2 * GIB, GIB);
+	t_eq(x.guest_shift, 30);
+	reads(6 * MIB, GIB);
+	t_eq(x.guest_shift, 21);
+	reads(2 * GIB + 0x1000, GIB + 0x1000);
+	t_eq(x.guest_shift, 30);
+	reads(2 * MIB, LARGE);
+	reads(4 * MIB, LARGE);
+	vmmu_set_pkru(cpu, 3u << 10);
+	reads(2 * MIB, LARGE);
+	t_eq(touch(4 * MIB, VMMU_READ), VMMU_FAULT);
+	t_eq(x.fault.code, VMMU_PF_P | VMMU_PF_PK);
+	vmmu_get_regs(cpu, &r);
+	t_eq(r.pkru, 3u << 10);
+	close_vm();
+}
+
+/* ---- CR0.WP=0 ---------------------------------------------------- */
 
 static void store_without_wp(uint64_t cr4, uint32_t off)
 {
@@ -809,8 +862,7 @@ Test(shadow, smap_judges_a_page_that_was_written_without_wp)
 	close_vm();
 }
 
-/* ---- modes
- * -------------------------------------------------------------------------------------------- */
+/* ---- modes ------------------------------------------------------- */
 
 /* Two vCPUs read the same frames as tables of two kinds (catalogue 51). */
 Test(shadow, vcpus_in_two_modes_share_frames)
@@ -920,8 +972,7 @@ Test(shadow, walked_pdptes_are_read_again_after_a_load)
 	close_vm();
 }
 
-/* ---- no memory
- * ------------------------------------------------------------------------------------------- */
+/* ---- no memory --------------------------------------------------- */
 
 #define NOWHERE (64 * MIB)
 
@@ -1040,8 +1091,7 @@ Test(shadow, nested_paging_remembers_no_memory_by_the_same_code)
 	nested_mmio(&vmmu_nested_npt, 0, VMMU_EV_EXIT_MMIO);
 }
 
-/* ---- the host, and many vCPUs
- * -------------------------------------------------------------------------- */
+/* ---- the host, and many vCPUs ------------------------------------ */
 
 /* What a table holds after the host had it is what it holds (its memory may be new). */
 Test(shadow, a_table_that_the_host_took_is_read_again)
@@ -1089,6 +1139,30 @@ Test(shadow, an_emptied_entry_still_owes_the_host_its_flush)
 	/* Its TLB may not have it: the guest has not flushed, the host has. */
 	t_eq(touch(0x1000, VMMU_READ), VMMU_FAULT);
 	t_eq(vmmu_notify_end(vm, vmmu_gpa(A_DATA + 0x1000), 4096), VMMU_OK);
+	close_vm();
+}
+
+/* A shadow page that is taken away takes what caches hold of it along: its leaves ... */
+Test(shadow, a_zapped_page_leaves_nothing_in_a_tlb)
+{
+	open_as((struct guest_cfg){ .caches = CACHES_TLB });
+	reads(0x1000, A_DATA + 0x1000);
+	/* A device's, across entries. */
+	t_eq(vmmu_write(vm, NULL, vmmu_gpa(A1 + 0x804), &(uint64_t){ 0 }, 8, NULL), VMMU_OK);
+	t_eq(vmmu_notify_begin(vm, vmmu_gpa(A_DATA + 0x1000), 4096), VMMU_OK);
+	t_eq(touch(0x1000, VMMU_READ), VMMU_AGAIN);
+	t_eq(vmmu_notify_end(vm, vmmu_gpa(A_DATA + 0x1000), 4096), VMMU_OK);
+	close_vm();
+}
+
+/* ... and the way to its table, which serves for another next (catalogue 45). */
+Test(shadow, a_zapped_page_is_left_by_walk_caches_before_it_is_used_again)
+{
+	open_as((struct guest_cfg){ .caches = CACHES_ALL, .shadow = { .prefetch = 1 } });
+	reads(0x1000, A_DATA + 0x1000);
+	t_eq(vmmu_write(vm, NULL, vmmu_gpa(A1 + 0x804), &(uint64_t){ 0 }, 8, NULL), VMMU_OK);
+	reads(KERNEL + 0x2000, 0x2000);
+	reads(0x2000, A_DATA + 0x2000);
 	close_vm();
 }
 
@@ -1166,8 +1240,7 @@ Test(shadow, what_is_used_is_not_reclaimed_first)
 	t_check(lru * 3 < fifo * 2, "%" PRIu64 " misses, first in first out %" PRIu64, lru, fifo);
 }
 
-/* ---- configuration
- * ----------------------------------------------------------------------------------------- */
+/* ---- configuration ----------------------------------------------- */
 
 static int created(struct vmmu_shadow_config sc)
 {
