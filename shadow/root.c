@@ -247,11 +247,13 @@ void root_load(struct vmmu_cpu *cpu, enum vmmu_load why)
 		memcpy(want.pdpte, guest->pdpte, sizeof(want.pdpte));
 	if (!cr3 || walks_pdptes(guest))
 		release(&sc->root);
+	if (!cr3)
+		forget_kept(s, sc, -1);
 	at_hand = switch_root(s, sc, &want);
 	if (why == VMMU_LOAD_CR3_KEEP && s->roots && at_hand) {
 		vmmu_be_hw(cpu)->pcid = want.pcid;
 	} else {
-		forget_kept(s, sc, cr3 ? want.pcid : -1);
+		forget_kept(s, sc, want.pcid);
 		sync_root(s, &sc->root);
 		vmmu_be_hw(cpu)->pcid = s->roots ? want.pcid : 0;
 		if (cr3 && s->roots && pcide)

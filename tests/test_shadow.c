@@ -527,6 +527,26 @@ Test(shadow, what_invalidates_a_pcid_reaches_its_kept_root)
 		ends(how);
 }
 
+/* All registers change, and CR3 is that of a kept root: which was of another mode. */
+Test(shadow, a_kept_root_is_of_its_mode)
+{
+	struct vmmu_regs r = { .cr0 = VMMU_CR0_PE | VMMU_CR0_PG,
+			       .cr3 = A4 | 1,
+			       .cr4 = VMMU_CR4_PAE | VMMU_CR4_PCIDE,
+			       .efer = VMMU_EFER_LME | VMMU_EFER_LMA };
+
+	open_without(0);
+	long_mode(cpu, VMMU_CR0_WP, VMMU_CR4_PCIDE, VMMU_EFER_NXE);
+	put(A1 + 8, (A_DATA + 0x1000) | P_ALL | NX);
+	load(A4 | 1);
+	reads(0x1000, A_DATA + 0x1000);
+	load(B4 | 2);
+	t_eq(vmmu_set_regs(cpu, &r, 0), VMMU_OK);
+	t_eq(touch(0x1000, VMMU_READ), VMMU_FAULT);
+	t_eq(x.fault.code, VMMU_PF_P | VMMU_PF_RSVD);
+	close_vm();
+}
+
 Test(shadow, more_spaces_than_roots_are_kept)
 {
 	unsigned i, round;
