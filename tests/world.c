@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "ops.h"
 #include "world.h"
 
 #define PAGE 4096ull
@@ -271,10 +272,18 @@ uint64_t world_read(const struct world *w, uint64_t gpa, unsigned bytes)
 	return region_at(gpa) ? load(w->mem + gpa, bytes) : 0;
 }
 
+/* One operation of the guest's, the host's or a device's begins. */
+static void note(struct world *w, const struct world_op *op)
+{
+	if (w->record)
+		ops_add(w->record, op);
+}
+
 void world_poke(struct world *w, uint64_t gpa, uint64_t value)
 {
 	unsigned i;
 
+	note(w, &(struct world_op){ .what = OP_POKE, .at = gpa, .value = value });
 	memcpy(w->mem + gpa, &value, 8);
 	for (i = 0; i < w->nr_vms; i++)
 		memcpy(w->vm[i].mem + gpa, &value, 8);
@@ -396,7 +405,7 @@ static uint64_t pick_gva(struct world *w, struct rng *r)
 {
 	static const uint64_t lo[] = { 0, 1, 2, 511 }, mid[] = { 0, 1, 3, 511 };
 	static const uint64_t top[] = { 0, 1, 255, 256, 511 };
-	uint64_t v = lo[rng_below(r, 4)] << 12 | mid[rng_below(r, 4)] << 21;
+	uint64_t low = lo[rng_below(r, 4)], v = low << 12 | mid[rng_below(r, 4)] << 21;
 	unsigned how = rng_below(r, 100);
 
 	v |= (uint64_t)(rng_below(r, 2) ? rng_below(r, 4) : 511) << 30;
@@ -722,9 +731,14 @@ static bool is_victim(const struct world *w, unsigned vm, enum sabotage what)
 void world_store(struct world *w, unsigned cpu, uint64_t gpa, const void *buf, unsigned len,
 		 enum world_store how)
 {
+	struct world_op op = {
+		.what = OP_STORE, .cpu = (uint8_t)cpu, .at = gpa, .how = (uint8_t)how, .size = len
+	};
 	size_t ok = 0, done;
 	unsigned i;
 
+	memcpy(op.bytes, buf, len < OP_BYTES ? len : OP_BYTES);
+	note(w, &op);
 	while (ok < len && world_is_ram(w, gpa + ok) && !world_is_rom(w, gpa + ok))
 		ok++;
 	if (how == STORE_BEGIN_END && ok < len)
@@ -1066,8 +1080,8 @@ static void forget(struct world_vm *v, unsigned cpu)
 		vmmu_hw_flush(vmmu_cpu(v->vm, cpu));
 }
 
-void world_access(struct world *w, unsigned cpu, uint64_t gva, unsigned size, uint32_t access,
-		  const uint64_t *value)
+static void access_page(struct world *w, unsigned cpu, uint64_t gva, unsigned size, uint32_t access,
+			const uint64_t *value)
 {
 	struct or_access acc = oracle_access(gva, access), dry = acc;
 	struct vmmu_xlat x[WORLD_VMS];
@@ -1195,6 +1209,19 @@ static void check_span(struct world *w, struct world_vm *v, unsigned cpu,
 	}
 }
 
+void world_access(struct world *w, unsigned cpu, uint64_t gva, unsigned size, uint32_t access,
+		  const uint64_t *value)
+{
+	note(w, &(struct world_op){ .what = OP_ACCESS,
+				    .cpu = (uint8_t)cpu,
+				    .at = gva,
+				    .size = size,
+				    .access = access,
+				    .has_value = value != NULL,
+				    .value = value ? *value : 0 });
+	access_page(w, cpu, gva, size, access, value);
+}
+
 void world_span(struct world *w, unsigned cpu, uint64_t gva, unsigned size, uint32_t access)
 {
 	struct or_access acc = oracle_access(gva, access), part[2];
@@ -1203,10 +1230,15 @@ void world_span(struct world *w, unsigned cpu, uint64_t gva, unsigned size, uint
 	struct or_result fresh[2], res;
 	bool stops;
 
+	note(w, &(struct world_op){ .what = OP_SPAN,
+				    .cpu = (uint8_t)cpu,
+				    .at = gva,
+				    .size = size,
+				    .access = access });
 	memset(fresh, 0, sizeof(fresh));
 	acc.size = size;
 	if ((gva & (PAGE - 1)) + size <= PAGE) {
-		world_access(w, cpu, gva, size, access, NULL);
+		access_page(w, cpu, gva, size, access, NULL);
 		return;
 	}
 	part[0] = part[1] = acc;
@@ -1319,6 +1351,8 @@ bool world_set(struct world *w, unsigned cpu, enum world_reg reg, uint64_t value
 	const struct or_regs *now = world_regs(w, cpu);
 	unsigned i;
 
+	note(w, &(struct world_op){
+			.what = OP_SET, .cpu = (uint8_t)cpu, .how = (uint8_t)reg, .value = value });
 	world_log(w, "%u %s = 0x%" PRIx64 "%s", cpu, name[reg], value, want ? " -> #GP" : "");
 	/* Other tables, as good as a store to them. */
 	if (reg <= SET_EFER)
@@ -1360,6 +1394,8 @@ void world_set_all(struct world *w, unsigned cpu, const struct or_regs *regs, bo
 	unsigned i, k;
 	bool bad = pae && pdptes_bad(w, regs);
 
+	note(w, &(struct world_op){
+			.what = OP_ALL, .cpu = (uint8_t)cpu, .how = lib_reads, .regs = *regs });
 	world_log(w,
 		  "%u set all: cr0 0x%" PRIx64 " cr3 0x%" PRIx64 " cr4 0x%" PRIx64
 		  " efer 0x%" PRIx64 "%s",
@@ -1401,6 +1437,7 @@ void world_reset(struct world *w, unsigned cpu)
 	struct or_regs r = { .cr0 = OR_CR0_ET | OR_CR0_CD | OR_CR0_NW };
 	unsigned i;
 
+	note(w, &(struct world_op){ .what = OP_RESET, .cpu = (uint8_t)cpu });
 	world_log(w, "%u reset", cpu);
 	for (i = 0; i < w->nr_vms; i++) {
 		int st = vmmu_reset(vmmu_cpu(w->vm[i].vm, cpu));
@@ -1422,6 +1459,7 @@ void world_invlpg(struct world *w, unsigned cpu, uint64_t gva)
 {
 	unsigned i;
 
+	note(w, &(struct world_op){ .what = OP_INVLPG, .cpu = (uint8_t)cpu, .at = gva });
 	world_log(w, "%u invlpg 0x%" PRIx64, cpu, gva);
 	for (i = 0; i < w->nr_vms; i++)
 		if (!is_victim(w, i, SABOTAGE_INVLPG) &&
@@ -1441,6 +1479,11 @@ void world_invpcid(struct world *w, unsigned cpu, unsigned type, unsigned pcid, 
 		  (type == 0 && lma && !is_canonical(gva, r->cr4 & OR_CR4_LA57 ? 57 : 48));
 	unsigned i;
 
+	note(w, &(struct world_op){ .what = OP_INVPCID,
+				    .cpu = (uint8_t)cpu,
+				    .how = (uint8_t)type,
+				    .size = pcid,
+				    .at = gva });
 	world_log(w, "%u invpcid type %u pcid %u 0x%" PRIx64 "%s", cpu, type, pcid, gva,
 		  gp ? " -> #GP" : "");
 	for (i = 0; i < w->nr_vms; i++) {
@@ -1463,6 +1506,8 @@ void world_hw_flush(struct world *w, unsigned cpu, unsigned which, uint64_t gva)
 {
 	unsigned i;
 
+	note(w, &(struct world_op){
+			.what = OP_FLUSH, .cpu = (uint8_t)cpu, .how = (uint8_t)which, .at = gva });
 	world_log(w, "%u host flush %u 0x%" PRIx64, cpu, which, gva);
 	for (i = 0; i < w->nr_vms; i++) {
 		struct vmmu_cpu *c = vmmu_cpu(w->vm[i].vm, cpu);
@@ -1514,6 +1559,7 @@ void world_host(struct world *w, unsigned which, unsigned where)
 	const struct region *g = &region[where % NR_REGIONS];
 	unsigned i;
 
+	note(w, &(struct world_op){ .what = OP_HOST, .how = (uint8_t)which, .size = where });
 	world_log(w, "host: operation %u on %s", which, g->name);
 	for (i = 0; i < w->nr_vms; i++) {
 		struct world_vm *v = &w->vm[i];

@@ -158,8 +158,9 @@ struct world {
 	uint64_t count_ok, count_fault, count_mmio, count_stale;
 	char log[WORLD_LOG][120];
 	unsigned nr_log;
-	bool trace;	   /* VMMU_TRACE is set: the log goes to stderr as it grows */
-	char failed[1024]; /* "": not yet */
+	struct ops *record; /* or NULL: where operations are put down as they are done */
+	bool trace;	    /* VMMU_TRACE is set: the log goes to stderr as it grows */
+	char failed[1024];  /* "": not yet */
 };
 
 /* Never NULL: what goes wrong is in ->failed. */

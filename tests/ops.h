@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What is done to a world, as data: recorded, read and written as text, done again, made
+ * shorter.  One line of text for each:
+ *
+ *	world SEED CPUS ROM PROFILE          the first: what kind of world
+ *	poke GPA VALUE                       memory before the guest runs
+ *	store CPU GPA HOW BYTES              HOW: 0 vCPU, 1 device, 2 begin and end; hexadecimal
+ *	access CPU GVA SIZE ACCESS [VALUE]   with VALUE: a store through the mapping
+ *	span CPU GVA SIZE ACCESS
+ *	set CPU REGISTER VALUE               0 CR0, 1 CR3, 2 CR4, 3 EFER, 4 PKRU, 5 PKRS
+ *	all CPU READS CR0 CR2 CR3 CR4 EFER PDPTE*4 PKRU PKRS
+ *	reset CPU
+ *	invlpg CPU GVA
+ *	invpcid CPU TYPE PCID GVA
+ *	flush CPU WHICH GVA
+ *	host WHICH WHERE
+ */
+#ifndef OPS_H
+#define OPS_H
+
+#include <stdio.h>
+
+#include "world.h"
+
+#define OP_BYTES 32
+
+struct world_op {
+	uint8_t what; /* enum in ops.c */
+	uint8_t cpu, how, has_value;
+	uint32_t size, access;
+	uint64_t at;
+	union {
+		uint64_t value;
+		uint8_t bytes[OP_BYTES];
+		struct or_regs regs;
+	};
+};
+
+struct ops {
+	struct world_op *op;
+	size_t nr, room;
+};
+
+enum {
+	OP_POKE,
+	OP_STORE,
+	OP_ACCESS,
+	OP_SPAN,
+	OP_SET,
+	OP_ALL,
+	OP_RESET,
+	OP_INVLPG,
+	OP_INVPCID,
+	OP_FLUSH,
+	OP_HOST,
+	NR_OP_KINDS
+};
+
+void ops_add(struct ops *ops, const struct world_op *op);
+void ops_free(struct ops *ops);
+void op_apply(struct world *w, const struct world_op *op);
+
+/*
+ * A new world, and all of it done; how many were done before it failed, or -1: it did not.
+ * Short lists are checked in full after each operation.  `report`: to stderr if it fails.
+ */
+long ops_run(const struct world_cfg *cfg, const struct ops *ops, bool report);
+/* Leaves out and simplifies what the failure does not need.  The list fails before and after. */
+void ops_shrink(const struct world_cfg *cfg, struct ops *ops);
+
+void ops_write(FILE *to, const struct world_cfg *cfg, const struct ops *ops);
+/* The same as C, to be pasted into a test. */
+void ops_write_c(FILE *to, const struct world_cfg *cfg, const struct ops *ops);
+/* 0, or the number of the line that is wrong. */
+unsigned ops_read(FILE *from, struct world_cfg *cfg, struct ops *ops);
+
+#endif
