@@ -83,14 +83,7 @@ static int run_world(const struct world_cfg *cfg, uint64_t nr, struct tally *t)
 
 static struct world_cfg config_for(uint64_t seed)
 {
-	struct world_cfg cfg = { .seed = seed, .nr_cpus = 1 };
-	struct rng r = { seed };
-
-	if (rng_percent(&r, 50))
-		cfg.nr_cpus += rng_below(&r, WORLD_CPUS);
-	cfg.rom = rng_percent(&r, 35);
-	cfg.profile = rng_below(&r, world_profiles());
-	return cfg;
+	return world_cfg_of(seed, 0, -1);
 }
 
 /* VMMU_REPLAY: a file of operations, as a failure prints them. */
@@ -239,12 +232,12 @@ Test(ops, a_bad_line_is_named)
 {
 	static const char *const bad[] = {
 		"poke 0 0\n",	   /* no world */
-		"world 1 9 0 0\n", /* too many vCPUs */
-		"world 1 1 0 99\n",
-		"world 1 1 0 0\nstore 0 0x1000 0 1\n",
-		"world 1 1 0 0\nset 0 9 0\n",
-		"world 1 1 0 0\nwhat 1\n",
-		"world 1 1 0 0\nstore 0 0x1000 7 00\n",
+		"world 1 9 0 0 0\n", /* too many vCPUs */
+		"world 1 1 0 99 0\n",
+		"world 1 1 0 0 0\nstore 0 0x1000 0 1\n",
+		"world 1 1 0 0 0\nset 0 9 0\n",
+		"world 1 1 0 0 0\nwhat 1\n",
+		"world 1 1 0 0 0\nstore 0 0x1000 7 00\n",
 	};
 	static const unsigned line[] = { 1, 1, 1, 2, 2, 2, 2 };
 	unsigned i;

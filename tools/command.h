@@ -15,7 +15,8 @@ struct command {
 	int (*run)(int argc, char **argv, struct err *err);
 };
 
-extern const struct command command_translate, command_walk, command_replay, command_compare;
+extern const struct command command_translate, command_walk, command_replay, command_compare,
+	command_check;
 
 /* To standard error: "vmmu: ...". */
 void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -15,6 +15,7 @@ static const struct command *const commands[] = {
 	&command_walk,
 	&command_replay,
 	&command_compare,
+	&command_check,
 };
 
 static const struct command *find(const char *name)

@@ -6,8 +6,10 @@
  */
 #include "options.h"
 #include "text.h"
+#include "world.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static int bad_value(const struct option *o, const char *value, const char *want, struct err *err)
 {
@@ -94,6 +96,72 @@ static int take_shadow_number(const struct option *o, const char *value, struct 
 	return 0;
 }
 
+static int take_profile(const struct option *o, const char *value, struct check_options *out,
+			struct err *err)
+{
+	const char *name;
+
+	for (unsigned i = 0; (name = world_profile_name(i)); i++) {
+		if (strcmp(name, value) == 0) {
+			out->profile = (int)i;
+			return 0;
+		}
+	}
+	return bad_value(o, value, "one of max, intel, amd, small, pdpte-walk", err);
+}
+
+static int take_backends(const struct option *o, const char *value, struct check_options *out,
+			 struct err *err)
+{
+	char want[96];
+
+	while (*value) {
+		size_t n = strcspn(value, ",");
+		unsigned i;
+
+		for (i = 0; i < nr_backends; i++)
+			if (strlen(backends[i].name) == n && !strncmp(backends[i].name, value, n))
+				break;
+		if (i == nr_backends)
+			break;
+		out->backends |= 1u << i;
+		value += n + (value[n] == ',');
+		if (!*value)
+			return 0;
+	}
+	snprintf(want, sizeof(want), "a list of %s", backend_names());
+	return bad_value(o, value, want, err);
+}
+
+static int take_check(const struct option *o, const char *value, struct check_options *out,
+		      struct err *err)
+{
+	uint64_t v;
+
+	switch (o->val) {
+	case OPT_SEED:
+		return take_number(o, value, UINT64_MAX, &out->seed, err);
+	case OPT_OPS:
+	case OPT_SECONDS:
+		if (take_number(o, value, UINT64_MAX, &v, err) < 0)
+			return -1;
+		*(o->val == OPT_OPS ? &out->ops : &out->seconds) = v;
+		return v ? 0 : bad_value(o, value, "a number from 1 up", err);
+	case OPT_VCPUS:
+		if (take_number(o, value, WORLD_CPUS, &v, err) < 0)
+			return -1;
+		out->vcpus = (unsigned)v;
+		return v ? 0 : bad_value(o, value, "1, 2 or 3", err);
+	case OPT_PROFILE:
+		return take_profile(o, value, out, err);
+	case OPT_BACKENDS:
+		return take_backends(o, value, out, err);
+	default:
+		out->replay = value;
+		return 0;
+	}
+}
+
 static int take(const struct option *o, const char *value, struct options *out, struct err *err)
 {
 	switch (o->val) {
@@ -141,6 +209,14 @@ static int take(const struct option *o, const char *value, struct options *out, 
 	case OPT_PER_OP:
 		out->per_op = 1;
 		return 0;
+	case OPT_SEED:
+	case OPT_OPS:
+	case OPT_SECONDS:
+	case OPT_VCPUS:
+	case OPT_PROFILE:
+	case OPT_BACKENDS:
+	case OPT_REPLAY:
+		return take_check(o, value, &out->check_options, err);
 	case OPT_CHECK:
 		return take_number(o, value, UINT64_MAX, &out->check, err);
 	default:
@@ -156,6 +232,7 @@ int options_parse(int argc, char **argv, const struct option *table, struct opti
 
 	*out = (struct options){ .machine = { .host_page = VMMU_PAGE_SIZE } };
 	out->machine.shadow.size = sizeof(out->machine.shadow);
+	out->check_options = (struct check_options){ .seed = 1, .ops = 1000000, .profile = -1 };
 	optind = 0;
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, ":h", table, &index)) != -1) {

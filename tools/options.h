@@ -37,6 +37,13 @@ enum option_id {
 	OPT_ROOTS,
 	OPT_CACHE_MMIO,
 	OPT_PER_OP,
+	OPT_SEED,
+	OPT_OPS,
+	OPT_SECONDS,
+	OPT_VCPUS,
+	OPT_PROFILE,
+	OPT_BACKENDS,
+	OPT_REPLAY,
 };
 
 #define OPTION(name, id)                                                                           \
@@ -63,6 +70,16 @@ enum option_id {
 		NULL, 0, NULL, 0                                                                   \
 	}
 
+/* Of `check` alone. */
+struct check_options {
+	uint64_t seed, ops;
+	uint64_t seconds;  /* 0: not given */
+	unsigned vcpus;	   /* 0: by chance */
+	int profile;	   /* -1: by chance */
+	unsigned backends; /* WORLD_* of check/world.h; 0: all */
+	const char *replay;
+};
+
 struct options {
 	int help;
 	const char *core, *regs;
@@ -74,6 +91,7 @@ struct options {
 	const char *json, *csv;
 	struct strategies strategies; /* none: --shadow was not given */
 	int per_op;
+	struct check_options check_options;
 };
 
 /* Answers the index of the first operand, all options before it; -1: *err. */

@@ -360,6 +360,29 @@ unsigned world_profiles(void)
 	return sizeof(profiles) / sizeof(profiles[0]);
 }
 
+const char *world_profile_name(unsigned n)
+{
+	static const char *const name[] = { "max", "intel", "amd", "small", "pdpte-walk" };
+
+	return n < world_profiles() ? name[n] : NULL;
+}
+
+struct world_cfg world_cfg_of(uint64_t seed, unsigned vcpus, int profile)
+{
+	struct world_cfg cfg = { .seed = seed, .nr_cpus = 1 };
+	struct rng r = { seed };
+
+	if (rng_percent(&r, 50))
+		cfg.nr_cpus += rng_below(&r, WORLD_CPUS);
+	cfg.rom = rng_percent(&r, 35);
+	cfg.profile = rng_below(&r, world_profiles());
+	if (vcpus)
+		cfg.nr_cpus = vcpus;
+	if (profile >= 0)
+		cfg.profile = (unsigned)profile;
+	return cfg;
+}
+
 static struct or_profile oracle_profile(const struct vmmu_profile *p)
 {
 	return (struct or_profile){
@@ -512,12 +535,22 @@ static void choose_techniques(struct world *w, struct rng *r, struct vmmu_shadow
 	}
 }
 
+static unsigned bit_of(const struct vmmu_backend *be)
+{
+	return be == &vmmu_native	? WORLD_NATIVE
+	       : be == &vmmu_shadow	? WORLD_SHADOW
+	       : be == &vmmu_nested_npt ? WORLD_NPT
+					: WORLD_EPT;
+}
+
+/* What is left out has had its random numbers: the others are as they are with it. */
 static void add_vm(struct world *w, struct rng *r, const struct vmmu_backend *be, int caches)
 {
 	static const uint64_t size[] = { 4096, 2 * MIB, GIB };
 	struct world_vm *v = &w->vm[w->nr_vms];
 	int st;
 
+	memset(v, 0, sizeof(*v));
 	v->cfg.backend = be;
 	v->cfg.profile = w->profile;
 	v->cfg.nr_cpus = w->cfg.nr_cpus;
@@ -533,6 +566,8 @@ static void add_vm(struct world *w, struct rng *r, const struct vmmu_backend *be
 	}
 	if (be == &vmmu_shadow)
 		choose_techniques(w, r, &v->cfg.shadow);
+	if (w->cfg.backends && !(w->cfg.backends & bit_of(be)))
+		return;
 	describe_vm(v, w->nr_vms);
 	v->mem = mem_arena(1 + w->nr_vms);
 	w->nr_vms++;

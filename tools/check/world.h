@@ -121,13 +121,22 @@ enum sabotage {
 struct world_cfg {
 	uint64_t seed;
 	unsigned nr_cpus;
-	bool rom;	  /* with a read-only slot; then without native */
-	unsigned profile; /* index below world_profiles() */
+	bool rom;	   /* with a read-only slot; then without native */
+	unsigned profile;  /* index below world_profiles() */
+	unsigned backends; /* WORLD_*; 0: all */
 	enum sabotage sabotage;
 	unsigned victim; /* the VM it is done to */
 };
 
+#define WORLD_NATIVE 1u
+#define WORLD_SHADOW 2u
+#define WORLD_NPT 4u
+#define WORLD_EPT 8u
+
 unsigned world_profiles(void);
+const char *world_profile_name(unsigned n); /* NULL: none */
+/* What a seed makes of it, but for what is given: vcpus 0 and profile -1 are by chance. */
+struct world_cfg world_cfg_of(uint64_t seed, unsigned vcpus, int profile);
 
 struct world {
 	struct world_cfg cfg;

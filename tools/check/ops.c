@@ -266,8 +266,8 @@ void ops_write(FILE *to, const struct world_cfg *cfg, const struct ops *ops)
 {
 	size_t i;
 
-	fprintf(to, "world %" PRIu64 " %u %u %u\n", cfg->seed, cfg->nr_cpus, cfg->rom,
-		cfg->profile);
+	fprintf(to, "world %" PRIu64 " %u %u %u %u\n", cfg->seed, cfg->nr_cpus, cfg->rom,
+		cfg->profile, cfg->backends);
 	for (i = 0; i < ops->nr; i++)
 		write_op(to, &ops->op[i]);
 }
@@ -381,8 +381,8 @@ unsigned ops_read(FILE *from, struct world_cfg *cfg, struct ops *ops)
 		if (text[0] == '#' || text[0] == '\n')
 			continue;
 		if (!cfg->nr_cpus) {
-			if (sscanf(text, "world %" SCNu64 " %u %u %u", &cfg->seed, &cfg->nr_cpus,
-				   &rom, &cfg->profile) != 4 ||
+			if (sscanf(text, "world %" SCNu64 " %u %u %u %u", &cfg->seed, &cfg->nr_cpus,
+				   &rom, &cfg->profile, &cfg->backends) != 5 ||
 			    !cfg->nr_cpus || cfg->nr_cpus > WORLD_CPUS ||
 			    cfg->profile >= world_profiles())
 				return line;
@@ -467,14 +467,16 @@ void ops_write_c(FILE *to, const struct world_cfg *cfg, const struct ops *ops)
 	size_t i;
 
 	fprintf(to,
-		"Test(found, sequence)\n{\n\tstruct world *w = world_new(&(struct world_cfg){ "
-		".seed = %" PRIu64 ", .nr_cpus = %u, .rom = %u, .profile = %u });\n\n",
-		cfg->seed, cfg->nr_cpus, cfg->rom, cfg->profile);
+		"# Test(found, sequence)\n# {\n# \tstruct world *w = world_new(&(struct "
+		"world_cfg){ "
+		".seed = %" PRIu64 ", .nr_cpus = %u, .rom = %u, .profile = %u, .backends = %u "
+		"});\n#\n",
+		cfg->seed, cfg->nr_cpus, cfg->rom, cfg->profile, cfg->backends);
 	for (i = 0; i < ops->nr; i++) {
-		fputc('\t', to);
+		fputs("# \t", to);
 		write_c_op(to, &ops->op[i]);
 	}
-	fputs("\tworld_check(w, true);\n\tt_check(!w->failed[0], \"%s\", w->failed);\n"
-	      "\tworld_free(w);\n}\n",
+	fputs("# \tworld_check(w, true);\n# \tt_check(!w->failed[0], \"%s\", w->failed);\n"
+	      "# \tworld_free(w);\n# }\n",
 	      to);
 }

@@ -3,7 +3,8 @@
  * What is done to a world, as data: recorded, read and written as text, done again, made
  * shorter.  One line of text for each:
  *
- *	world SEED CPUS ROM PROFILE          the first: what kind of world
+ *	# anything
+ *	world SEED CPUS ROM PROFILE BACKENDS the first: what kind of world
  *	poke GPA VALUE                       memory before the guest runs
  *	store CPU GPA HOW BYTES              HOW: 0 vCPU, 1 device, 2 begin and end; hexadecimal
  *	access CPU GVA SIZE ACCESS [VALUE]   with VALUE: a store through the mapping
@@ -70,7 +71,7 @@ long ops_run(const struct world_cfg *cfg, const struct ops *ops, bool report);
 void ops_shrink(const struct world_cfg *cfg, struct ops *ops);
 
 void ops_write(FILE *to, const struct world_cfg *cfg, const struct ops *ops);
-/* The same as C, to be pasted into a test. */
+/* The same as C, to be pasted into a test, in comments of the text. */
 void ops_write_c(FILE *to, const struct world_cfg *cfg, const struct ops *ops);
 /* 0, or the number of the line that is wrong. */
 unsigned ops_read(FILE *from, struct world_cfg *cfg, struct ops *ops);

@@ -1,0 +1,38 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# vmmu check: a run without differences; its text again; bad usage and bad text.
+# usage: check.sh VMMU
+set -eu
+vmmu=$1
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+
+# status COMMAND...: its exit status is printed.
+status()
+{
+	"$@" >"$tmp/out" 2>"$tmp/err" && echo 0 || echo $?
+}
+
+"$vmmu" check --ops 12000 --seed 3 >"$tmp/first"
+grep -q '^differences  *0$' "$tmp/first"
+# The same seed does the same: all but the speed.
+"$vmmu" check --ops 12000 --seed 3 >"$tmp/second"
+grep -v '^speed' "$tmp/first" >"$tmp/a"
+grep -v '^speed' "$tmp/second" >"$tmp/b"
+cmp "$tmp/a" "$tmp/b"
+"$vmmu" check --ops 3000 --vcpus 3 --profile amd --backends shadow,nested-ept >/dev/null
+
+printf '# a guest that reads\nworld 1 1 0 0 0\naccess 0 0x1000 8 0x0\n' >"$tmp/ops"
+"$vmmu" check --replay "$tmp/ops" | grep -q '^1 operations, no difference$'
+"$vmmu" check --replay - <"$tmp/ops" >/dev/null
+
+[ "$(status "$vmmu" check --vcpus 4)" = 2 ]
+[ "$(status "$vmmu" check --profile none)" = 2 ]
+[ "$(status "$vmmu" check --backends shadows)" = 2 ]
+[ "$(status "$vmmu" check --ops 0)" = 2 ]
+[ "$(status "$vmmu" check what)" = 2 ]
+[ "$(status "$vmmu" check --replay "$tmp/none")" = 3 ]
+echo 'world 1 1 0 0 0
+jump 0' >"$tmp/bad"
+[ "$(status "$vmmu" check --replay "$tmp/bad")" = 3 ]
+grep -q 'bad:2:' "$tmp/err"

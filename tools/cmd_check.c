@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * vmmu check: random guests on all backends and the oracle in lock step, until they differ.
+ * What a guest does is check/gen.c's, what is compared check/world.c's.
+ * Invariant: what is printed after a difference is what --replay does again.
+ */
+#include "clock.h"
+#include "command.h"
+#include "gen.h"
+#include "help.h"
+#include "ops.h"
+#include "options.h"
+#include "progress.h"
+#include "text.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define WORLD_OPS 4000u
+
+struct check {
+	const struct check_options *o;
+	struct progress progress;
+	uint64_t left; /* operations still to do */
+	double start;
+	uint64_t worlds, ops, backend_ops;
+	uint64_t ok, fault, mmio, stale;
+};
+
+static void add_up(struct check *c, const struct world *w)
+{
+	c->worlds++;
+	c->ops += w->seq;
+	c->backend_ops += w->seq * w->nr_vms;
+	c->ok += w->count_ok;
+	c->fault += w->count_fault;
+	c->mmio += w->count_mmio;
+	c->stale += w->count_stale;
+}
+
+static int over(const struct check *c)
+{
+	return c->o->seconds && clock_now() - c->start >= (double)c->o->seconds;
+}
+
+static void show_progress(struct check *c, const struct world *w)
+{
+	double done = (double)(c->ops + w->seq) / (double)c->o->ops;
+
+	if (c->o->seconds)
+		done = (clock_now() - c->start) / (double)c->o->seconds;
+	progress_at(&c->progress, done);
+}
+
+/* One world, recorded; 1: it failed. */
+static int run_world(struct check *c, const struct world_cfg *cfg, struct ops *done)
+{
+	struct world *w = world_new(cfg);
+	uint64_t most = c->left < WORLD_OPS ? c->left : WORLD_OPS;
+	struct gen g;
+	int failed;
+
+	w->record = done;
+	gen_begin(&g, w);
+	while (w->seq < most && !w->failed[0] && !over(c)) {
+		gen_one(&g);
+		world_check(w, w->seq % 97 == 0);
+		if (w->seq % 256 == 0)
+			show_progress(c, w);
+	}
+	world_check(w, true);
+	failed = w->failed[0] != 0;
+	c->left -= w->seq < c->left ? w->seq : c->left;
+	add_up(c, w);
+	world_free(w);
+	return failed;
+}
+
+/* As text for --replay, and as C in its comments. */
+static int tell(const struct world_cfg *cfg, struct ops *ops)
+{
+	if (ops_run(cfg, ops, false) < 0) {
+		say("a difference that the same operations do not show again");
+		return STATUS_MISMATCH;
+	}
+	say("a difference: making it shorter");
+	ops_shrink(cfg, ops);
+	ops_run(cfg, ops, true);
+	printf("# %zu operations; vmmu check --replay does them again\n", ops->nr);
+	ops_write(stdout, cfg, ops);
+	ops_write_c(stdout, cfg, ops);
+	return STATUS_MISMATCH;
+}
+
+static void summary(const struct check *c)
+{
+	double seconds = clock_now() - c->start;
+	char n[32];
+
+	format_count(n, sizeof(n), c->worlds);
+	printf("worlds      %15s\n", n);
+	format_count(n, sizeof(n), c->ops);
+	printf("operations  %15s  each on every backend and the oracle\n", n);
+	format_count(n, sizeof(n), (uint64_t)((double)c->backend_ops / seconds));
+	printf("speed       %15s  operations of backends a second\n", n);
+	format_count(n, sizeof(n), c->ok);
+	printf("accesses    %15s  done,\n", n);
+	format_count(n, sizeof(n), c->fault);
+	printf("            %15s  faults,\n", n);
+	format_count(n, sizeof(n), c->mmio);
+	printf("            %15s  outside memory\n", n);
+	format_count(n, sizeof(n), c->stale);
+	printf("stale       %15s  answers that only a TLB explains, all of them legal\n", n);
+	puts("differences               0");
+}
+
+static int run_all(struct check *c)
+{
+	uint64_t seed;
+
+	c->left = c->o->seconds ? UINT64_MAX : c->o->ops;
+	c->start = clock_now();
+	progress_begin(&c->progress, 1);
+	progress_step(&c->progress, 0, "checking");
+	for (seed = c->o->seed; c->left && !over(c); seed++) {
+		struct world_cfg cfg = world_cfg_of(seed, c->o->vcpus, c->o->profile);
+		struct ops done = { 0 };
+		int failed;
+
+		cfg.backends = c->o->backends;
+		failed = run_world(c, &cfg, &done);
+		if (failed) {
+			progress_end(&c->progress);
+			tell(&cfg, &done);
+			ops_free(&done);
+			return STATUS_MISMATCH;
+		}
+		ops_free(&done);
+	}
+	progress_end(&c->progress);
+	summary(c);
+	return STATUS_OK;
+}
+
+static int replay(const char *path, struct err *err)
+{
+	FILE *f = strcmp(path, "-") ? fopen(path, "r") : stdin;
+	struct ops ops = { 0 };
+	struct world_cfg cfg;
+	unsigned line;
+	long failed;
+
+	if (!f)
+		return err_input(err, "%s: %s", path, strerror(errno));
+	line = ops_read(f, &cfg, &ops);
+	if (f != stdin)
+		fclose(f);
+	if (line) {
+		ops_free(&ops);
+		return err_input(err, "%s:%u: not an operation, or no world before it", path, line);
+	}
+	failed = ops_run(&cfg, &ops, true);
+	if (failed < 0)
+		printf("%zu operations, no difference\n", ops.nr);
+	ops_free(&ops);
+	return failed < 0 ? STATUS_OK : STATUS_MISMATCH;
+}
+
+static int run(int argc, char **argv, struct err *err)
+{
+	static const struct option table[] = {
+		OPTION("seed", OPT_SEED),	OPTION("ops", OPT_OPS),
+		OPTION("seconds", OPT_SECONDS), OPTION("vcpus", OPT_VCPUS),
+		OPTION("profile", OPT_PROFILE), OPTION("backends", OPT_BACKENDS),
+		OPTION("replay", OPT_REPLAY),	OPTIONS_END
+	};
+	struct options o;
+	struct check c = { .o = &o.check_options };
+	int first = options_parse(argc, argv, table, &o, err);
+
+	if (first < 0)
+		return -1;
+	if (o.help)
+		return command_help(&command_check);
+	if (first != argc)
+		return err_set(err, STATUS_USAGE, "%s: no operand is wanted", argv[first]);
+	return o.check_options.replay ? replay(o.check_options.replay, err) : run_all(&c);
+}
+
+const struct command command_check = {
+	"check",
+	"random guests on all backends, in lock step with the oracle",
+	"[OPTION]...\n\n"
+	"Runs guests that do anything: accesses, edits of their tables, registers, TLB\n"
+	"instructions, modes, on several vCPUs, while the host invalidates and logs.  Every\n"
+	"answer has to be the oracle's, or one that a TLB may still give; memory has to be the\n"
+	"same, and the library's invariants hold.  The first difference is made as short as it\n"
+	"can be and printed: as text for --replay, and as a test in C.\n"
+	"Exit status 0: no difference, 1: one.\n\n"
+	"  --seed N             of the first world (1); the next has the next\n"
+	"  --ops N              so many operations (1000000)\n"
+	"  --seconds N          so long instead\n"
+	"  --vcpus N            1 to 3 in each world; else by chance\n"
+	"  --profile NAME       the CPU: max, intel, amd, small or pdpte-walk; else by chance\n"
+	"  --backends LIST      of native, shadow, nested-npt, nested-ept; else all\n"
+	"  --replay FILE        what a difference printed, again\n"
+	"  --help\n",
+	run,
+};
