@@ -217,6 +217,7 @@ static int no_memory(struct miss *m, const struct vmmu_page *page, unsigned gran
 		drop_entry(m->s, m->sp, index);
 		vmmu_table_mmio(m->sp->table, index, m->w.gpa.v, mmio_note(&m->w));
 		m->sp->marks = 1;
+		m->sp->filled = m->s->clock;
 	}
 	return VMMU_FIX_MMIO;
 }

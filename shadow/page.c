@@ -136,6 +136,7 @@ int link_page(struct shadow_vm *s, struct spage *parent, unsigned index, struct 
 	if (chain_add(s, &child->parents, where_is(parent, index)))
 		return -1;
 	drop_entry(s, parent, index);
+	child->linked = s->clock;
 	vmmu_table_link(parent->table, index, child->table);
 	return 0;
 }
@@ -152,6 +153,7 @@ int put_leaf(struct shadow_vm *s, struct spage *sp, unsigned index, const struct
 		if (rmap_add(s, leaf->gpa, leaf->level, where_is(sp, index)))
 			return -1;
 	}
+	sp->filled = s->clock;
 	if (vmmu_table_put(sp->table, index, leaf) & VMMU_PT_FLUSH)
 		vmmu_be_owe_flush(s->vm);
 	return 0;

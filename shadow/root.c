@@ -4,8 +4,10 @@
  * the guest's TLB instructions.
  * Not here: making pages.  A root that has none yet points at an empty table; the
  * fault that follows makes it.  So a load never fails, and between warm spaces nothing faults.
- * Keeps: a root is compared when it is loaded, but one that was kept and is loaded with CR3
- * bit 63: what INVLPG and INVPCID did since, was done to kept roots, too.
+ * Keeps: a root is compared when it is loaded; of one that was kept and is loaded with CR3
+ * bit 63, what was filled or linked since it was put aside.  That is another PCID's, which
+ * may share its tables, and this one's TLB cannot have it.  What INVLPG and INVPCID
+ * did since, was done to kept roots, too.
  */
 #include <string.h>
 
@@ -172,21 +174,24 @@ static void keep(struct shadow_vm *s, struct shadow_cpu *sc, const struct root *
 	release(&sc->kept[s->roots - 1]);
 	memmove(&sc->kept[1], &sc->kept[0], (s->roots - 1) * sizeof(*r));
 	sc->kept[0] = *r;
+	sc->kept[0].kept_at = ++s->clock;
 }
 
-/* Makes *want the root; 1 if it was at hand. */
-static int switch_root(struct shadow_vm *s, struct shadow_cpu *sc, struct root *want)
+/* Makes *want the root; since when it was not looked after. */
+static uint64_t switch_root(struct shadow_vm *s, struct shadow_cpu *sc, struct root *want)
 {
 	struct root before = sc->root;
+	uint64_t since = SINCE_EVER;
 	unsigned i;
 
 	if (is_same(&before, want))
-		return 1;
+		return SINCE_NOW;
 	for (i = 0; i < s->roots; i++)
 		if (is_same(&sc->kept[i], want))
 			break;
 	if (i < s->roots) {
 		sc->root = sc->kept[i];
+		since = sc->root.kept_at;
 		sc->kept[i].used = 0;
 		memset(sc->kept[i].page, 0, sizeof(sc->kept[i].page));
 	} else {
@@ -195,7 +200,7 @@ static int switch_root(struct shadow_vm *s, struct shadow_cpu *sc, struct root *
 	}
 	if (before.used)
 		keep(s, sc, &before);
-	return i < s->roots;
+	return since;
 }
 
 /* Kept roots of a PCID, or with -1 all, may not be taken up as they are. */
@@ -233,7 +238,8 @@ void root_load(struct vmmu_cpu *cpu, enum vmmu_load why)
 	struct shadow_vm *s = vmmu_be_vm(vmmu_cpu_vm(cpu));
 	struct shadow_cpu *sc = vmmu_be_cpu(cpu);
 	const struct vmmu_paging *guest = vmmu_be_guest(cpu);
-	int cr3 = why == VMMU_LOAD_CR3 || why == VMMU_LOAD_CR3_KEEP, at_hand;
+	int cr3 = why == VMMU_LOAD_CR3 || why == VMMU_LOAD_CR3_KEEP;
+	uint64_t since;
 	int pcide = (vmmu_be_regs(cpu)->cr4 & VMMU_CR4_PCIDE) != 0;
 	struct root want = { .base = guest->root, .pcid = pcid_of(cpu), .used = 1 };
 
@@ -249,12 +255,13 @@ void root_load(struct vmmu_cpu *cpu, enum vmmu_load why)
 		release(&sc->root);
 	if (!cr3)
 		forget_kept(s, sc, -1);
-	at_hand = switch_root(s, sc, &want);
-	if (why == VMMU_LOAD_CR3_KEEP && s->roots && at_hand) {
+	since = switch_root(s, sc, &want);
+	if (why == VMMU_LOAD_CR3_KEEP && s->roots && since != SINCE_EVER) {
+		sync_root(s, &sc->root, since);
 		vmmu_be_hw(cpu)->pcid = want.pcid;
 	} else {
 		forget_kept(s, sc, want.pcid);
-		sync_root(s, &sc->root);
+		sync_root(s, &sc->root, SINCE_EVER);
 		vmmu_be_hw(cpu)->pcid = s->roots ? want.pcid : 0;
 		if (cr3 && s->roots && pcide)
 			vmmu_be_flush_space(cpu);
@@ -317,7 +324,7 @@ static void invalidate_space(struct vmmu_cpu *cpu, int pcid)
 	struct shadow_cpu *sc = vmmu_be_cpu(cpu);
 
 	if (sc->root.used && (pcid < 0 || pcid == sc->root.pcid))
-		sync_root(s, &sc->root);
+		sync_root(s, &sc->root, SINCE_EVER);
 	forget_kept(s, sc, pcid);
 	drop_pdptes(cpu);
 	flush_cpu(cpu);

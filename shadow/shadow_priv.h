@@ -87,8 +87,10 @@ struct spage {
 	LIST_ENTRY(spage) out;	/* of sync */
 	LIST_ENTRY(spage) lost; /* the orphans */
 	uint64_t access;	/* the last fault that went through it */
+	uint64_t filled;	/* shadow_vm.clock when a leaf was last put here */
+	uint64_t linked;	/* ... and when a new link last led here */
 	uint64_t looked;	/* the last search that came here, and ... */
-	uint8_t found;		/* ... what it found */
+	uint8_t found;		/* ... what it found: FOUND_* */
 	uint8_t unsync;		/* level 1: the guest stores to its table untold */
 	uint8_t orphan;		/* its last link went, in this operation */
 	uint8_t rom;		/* the guest's table cannot take A and D bits */
@@ -126,6 +128,7 @@ struct root {
 	struct spage *page[ROOT_PAGES]; /* PAE format: by address bits 31:30; NULL: none yet */
 	uint64_t base;			/* the guest's */
 	uint64_t pdpte[ROOT_PAGES];
+	uint64_t kept_at; /* shadow_vm.clock when it was put aside */
 	uint16_t pcid;
 	uint8_t mode, wp0;
 	uint8_t used; /* 0: this is none */
@@ -148,6 +151,7 @@ struct shadow_vm {
 	struct spage_list unsync, orphans;
 	uint64_t access; /* the number of the access in progress: its pages stay */
 	uint64_t search;
+	uint64_t clock; /* goes on when a root is put aside */
 	uint64_t
 		large_gone; /* how often pieces of a large guest page may have lost their mapping */
 };
@@ -248,9 +252,12 @@ int derive_leaf(struct shadow_vm *s, const struct spage *sp, unsigned index, con
 int sync_entry(struct shadow_vm *s, struct spage *sp, unsigned index, const void *table);
 /* Protects the guest's table and compares all of it; 0: it is gone instead. */
 int sync_page(struct shadow_vm *s, struct spage *sp);
-/* All pages below a root, or a page. */
+/* All pages below a page. */
 void sync_below(struct shadow_vm *s, struct spage *sp);
-void sync_root(struct shadow_vm *s, const struct root *r);
+/* Those below a root in which something has been filled or linked since then. */
+void sync_root(struct shadow_vm *s, const struct root *r, uint64_t since);
+#define SINCE_EVER 0
+#define SINCE_NOW (~0ull)
 /* One address below a root. */
 void sync_address(struct shadow_vm *s, const struct root *r, uint64_t gva);
 /* Lets the guest store to a level-1 table untold; 0: it may not. */

@@ -170,11 +170,17 @@ int sync_page(struct shadow_vm *s, struct spage *sp)
 	return 1;
 }
 
-/* Where a search upwards ends. */
+/* Where a search upwards ends, and what it looks for on the way. */
 struct tops {
 	struct spage *const *page;
 	unsigned nr;
+	uint64_t since;
 };
+
+#define FOUND_TOP 1u
+#define FOUND_NEW_LINK 2u
+/* What parents have found is added up, so each has a counter of its own. */
+#define COUNT_NEW_LINK (1ull << 32)
 
 static int is_top(const struct spage *sp, const struct tops *tops)
 {
@@ -186,25 +192,31 @@ static int is_top(const struct spage *sp, const struct tops *tops)
 	return 0;
 }
 
-static int is_below(struct shadow_vm *s, struct spage *sp, const struct tops *tops);
+static unsigned look_up(struct shadow_vm *s, struct spage *sp, const struct tops *tops);
 
-static uint64_t parent_is_below(struct shadow_vm *s, where_t where, const void *tops)
+static uint64_t look_at_parent(struct shadow_vm *s, where_t where, const void *tops)
 {
-	unsigned index;
+	unsigned index, found = look_up(s, page_at(s, where, &index), tops);
 
-	return (uint64_t)is_below(s, page_at(s, where, &index), tops);
+	return (found & FOUND_TOP ? 1 : 0) + (found & FOUND_NEW_LINK ? COUNT_NEW_LINK : 0);
 }
 
 /*
- * Is sp below one of these?  Searched upwards, for what is out of step is little and has
- * few ancestors; no page is asked twice in one search.
+ * Is sp below one of these, and has any link on the way up come since?  Searched upwards,
+ * for what is out of step is little and has few ancestors; no page is asked twice in one
+ * search.
  */
-static int is_below(struct shadow_vm *s, struct spage *sp, const struct tops *tops)
+static unsigned look_up(struct shadow_vm *s, struct spage *sp, const struct tops *tops)
 {
+	uint64_t above;
+
 	if (sp->looked == s->search)
 		return sp->found;
 	sp->looked = s->search;
-	sp->found = is_top(sp, tops) || chain_each(&sp->parents, parent_is_below, s, tops);
+	above = chain_each(&sp->parents, look_at_parent, s, tops);
+	sp->found = is_top(sp, tops) || (uint32_t)above ? FOUND_TOP : 0;
+	if (above >= COUNT_NEW_LINK || sp->linked >= tops->since)
+		sp->found |= FOUND_NEW_LINK;
 	return sp->found;
 }
 
@@ -214,22 +226,24 @@ static void sync_tops(struct shadow_vm *s, const struct tops *tops)
 
 	s->search++;
 	for (sp = LIST_FIRST(&s->unsync); sp; sp = next) {
+		unsigned found = look_up(s, sp, tops);
+
 		next = LIST_NEXT(sp, out);
-		if (is_below(s, sp, tops))
+		if ((found & FOUND_TOP) && ((found & FOUND_NEW_LINK) || sp->filled >= tops->since))
 			sync_page(s, sp);
 	}
 }
 
-void sync_root(struct shadow_vm *s, const struct root *r)
+void sync_root(struct shadow_vm *s, const struct root *r, uint64_t since)
 {
-	const struct tops tops = { r->page, ROOT_PAGES };
+	const struct tops tops = { r->page, ROOT_PAGES, since };
 
 	sync_tops(s, &tops);
 }
 
 void sync_below(struct shadow_vm *s, struct spage *sp)
 {
-	const struct tops tops = { &sp, 1 };
+	const struct tops tops = { &sp, 1, SINCE_EVER };
 
 	sync_tops(s, &tops);
 }

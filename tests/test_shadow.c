@@ -515,6 +515,29 @@ Test(shadow, a_kept_root_is_taken_up_without_comparing)
 	close_vm();
 }
 
+/*
+ * Two PCIDs on one root: what the other has filled and linked meanwhile was never this one's, and
+ * stale it may not become this one's.
+ */
+Test(shadow, a_kept_root_has_nothing_of_another_pcid)
+{
+	unsigned how;
+
+	for (how = 0; how < 2; how++) {
+		open_as((struct guest_cfg){ .shadow = { .prefetch = 1 } });
+		long_mode(cpu, VMMU_CR0_WP, VMMU_CR4_PCIDE, VMMU_EFER_NXE);
+		load(A4 | 2);
+		if (how)
+			reads(0, A_DATA);
+		load(A4 | 1);
+		reads(0x1000, A_DATA + 0x1000);
+		store(A1 + 8, (A_DATA + 0x5000) | P_ALL);
+		load(A4 | 2 | KEEP);
+		reads(0x1000, A_DATA + 0x5000);
+		close_vm();
+	}
+}
+
 /* What ends what a kept root may still show. */
 static void ends(unsigned how)
 {

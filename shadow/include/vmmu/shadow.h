@@ -18,7 +18,7 @@
  *             writable again
  *   prefetch  a miss fills the neighbours of the entry that missed, too
  *   roots     the last roots are kept per vCPU and PCID: a load of CR3 that
- *             keeps translations compares nothing
+ *             keeps translations compares nothing but what others did meanwhile
  *   large     a large guest page on large host memory is mapped in one piece
  *   mmio      an address that is no memory is remembered until slots change
  *   wp0       a supervisor's store to a read-only page under CR0.WP=0 maps it
