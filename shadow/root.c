@@ -61,6 +61,21 @@ static void point_cpu(struct vmmu_cpu *cpu)
 			r->page[i] ? vmmu_table_hpa(r->page[i]->table).v | f->lv[f->top].link : 0;
 }
 
+/* All of a dimension: the format, what is enforced, the root. */
+static void program_cpu(struct vmmu_cpu *cpu)
+{
+	struct shadow_vm *s = vmmu_be_vm(vmmu_cpu_vm(cpu));
+	const struct shadow_cpu *sc = vmmu_be_cpu(cpu);
+	const struct vmmu_fmt *f = s->mode[sc->root.mode].space->fmt;
+	struct vmmu_paging *pg = &vmmu_be_hw(cpu)->g;
+
+	vmmu_paging_host(pg, f, 0, s->host_maxphyaddr,
+			 HOST_CTL | (vmmu_be_guest(cpu)->ctl & GUEST_CTL));
+	if (f->lv[f->top].cached)
+		pg->ctl |= VMMU_PG_PDPTES;
+	point_cpu(cpu);
+}
+
 static void set_page(struct root *r, unsigned slot, struct spage *sp)
 {
 	if (r->page[slot])
@@ -162,8 +177,8 @@ static void find_pages(struct shadow_vm *s, struct root *r)
 			set_page(r, i, page_find(s, &key));
 }
 
-/* Puts *r among the kept, the oldest of which goes. */
-static void keep(struct shadow_vm *s, struct shadow_cpu *sc, const struct root *r)
+/* Puts *r before the kept; that at `end` goes. */
+static void keep(struct shadow_vm *s, struct shadow_cpu *sc, const struct root *r, unsigned end)
 {
 	if (!s->roots) {
 		struct root gone = *r;
@@ -171,8 +186,8 @@ static void keep(struct shadow_vm *s, struct shadow_cpu *sc, const struct root *
 		release(&gone);
 		return;
 	}
-	release(&sc->kept[s->roots - 1]);
-	memmove(&sc->kept[1], &sc->kept[0], (s->roots - 1) * sizeof(*r));
+	release(&sc->kept[end]);
+	memmove(&sc->kept[1], &sc->kept[0], end * sizeof(*r));
 	sc->kept[0] = *r;
 	sc->kept[0].kept_at = ++s->clock;
 }
@@ -198,8 +213,9 @@ static uint64_t switch_root(struct shadow_vm *s, struct shadow_cpu *sc, struct r
 		find_pages(s, want);
 		sc->root = *want;
 	}
+	/* The place of the one taken up, or of the oldest. */
 	if (before.used)
-		keep(s, sc, &before);
+		keep(s, sc, &before, i < s->roots ? i : s->roots - 1);
 	return since;
 }
 
@@ -268,11 +284,7 @@ void root_load(struct vmmu_cpu *cpu, enum vmmu_load why)
 		else
 			flush_cpu(cpu);
 	}
-	vmmu_paging_host(&vmmu_be_hw(cpu)->g, s->mode[want.mode].space->fmt, 0, s->host_maxphyaddr,
-			 HOST_CTL | (guest->ctl & GUEST_CTL));
-	if (s->mode[want.mode].space->fmt->lv[s->mode[want.mode].space->fmt->top].cached)
-		vmmu_be_hw(cpu)->g.ctl |= VMMU_PG_PDPTES;
-	point_cpu(cpu);
+	program_cpu(cpu);
 	page_commit(s);
 }
 

@@ -515,6 +515,25 @@ Test(shadow, a_kept_root_is_taken_up_without_comparing)
 	close_vm();
 }
 
+Test(shadow, taking_up_a_kept_root_loses_no_other)
+{
+	open_as((struct guest_cfg){ .shadow = { .roots = 2 } });
+	long_mode(cpu, VMMU_CR0_WP, VMMU_CR4_PCIDE, VMMU_EFER_NXE);
+	put(SPARE, B3 | P_ALL);
+	load(A4 | 1);
+	reads(0, A_DATA);
+	load(B4 | 2);
+	reads(0, B_DATA);
+	load(SPARE | 3);
+	reads(0, B_DATA);
+	store(A1, (A_DATA + 0x5000) | P_ALL);
+	load(B4 | 2 | KEEP);
+	restart();
+	load(A4 | 1 | KEEP);
+	t_eq(seen(VMMU_EV_SYNC), 0);
+	close_vm();
+}
+
 /*
  * Two PCIDs on one root: what the other has filled and linked meanwhile was never this one's, and
  * stale it may not become this one's.
