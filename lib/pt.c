@@ -73,10 +73,13 @@ static struct vmmu_table *child_of(const struct vmmu_pt *pt, uint64_t e)
 	return table_at(pt->vm, e & pt->fmt->addr);
 }
 
+/* Where a table's addresses begin; one that several links share has no such place. */
 static uint64_t table_ia(const struct vmmu_pt *pt, const struct vmmu_table *t)
 {
 	uint64_t ia = 0;
 
+	if (pt->flags & VMMU_PT_SHARED)
+		return 0;
 	for (; t->parent; t = t->parent)
 		ia |= (uint64_t)t->index << span_shift(pt, t->parent->level);
 	return ia;

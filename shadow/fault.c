@@ -56,10 +56,13 @@ struct spage *page_below(struct shadow_vm *s, const struct root *r, uint64_t gva
 #define NOTE_PKEY_SHIFT 7
 
 /* Beside what vmmu_be_note() keeps: all that judges the next access. */
-static uint16_t mmio_note(const struct vmmu_walk *w)
+static uint16_t mmio_note(const struct spage *sp, const struct vmmu_walk *w)
 {
+	/* A direct page may stand for entries with and without D, if it is not for stores. */
+	int dirty = w->dirty && (sp->frame || (sp->key.role.rights & VMMU_W));
+
 	return (uint16_t)(vmmu_be_note(w->rights, w->shift) | (unsigned)w->pkey << NOTE_PKEY_SHIFT |
-			  (w->dirty ? NOTE_DIRTY : 0));
+			  (dirty ? NOTE_DIRTY : 0));
 }
 
 /* Is it known that nothing is there, and that the guest lets this access reach it? */
@@ -215,7 +218,7 @@ static int no_memory(struct miss *m, const struct vmmu_page *page, unsigned gran
 		unsigned index = shadow_index(m->sp, m->gva);
 
 		drop_entry(m->s, m->sp, index);
-		vmmu_table_mmio(m->sp->table, index, m->w.gpa.v, mmio_note(&m->w));
+		vmmu_table_mmio(m->sp->table, index, m->w.gpa.v, mmio_note(m->sp, &m->w));
 		m->sp->marks = 1;
 		m->sp->filled = m->s->clock;
 	}

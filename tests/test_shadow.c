@@ -1119,6 +1119,40 @@ Test(shadow, what_is_remembered_of_no_memory_has_its_rights)
 	close_vm();
 }
 
+/* Two read-only large entries of one frame, one of them clean, and CR0.WP=0. */
+Test(shadow, a_store_where_no_memory_is_sets_its_own_d)
+{
+	open_without(0);
+	long_mode(cpu, 0, 0, VMMU_EFER_NXE);
+	put(A2 + 8, NOWHERE | P_RO | P_PS);
+	put(A2 + 16, NOWHERE | (P_RO & ~0x40ull) | P_PS);
+	t_eq(touch(2 * MIB + 0x1000, VMMU_READ), VMMU_MMIO);
+	t_eq(touch(4 * MIB, VMMU_READ), VMMU_MMIO);
+	t_eq(touch(4 * MIB + 0x1000, VMMU_WRITE), VMMU_MMIO);
+	t_eq(get(A2 + 16) & 0x40, 0x40);
+	close_vm();
+}
+
+static unsigned maps;
+
+static void count_maps(void *ctx, struct vmmu_cpu *c, enum vmmu_event ev, uint64_t a, uint64_t b)
+{
+	(void)ctx, (void)c, (void)b;
+	maps += ev == VMMU_EV_MAP && a < 1ull << 48;
+}
+
+Test(shadow, events_are_told_of_shared_tables_too)
+{
+	open_as((struct guest_cfg){ .cb = { .event = count_maps } });
+	maps = 0;
+	reads(0x1000, A_DATA + 0x1000);
+	load(B4);
+	reads(0x1000, B_DATA + 0x1000);
+	t_eq(maps, seen(VMMU_EV_MAP));
+	t_true(maps > 6);
+	close_vm();
+}
+
 /* A mark behind the last leaf of a table that goes out of step and is compared. */
 Test(shadow, a_sync_reaches_what_is_no_memory)
 {

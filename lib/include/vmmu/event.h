@@ -15,7 +15,8 @@ extern "C" {
 
 /*
  * X(symbol, key, what a and b are)
- * Exits first: `key` is the name in statistics and reports.
+ * Exits first: `key` is the name in statistics and reports.  An input address is counted
+ * from the table's first one where several links share the table.
  */
 #define VMMU_EXITS(X)                                                                              \
 	X(EXIT_CR_WRITE, "cr_write", "register number, value")                                     \
