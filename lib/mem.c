@@ -635,7 +635,6 @@ int vmmu_be_check_leaf(void *ctx, const struct vmmu_pt *pt, const struct vmmu_le
 	uint64_t size = 1ull << pt->fmt->lv[leaf->level].shift;
 	uint64_t low = leaf->gpa & ~(size - 1), word;
 	struct slot *s = slot_at(vm, leaf->gpa);
-	unsigned max_level;
 
 	if (!s)
 		return vmmu_be_broken(vm, "%s: 0x%llx maps gpa 0x%llx, which is in no slot",
@@ -649,13 +648,12 @@ int vmmu_be_check_leaf(void *ctx, const struct vmmu_pt *pt, const struct vmmu_le
 	if (notify_covers(vm, low, size))
 		return vmmu_be_broken(vm, "%s: gpa 0x%llx is mapped while being invalidated",
 				      pt->fmt->name, (unsigned long long)leaf->gpa);
-	max_level = best_level(vm, s, leaf->gpa, word);
-	if (size > level_size[max_level] && (leaf->rights & VMMU_W))
-		return vmmu_be_broken(vm, "%s: gpa 0x%llx: level %u writable leaf, level %u fits",
-				      pt->fmt->name, (unsigned long long)leaf->gpa, leaf->level,
-				      max_level);
 	if (!(leaf->rights & VMMU_W))
 		return VMMU_OK;
+	if (leaf->level > 1 &&
+	    (leaf->level > HOST_LEVEL(word) || !level_fits(vm, s, leaf->gpa, word, leaf->level)))
+		return vmmu_be_broken(vm, "%s: gpa 0x%llx: no writable leaf of level %u fits",
+				      pt->fmt->name, (unsigned long long)leaf->gpa, leaf->level);
 	if (!(word & HOST_WRITABLE) || (s->info.flags & VMMU_SLOT_READONLY) ||
 	    mem_tracked(s, leaf->gpa) || (s->dirty && !is_dirty(s, leaf->gpa)))
 		return vmmu_be_broken(vm, "%s: gpa 0x%llx is writable and should not be",

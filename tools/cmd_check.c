@@ -16,7 +16,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define WORLD_OPS 4000u
+#define WORLD_OPS 10000u
 
 struct check {
 	const struct check_options *o;
@@ -61,10 +61,11 @@ static int run_world(struct check *c, const struct world_cfg *cfg, struct ops *d
 	int failed;
 
 	w->record = done;
+	w->quiet = true;
 	gen_begin(&g, w);
 	while (w->seq < most && !w->failed[0] && !over(c)) {
 		gen_one(&g);
-		world_check(w, w->seq % 97 == 0);
+		world_check(w, w->seq % 4096 == 0);
 		if (w->seq % 256 == 0)
 			show_progress(c, w);
 	}

@@ -168,6 +168,8 @@ struct world {
 	char log[WORLD_LOG][120];
 	unsigned nr_log;
 	struct ops *record; /* or NULL: where operations are put down as they are done */
+	bool quiet;	    /* no log: the operations are recorded */
+	bool all;	    /* VMMU_FULL is set: vmmu_check() after each operation */
 	bool trace;	    /* VMMU_TRACE is set: the log goes to stderr as it grows */
 	char failed[1024];  /* "": not yet */
 };

@@ -209,19 +209,26 @@ static bool covers(const struct cut *cut, enum or_mode mode, uint64_t gva, const
 	return (gva ^ cut->addr) >> shift == 0;
 }
 
+static bool drop_from(const struct vcpu *v, struct set *s, uint64_t gva, enum or_mode mode,
+                      const struct cut *cut)
+{
+	size_t k, kept;
+
+	gva = or_linear(&v->r, gva);
+	for (k = kept = 0; k < s->n; k++)
+		if (!covers(cut, mode, gva, &s->c[k]))
+			s->c[kept++] = s->c[k];
+	k = s->n;
+	s->n = kept;
+	return kept != k;
+}
+
 static void drop(struct or_world *w, struct vcpu *v, enum or_mode mode, const struct cut *cut)
 {
-	size_t i, k, kept;
+	size_t i;
 
-	for (i = 0; i < w->watched; i++) {
-		struct set *s = &v->sets[i];
-		uint64_t gva = or_linear(&v->r, w->gva[i]);
-
-		for (k = kept = 0; k < s->n; k++)
-			if (!covers(cut, mode, gva, &s->c[k]))
-				s->c[kept++] = s->c[k];
-		s->n = kept;
-	}
+	for (i = 0; i < w->watched; i++)
+		drop_from(v, &v->sets[i], w->gva[i], mode, cut);
 }
 
 static void drop_all(struct or_world *w, struct vcpu *v)
@@ -229,11 +236,15 @@ static void drop_all(struct or_world *w, struct vcpu *v)
 	drop(w, v, OR_M_OFF, &(struct cut){ .every_pcid = true, .globals = ANY_GLOBALS });
 }
 
-/* Drop what the current mode's cut covers, then see what memory says now. */
+/* Drop what the current mode's cut covers, then see what memory says; the others are settled. */
 static void drop_and_settle(struct or_world *w, struct vcpu *v, const struct cut *cut)
 {
-	drop(w, v, or_mode_of(&v->r), cut);
-	settle_vcpu(w, v);
+	enum or_mode mode = or_mode_of(&v->r);
+	size_t i;
+
+	for (i = 0; i < w->watched; i++)
+		if (drop_from(v, &v->sets[i], w->gva[i], mode, cut))
+			settle(w, v, i);
 }
 
 /* The size of the page that maps gva in memory now; 0: none does. */

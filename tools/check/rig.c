@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One VM with the guest's memory, and random numbers.
+ * Not here: several of them, in lock step (world.c).
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "world_priv.h"
+
+uint64_t rng_next(struct rng *r)
+{
+	uint64_t z = (r->s += 0x9e3779b97f4a7c15ull);
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
+	return z ^ z >> 31;
+}
+
+/* ---- memory ------------------------------------------------------------- */
+
+const struct region region[NR_REGIONS] = {
+	[REGION_LOW] = { "low", 0, 2 * MIB + 64 * 1024 },
+	[REGION_MID] = { "mid", 8 * MIB, 4 * MIB },
+	[REGION_ROM] = { "rom", ROM_GPA, 2 * MIB },
+	[REGION_GIB] = { "gib", GIB, GIB },
+	[REGION_HIGH] = { "high", 4 * GIB, 4 * MIB },
+};
+
+#define MAX_ARENAS (WORLD_VMS + 1)
+
+void rig_die(const char *what)
+{
+	perror(what);
+	exit(2);
+}
+
+uint8_t *mem_arena(unsigned n)
+{
+	static uint8_t *arena[MAX_ARENAS];
+	uint8_t *p;
+	unsigned i;
+
+	if (arena[n])
+		return arena[n];
+	p = mmap(NULL, MEM_END + GIB, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+		 0);
+	if (p == MAP_FAILED)
+		rig_die("mmap");
+	p += -(uintptr_t)p & (GIB - 1);
+	for (i = 0; i < NR_REGIONS; i++)
+		if (mmap(p + region[i].gpa, region[i].size, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
+			 0) == MAP_FAILED)
+			rig_die("mmap");
+	arena[n] = p;
+	return p;
+}
+
+/* ---- one VM ----------------------------------------------------------------- */
+
+void guest_config(const struct guest_cfg *g, uint8_t *mem, struct guest_keep *keep,
+		  struct vmmu_config *cfg)
+{
+	static struct vmmu_range ram[NR_REGIONS]; /* native keeps a pointer to it */
+	unsigned i;
+
+	memset(cfg, 0, sizeof(*cfg));
+	cfg->size = sizeof(*cfg);
+	cfg->backend = g->backend;
+	cfg->profile = g->profile;
+	cfg->nr_cpus = g->nr_cpus;
+	cfg->cb = g->cb;
+	cfg->front_entries = g->caches == CACHES_NONE ? 1 : 64;
+	if (g->caches >= CACHES_TLB) {
+		cfg->l1 = (struct vmmu_tlb_geometry){ 4, 2 };
+		cfg->l2 = (struct vmmu_tlb_geometry){ 8, 4 };
+	}
+	if (g->caches == CACHES_ALL) {
+		cfg->pwc_entries = 8;
+		cfg->nested_entries = 8;
+	}
+	if (g->backend == &vmmu_native) {
+		for (i = 0; i < NR_REGIONS; i++)
+			ram[i] = (struct vmmu_range){ region[i].gpa,
+						      region[i].gpa + region[i].size };
+		keep->native = (struct vmmu_native_config){ ram, NR_REGIONS, g->page_size };
+		cfg->base = mem;
+		cfg->backend_config = &keep->native;
+	} else if (g->backend == &vmmu_shadow) {
+		keep->shadow = g->shadow;
+		cfg->backend_config = g->shadow.size ? &keep->shadow : NULL;
+	} else {
+		keep->nested = g->nested;
+		cfg->backend_config = &keep->nested;
+	}
+	if (g->cap)
+		cfg->max_tables = vmmu_min_tables(cfg);
+}
+
+int guest_slots(struct vmmu *vm, const struct guest_cfg *g, uint8_t *mem)
+{
+	unsigned i;
+	int st = VMMU_OK;
+
+	for (i = 0; i < NR_REGIONS && !st; i++) {
+		struct vmmu_slot_info s = {
+			.gpa = vmmu_gpa(region[i].gpa),
+			.size = region[i].size,
+			.pointer = mem + region[i].gpa,
+			.page_size = g->page_size,
+			.flags = i == REGION_ROM && g->rom ? VMMU_SLOT_READONLY : 0,
+		};
+
+		st = vmmu_slot_add(vm, &s);
+	}
+	return st;
+}
+
+int guest_open(const struct guest_cfg *g, uint8_t *mem, struct vmmu **vmp)
+{
+	struct vmmu_config cfg;
+	struct guest_keep keep;
+	int st;
+
+	guest_config(g, mem, &keep, &cfg);
+	st = vmmu_create(&cfg, vmp);
+	if (st || g->backend == &vmmu_native || g->no_slots)
+		return st;
+	st = guest_slots(*vmp, g, mem);
+	if (st) {
+		vmmu_destroy(*vmp);
+		*vmp = NULL;
+	}
+	return st;
+}
