@@ -625,25 +625,45 @@ int vmmu_translate(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size, uint32_t
 	return VMMU_OK;
 }
 
+/* What a page will answer.  A real access may have to ask the host for its tables first. */
+static int foresee(struct vmmu_cpu *cpu, uint64_t ia, uint32_t access, struct vmmu_xlat *x)
+{
+	int st = translate_page(cpu, ia, access | VMMU_PROBE, x);
+	uint64_t cr2 = cpu->regs.cr2;
+
+	if (st == VMMU_AGAIN && !(access & VMMU_PROBE))
+		st = translate_page(cpu, ia, access | VMMU_NO_AD, x);
+	/* The fault is not the guest's yet. */
+	cpu->regs.cr2 = cr2;
+	return st;
+}
+
 /*
  * Whether the second page's fault comes first: the first page is good, or the
- * operand is not canonical as a whole, which is judged before any walk.
+ * operand is not canonical as a whole, which is judged before any walk.  A status if a page
+ * cannot tell.
  */
-static int second_faults(struct vmmu_cpu *cpu, uint64_t ia, uint64_t next, uint32_t access)
+static int second_faults(struct vmmu_cpu *cpu, uint64_t ia, uint64_t next, uint32_t access,
+			 int *faults)
 {
-	struct vmmu_xlat probe;
-	int first = translate_page(cpu, ia, access | VMMU_PROBE, &probe);
+	struct vmmu_xlat x;
+	int first = foresee(cpu, ia, access, &x), second;
 
-	if (translate_page(cpu, next, access | VMMU_PROBE, &probe) != VMMU_FAULT)
-		return 0;
-	return first != VMMU_FAULT || probe.fault.vector != 14;
+	*faults = 0;
+	if (first < 0 || first == VMMU_AGAIN)
+		return first;
+	second = foresee(cpu, next, access, &x);
+	if (second < 0 || second == VMMU_AGAIN)
+		return second;
+	*faults = second == VMMU_FAULT && (first != VMMU_FAULT || x.fault.vector != 14);
+	return VMMU_OK;
 }
 
 int vmmu_translate_span(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size, uint32_t access,
 			struct vmmu_xlat out[2], unsigned *first)
 {
 	uint64_t ia = linear(cpu, gva.v), next = linear(cpu, (ia | ~PAGE_MASK) + 1);
-	int st, second;
+	int st, second, second_first;
 
 	cpu_enter(cpu);
 	*first = size;
@@ -653,7 +673,10 @@ int vmmu_translate_span(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size, uin
 	if ((ia & ~PAGE_MASK) + size <= VMMU_PAGE_SIZE)
 		return translate_page(cpu, ia, access, &out[0]);
 	*first = (unsigned)(VMMU_PAGE_SIZE - (ia & ~PAGE_MASK));
-	if (second_faults(cpu, ia, next, access)) {
+	st = second_faults(cpu, ia, next, access, &second_first);
+	if (st)
+		return st;
+	if (second_first) {
 		/* CR2 is the second page's base; SDM 4.7. */
 		st = translate_page(cpu, next, access, &out[0]);
 		if (st != VMMU_OK && st != VMMU_MMIO)

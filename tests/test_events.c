@@ -637,6 +637,44 @@ EACH(asked, probe_asks_for_nothing)
 	close_vm();
 }
 
+/* What a probe cannot know, a crossing access has to find out before it says whose fault it is. */
+EACH(asked, first_page_of_a_crossing_faults_through_a_table_that_is_not_there)
+{
+	struct vmmu_xlat x[2];
+	unsigned first;
+
+	open_asking(CACHES_NONE);
+	memset(mem + POOL, 0, 4096);
+	long_mode(P_ALL);
+	put(L2, ASKED_GPA | P_ALL);
+	t_is(vmmu_translate_span(cpu[0], vmmu_gva(2 * MIB - 1), 6, VMMU_READ | VMMU_PROBE, x,
+				 &first),
+	     VMMU_AGAIN);
+	t_is(host.asked, 0);
+	t_is(vmmu_translate_span(cpu[0], vmmu_gva(2 * MIB - 1), 6, VMMU_READ, x, &first),
+	     VMMU_FAULT);
+	t_is(x[0].fault.cr2, 2 * MIB - 1);
+	close_vm();
+}
+
+EACH(asked, crossing_that_is_not_canonical_leaves_cr2)
+{
+	struct vmmu_xlat x[2];
+	struct vmmu_regs r;
+	unsigned first;
+
+	open_asking(CACHES_NONE);
+	memset(mem + POOL, 0, 4096);
+	long_mode(P_ALL);
+	put(L4 + 255 * 8, ASKED_GPA | P_ALL);
+	t_is(vmmu_translate_span(cpu[0], vmmu_gva(0x7fffffffffff), 2, VMMU_READ, x, &first),
+	     VMMU_FAULT);
+	t_is(x[0].fault.vector, 13);
+	vmmu_get_regs(cpu[0], &r);
+	t_is(r.cr2, 0);
+	close_vm();
+}
+
 EACH(asked, store_to_a_shared_page_asks_again)
 {
 	struct vmmu_xlat x;

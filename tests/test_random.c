@@ -73,7 +73,7 @@ static int run_world(const struct world_cfg *cfg, uint64_t nr, struct tally *t)
 	t->ok += w->count_ok;
 	t->fault += w->count_fault;
 	t->mmio += w->count_mmio;
-	t->stale += w->count_stale;
+	t->stale += w->legal[LEGAL_STALE];
 	world_free(w);
 	if (bad && !cfg->sabotage)
 		tell_shrunk(cfg, &done);
@@ -209,7 +209,7 @@ Test(ops, what_is_written_is_read_again)
 	fclose(f);
 	t_eq(again.seed, cfg.seed);
 	t_eq(again.nr_cpus, cfg.nr_cpus);
-	t_eq(again.rom, cfg.rom);
+	t_eq(again.kind, cfg.kind);
 	t_eq(again.profile, cfg.profile);
 	t_eq(read.nr, done.nr);
 	for (i = 0; i < done.nr; i++) {

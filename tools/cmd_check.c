@@ -35,7 +35,7 @@ static void add_up(struct check *c, const struct world *w)
 	c->ok += w->count_ok;
 	c->fault += w->count_fault;
 	c->mmio += w->count_mmio;
-	c->stale += w->count_stale;
+	c->stale += w->legal[LEGAL_STALE];
 }
 
 static int over(const struct check *c)

@@ -30,6 +30,16 @@ static int store_in(struct world_vm *v, unsigned cpu, uint64_t gpa, const void *
 	return vmmu_write_end(v->vm, vmmu_cpu(v->vm, cpu), vmmu_gpa(gpa), len);
 }
 
+/* Neighbours may be of two slots that lie apart. */
+static void put_bytes(struct world *w, uint64_t gpa, const uint8_t *buf, size_t len)
+{
+	size_t n;
+
+	for (n = 0; n < len; n++)
+		*ram_at(w, gpa + n) = buf[n];
+	world_wrote(w, gpa, len);
+}
+
 void world_store(struct world *w, unsigned cpu, uint64_t gpa, const void *buf, unsigned len,
 		 enum world_store how)
 {
@@ -45,6 +55,7 @@ void world_store(struct world *w, unsigned cpu, uint64_t gpa, const void *buf, u
 		ok++;
 	if (how == STORE_BEGIN_END && ok < len)
 		ok = 0;
+	w->mode = world_mode_of(world_regs(w, cpu));
 	world_log(w, "%u store 0x%" PRIx64 " = 0x%" PRIx64 ", %u bytes%s", cpu, gpa,
 		  load(buf, len >= 8 ? 8 : 4), len,
 		  how == STORE_CPU	? ""
@@ -61,9 +72,10 @@ void world_store(struct world *w, unsigned cpu, uint64_t gpa, const void *buf, u
 			world_fail(w, v, "a store at 0x%" PRIx64 ": %s, %zu of %u bytes: %s", gpa,
 				   vmmu_strerror(st), done, len, vmmu_reason(v->vm));
 	}
-	memcpy(w->mem + gpa, buf, ok);
-	if (ok)
+	if (ok) {
+		put_bytes(w, gpa, buf, ok);
 		or_note_store(w->or, gpa, ok);
+	}
 	w->stored = w->seq;
 }
 /* ---- registers ------------------------------------------------------------------------------ */
@@ -138,6 +150,7 @@ bool world_set(struct world *w, unsigned cpu, enum world_reg reg, uint64_t value
 
 	note(w, &(struct world_op){
 			.what = OP_SET, .cpu = (uint8_t)cpu, .how = (uint8_t)reg, .value = value });
+	w->mode = world_mode_of(world_regs(w, cpu));
 	world_log(w, "%u %s = 0x%" PRIx64 "%s", cpu, name[reg], value, want ? " -> #GP" : "");
 	/* Other tables, as good as a store to them. */
 	if (reg <= SET_EFER)
@@ -181,6 +194,7 @@ void world_set_all(struct world *w, unsigned cpu, const struct or_regs *regs, bo
 
 	note(w, &(struct world_op){
 			.what = OP_ALL, .cpu = (uint8_t)cpu, .how = lib_reads, .regs = *regs });
+	w->mode = world_mode_of(world_regs(w, cpu));
 	world_log(w,
 		  "%u set all: cr0 0x%" PRIx64 " cr3 0x%" PRIx64 " cr4 0x%" PRIx64
 		  " efer 0x%" PRIx64 "%s",
@@ -223,6 +237,7 @@ void world_reset(struct world *w, unsigned cpu)
 	unsigned i;
 
 	note(w, &(struct world_op){ .what = OP_RESET, .cpu = (uint8_t)cpu });
+	w->mode = world_mode_of(world_regs(w, cpu));
 	world_log(w, "%u reset", cpu);
 	for (i = 0; i < w->nr_vms; i++) {
 		int st = vmmu_reset(vmmu_cpu(w->vm[i].vm, cpu));
@@ -244,6 +259,7 @@ void world_invlpg(struct world *w, unsigned cpu, uint64_t gva)
 	unsigned i;
 
 	note(w, &(struct world_op){ .what = OP_INVLPG, .cpu = (uint8_t)cpu, .at = gva });
+	w->mode = world_mode_of(world_regs(w, cpu));
 	world_log(w, "%u invlpg 0x%" PRIx64, cpu, gva);
 	for (i = 0; i < w->nr_vms; i++)
 		if (!is_victim(w, i, SABOTAGE_INVLPG) &&
@@ -268,6 +284,7 @@ void world_invpcid(struct world *w, unsigned cpu, unsigned type, unsigned pcid, 
 				    .how = (uint8_t)type,
 				    .size = pcid,
 				    .at = gva });
+	w->mode = world_mode_of(world_regs(w, cpu));
 	world_log(w, "%u invpcid type %u pcid %u 0x%" PRIx64 "%s", cpu, type, pcid, gva,
 		  gp ? " -> #GP" : "");
 	for (i = 0; i < w->nr_vms; i++) {
@@ -292,6 +309,7 @@ void world_hw_flush(struct world *w, unsigned cpu, unsigned which, uint64_t gva)
 
 	note(w, &(struct world_op){
 			.what = OP_FLUSH, .cpu = (uint8_t)cpu, .how = (uint8_t)which, .at = gva });
+	w->mode = world_mode_of(world_regs(w, cpu));
 	world_log(w, "%u host flush %u 0x%" PRIx64, cpu, which, gva);
 	for (i = 0; i < w->nr_vms; i++) {
 		struct vmmu_cpu *c = vmmu_cpu(w->vm[i].vm, cpu);
@@ -310,46 +328,5 @@ void world_hw_flush(struct world *w, unsigned cpu, unsigned which, uint64_t gva)
 			vmmu_hw_invept(c, VMMU_INVEPT_ALL, 0);
 			break;
 		}
-	}
-}
-
-/* ---- what the host does ------------------------------------------------------- */
-
-static int host_in(struct vmmu *vm, unsigned which, const struct region *g)
-{
-	static uint64_t bits[(GIB >> 12) / 64];
-	int st;
-
-	switch (which) {
-	case 0:
-		st = vmmu_notify_begin(vm, vmmu_gpa(g->gpa), g->size);
-		return st ? st : vmmu_notify_end(vm, vmmu_gpa(g->gpa), g->size);
-	case 1:
-		return vmmu_dirty_log(vm, vmmu_gpa(g->gpa), 1);
-	case 2:
-		st = vmmu_dirty_log(vm, vmmu_gpa(g->gpa), 1);
-		return st ? st : vmmu_dirty_harvest(vm, vmmu_gpa(g->gpa), 0, g->size >> 12, bits);
-	case 3:
-		return vmmu_dirty_log(vm, vmmu_gpa(g->gpa), 0);
-	default:
-		st = vmmu_age(vm, vmmu_gpa(g->gpa), g->size, 1);
-		return st < 0 ? st : VMMU_OK;
-	}
-}
-
-void world_host(struct world *w, unsigned which, unsigned where)
-{
-	const struct region *g = &region[where % NR_REGIONS];
-	unsigned i;
-
-	note(w, &(struct world_op){ .what = OP_HOST, .how = (uint8_t)which, .size = where });
-	world_log(w, "host: operation %u on %s", which, g->name);
-	for (i = 0; i < w->nr_vms; i++) {
-		struct world_vm *v = &w->vm[i];
-		int st = host_in(v->vm, which, g);
-
-		if (st != (v->cfg.backend == &vmmu_native ? VMMU_ENOTSUP : VMMU_OK))
-			world_fail(w, v, "host operation %u: %s: %s", which, vmmu_strerror(st),
-				   vmmu_reason(v->vm));
 	}
 }

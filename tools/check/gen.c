@@ -9,8 +9,6 @@
 
 /* ---- the guest's tables ---------------------------------------------------- */
 
-enum mode { MODE_OFF, MODE_32, MODE_PAE, MODE_LONG };
-
 static unsigned below(struct gen *g, unsigned n)
 {
 	return rng_below(&g->r, n);
@@ -21,20 +19,14 @@ static bool percent(struct gen *g, unsigned p)
 	return rng_percent(&g->r, p);
 }
 
-static enum mode mode_of(struct gen *g, unsigned cpu)
+static enum world_mode mode_of(struct gen *g, unsigned cpu)
 {
-	const struct or_regs *r = world_regs(g->w, cpu);
-
-	if (!(r->cr0 & OR_CR0_PG))
-		return MODE_OFF;
-	if (r->efer & OR_EFER_LMA)
-		return MODE_LONG;
-	return r->cr4 & OR_CR4_PAE ? MODE_PAE : MODE_32;
+	return world_mode_of(world_regs(g->w, cpu));
 }
 
 static uint64_t any_frame(struct gen *g)
 {
-	return g->w->frame[below(g, g->w->nr_frames)];
+	return world_frame(g->w, below(g, g->w->nr_frames));
 }
 
 /* Where a large leaf may point; some only in part to memory. */
@@ -56,7 +48,7 @@ static uint64_t elsewhere(struct gen *g)
 		4 * MIB,	  6 * MIB + 0x3000,    16 * MIB,   2 * GIB,
 		3 * GIB + 0x7000, 4 * GIB + 4 * MIB,   1ull << 35, 1ull << 38,
 		1ull << 44,	  1ull << 45,	       1ull << 47, 1ull << 51,
-		0xb000,		  2 * MIB + 64 * 1024,
+		0xb000,		  2 * MIB + 64 * 1024, HIGH_ELSE,  HIGH_ELSE + 0x1000,
 	};
 	uint64_t v = hole[below(g, sizeof(hole) / sizeof(hole[0]))];
 
@@ -120,15 +112,15 @@ struct step {
 static unsigned walk_path(struct gen *g, unsigned cpu, uint64_t gva, struct step path[5])
 {
 	const struct or_regs *r = world_regs(g->w, cpu);
-	enum mode mode = mode_of(g, cpu);
+	enum world_mode mode = mode_of(g, cpu);
 	unsigned level, n = 0, bytes = mode == MODE_32 ? 4 : 8;
 	uint64_t table = r->cr3 & 0xffffffffff000ull, e;
 
 	if (mode == MODE_OFF)
 		return 0;
-	if (mode != MODE_LONG)
+	if (mode < MODE_LONG)
 		gva = (uint32_t)gva;
-	level = mode == MODE_32 ? 2 : mode == MODE_PAE ? 2 : r->cr4 & OR_CR4_LA57 ? 5 : 4;
+	level = mode == MODE_32 ? 2 : mode == MODE_PAE ? 2 : mode == MODE_LONG5 ? 5 : 4;
 	if (mode == MODE_PAE && g->w->orp.pdpte_walk)
 		table = world_read(g->w, (r->cr3 & 0xffffffe0u) + (gva >> 30) * 8, 8) &
 			0xffffffffff000ull;
@@ -365,18 +357,18 @@ static void load_cr3(struct gen *g, unsigned cpu)
 {
 	const struct or_regs *r = world_regs(g->w, cpu);
 	uint64_t v = percent(g, 60) ? r->cr3 & ~0xfffull : any_root(g) & ~0xfffull;
-	enum mode mode = mode_of(g, cpu);
+	enum world_mode mode = mode_of(g, cpu);
 
-	if (mode == MODE_LONG && (r->cr4 & OR_CR4_PCIDE)) {
+	if (mode >= MODE_LONG && (r->cr4 & OR_CR4_PCIDE)) {
 		v |= percent(g, 80) ? below(g, 3) : below(g, 4096);
 		v |= percent(g, 40) ? OR_CR3_NOFLUSH : 0;
-	} else if (mode == MODE_LONG) {
+	} else if (mode >= MODE_LONG) {
 		v |= percent(g, 10) ? 0x18 : 0;
 		v |= percent(g, 3) ? 1ull << 63 : 0;
 	} else {
 		v = (uint32_t)(percent(g, 60) ? r->cr3 : any_root(g));
 	}
-	if (mode == MODE_LONG && percent(g, 3))
+	if (mode >= MODE_LONG && percent(g, 3))
 		v |= 1ull << (32 + below(g, 32));
 	if (mode == MODE_PAE && percent(g, 50) && world_is_frame(g->w, v))
 		put_pdptes(g, cpu, v);
@@ -553,9 +545,26 @@ static void op_restore(struct gen *g)
 
 static void op_host(struct gen *g)
 {
-	unsigned which = below(g, 5);
+	unsigned which = below(g, HOST_REMOVE);
 
 	world_host(g->w, which, below(g, NR_REGIONS));
+}
+
+/* A host that moves memory; what it took away it soon gives back. */
+static void op_memory(struct gen *g)
+{
+	unsigned which = HOST_REMOVE + below(g, NR_HOST - HOST_REMOVE), r = below(g, NR_REGIONS);
+
+	if (g->w->cfg.kind != WORLD_HOST)
+		return;
+	if (which == HOST_REMOVE || percent(g, 30))
+		for (r = 0; r < NR_REGIONS && g->w->place[r].there;)
+			r++;
+	if (r < NR_REGIONS && !g->w->place[r].there)
+		which = HOST_ADD;
+	else if (r == NR_REGIONS)
+		r = below(g, NR_REGIONS);
+	world_host(g->w, which, which < HOST_WINDOW ? r : (unsigned)(rng_next(&g->r) >> 40));
 }
 
 struct op {
@@ -569,6 +578,7 @@ static const struct op ops[] = {
 	{ op_cr3, 40 },	       { op_cr0, 20 },		 { op_cr4, 25 },     { op_efer, 10 },
 	{ op_keys, 15 },       { op_invlpg, 45 },	 { op_invpcid, 30 }, { op_hw_flush, 8 },
 	{ op_switch_mode, 6 }, { op_set_all, 4 },	 { op_restore, 3 },  { op_host, 4 },
+	{ op_memory, 30 },
 };
 #define NR_OPS (sizeof(ops) / sizeof(ops[0]))
 

@@ -28,17 +28,20 @@
 /* What the last access may have left different. */
 enum ad_rule { AD_EXACT, AD_ANY, AD_MISSING, AD_NOTHING_SET };
 
-static void put_word(struct world *w, struct world_vm *v, uint64_t gpa, uint64_t value)
+static void put_word(struct world *w, struct world_vm *v, unsigned f, unsigned at, uint64_t value)
 {
-	if (world_is_rom(w, gpa))
-		world_fail(w, v, "A or D was stored in ROM at 0x%" PRIx64, gpa);
+	uint64_t gpa = world_frame(w, f) + at;
+
+	if (world_is_rom(w, gpa) || !world_is_ram(w, gpa))
+		world_fail(w, v, "A or D was stored at 0x%" PRIx64 ", which is no RAM", gpa);
 	else if (vmmu_write(v->vm, NULL, vmmu_gpa(gpa), &value, 8, NULL))
 		world_fail(w, v, "vmmu_write(0x%" PRIx64 "): %s", gpa, vmmu_reason(v->vm));
 }
 
-static void judge_word(struct world *w, const struct world_vm *v, uint64_t gpa, enum ad_rule rule)
+static void judge_word(struct world *w, const struct world_vm *v, unsigned f, unsigned at,
+		       enum ad_rule rule)
 {
-	uint64_t ours = load(w->mem + gpa, 8), its = load(v->mem + gpa, 8);
+	uint64_t ours = load(w->mem + w->frame[f] + at, 8), its = load(v->at[f] + at, 8);
 	const char *why = NULL;
 
 	if ((ours ^ its) & ~AD_WORD)
@@ -51,41 +54,44 @@ static void judge_word(struct world *w, const struct world_vm *v, uint64_t gpa, 
 		why = "A or D was not set, and nothing that is cached can know it to be set";
 	if (why)
 		world_fail(w, v, "%s: at 0x%" PRIx64 " 0x%" PRIx64 ", the oracle has 0x%" PRIx64,
-			   why, gpa, its, ours);
+			   why, w->frame[f] + at, its, ours);
 }
 
 /* The union of what all have, in all. */
-static void level_word(struct world *w, uint64_t gpa)
+static void level_word(struct world *w, unsigned f, unsigned at)
 {
-	uint64_t all = load(w->mem + gpa, 8);
+	uint8_t *ours = w->mem + w->frame[f] + at;
+	uint64_t all = load(ours, 8);
 	unsigned i;
 
+	w->legal[LEGAL_AD]++;
 	for (i = 0; i < w->nr_vms; i++)
-		all |= load(w->vm[i].mem + gpa, 8) & AD_WORD;
-	if (all != load(w->mem + gpa, 8)) {
-		memcpy(w->mem + gpa, &all, 8);
-		or_note_store(w->or, gpa, 8);
+		all |= load(w->vm[i].at[f] + at, 8) & AD_WORD;
+	if (all != load(ours, 8)) {
+		memcpy(ours, &all, 8);
+		world_wrote(w, world_frame(w, f) + at, 8);
+		or_note_store(w->or, world_frame(w, f) + at, 8);
 	}
 	for (i = 0; i < w->nr_vms; i++)
-		if (load(w->vm[i].mem + gpa, 8) != all)
-			put_word(w, &w->vm[i], gpa, all);
+		if (load(w->vm[i].at[f] + at, 8) != all)
+			put_word(w, &w->vm[i], f, at, all);
 }
 
 /* One word of one frame in every VM. */
-static void compare_word(struct world *w, uint64_t gpa, const enum ad_rule rule[WORLD_VMS])
+static void compare_word(struct world *w, unsigned f, unsigned at, const enum ad_rule rule[])
 {
-	uint64_t ours = load(w->mem + gpa, 8);
+	uint64_t ours = load(w->mem + w->frame[f] + at, 8);
 	bool differs = false;
 	unsigned i;
 
 	for (i = 0; i < w->nr_vms; i++) {
-		if (load(w->vm[i].mem + gpa, 8) == ours)
+		if (load(w->vm[i].at[f] + at, 8) == ours)
 			continue;
 		differs = true;
-		judge_word(w, &w->vm[i], gpa, rule[i]);
+		judge_word(w, &w->vm[i], f, at, rule[i]);
 	}
 	if (differs && !w->failed[0])
-		level_word(w, gpa);
+		level_word(w, f, at);
 }
 
 /* Offsets in a table at which this vCPU's walk of gva reads, but for PDPTEs, which have no A. */
@@ -114,7 +120,7 @@ static void compare_walk(struct world *w, unsigned cpu, uint64_t gva,
 
 	for (f = 0; f < w->nr_frames; f++)
 		for (k = 0; k < n; k++)
-			compare_word(w, w->frame[f] + word[k], rule);
+			compare_word(w, f, word[k], rule);
 }
 
 /* Everything else is the same at any time; looked at now and then. */
@@ -127,7 +133,7 @@ static void sweep(struct world *w)
 
 	for (f = 0; f < w->nr_frames; f++)
 		for (k = 0; k < w->nr_words; k++)
-			compare_word(w, w->frame[f] + w->word[k], exact);
+			compare_word(w, f, w->word[k], exact);
 }
 
 static void note_ad(struct world *w)
@@ -157,7 +163,7 @@ void world_check(struct world *w, bool full)
 		if (st)
 			world_fail(w, v, "check: %s: %s", vmmu_strerror(st), vmmu_reason(v->vm));
 		for (f = 0; full && f < w->nr_frames; f++)
-			if (memcmp(v->mem + w->frame[f], w->mem + w->frame[f], PAGE))
+			if (memcmp(v->at[f], w->mem + w->frame[f], PAGE))
 				world_fail(w, v, "the frame at 0x%" PRIx64 " differs", w->frame[f]);
 	}
 }
@@ -270,16 +276,22 @@ static void check_ok(struct world *w, struct world_vm *v, unsigned cpu, const st
 		     bool exact)
 {
 	uint64_t low = (1ull << x->shift) - 1;
-	const struct region *g = region_at(x->gpa.v);
+	int r = region_at(w, x->gpa.v);
+	uint64_t first, last;
 
-	if (x->host != v->mem + x->gpa.v && !(acc->no_ad && !x->host))
-		world_fail(w, v, "host pointer %p, but gpa 0x%" PRIx64 " is at %p", x->host,
-			   x->gpa.v, (void *)(v->mem + x->gpa.v));
-	if (!g)
+	if (r < 0) {
+		world_fail(w, v, "gpa 0x%" PRIx64 " is no memory", x->gpa.v);
 		return;
-	if ((x->gpa.v & ~low) < g->gpa || (x->gpa.v | low) >= g->gpa + g->size)
+	}
+	if (x->host != vm_ram_at(w, v, x->gpa.v) && !(acc->no_ad && !x->host))
+		world_fail(w, v, "host pointer %p, but gpa 0x%" PRIx64 " is at %p", x->host,
+			   x->gpa.v, (void *)vm_ram_at(w, v, x->gpa.v));
+	first = w->place[r].gpa;
+	last = first + region[r].size - 1;
+	if ((x->gpa.v & ~low) < first || (x->gpa.v | low) > last)
 		world_fail(w, v, "gpa 0x%" PRIx64 " cached with shift %u leaves slot %s", x->gpa.v,
-			   x->shift, g->name);
+			   x->shift, region[r].name);
+	w->legal[LEGAL_SIZE] += x->shift != fresh->shift;
 	if (x->shift > x->guest_shift && (world_regs(w, cpu)->cr0 & OR_CR0_PG))
 		world_fail(w, v, "shift %u is more than the guest's %u", x->shift, x->guest_shift);
 	if (!exact)
@@ -304,7 +316,7 @@ static void check_answer(struct world *w, struct world_vm *v, unsigned cpu,
 			   describe(fresh, b));
 	if (same_result(seen, fresh))
 		return;
-	w->count_stale++;
+	w->legal[LEGAL_STALE]++;
 	if (!or_legal(w->or, cpu, acc, seen))
 		world_fail(w, v, "%s is not legal: %s", describe(seen, a), or_reason(w->or));
 }
@@ -318,9 +330,9 @@ static void check_front(struct world *w, struct world_vm *v, unsigned cpu, unsig
 
 	if (!p)
 		return;
-	seen.gpa = (uint64_t)(p - v->mem);
-	if (!region_at(seen.gpa) || (acc->op == OR_WRITE && world_is_rom(w, seen.gpa)))
-		world_fail(w, v, "vmmu_host() answers gpa 0x%" PRIx64, seen.gpa);
+	seen.gpa = gpa_at(w, v, p);
+	if (seen.gpa == NOWHERE || (acc->op == OR_WRITE && world_is_rom(w, seen.gpa)))
+		world_fail(w, v, "vmmu_host() answers %p, gpa 0x%" PRIx64, (void *)p, seen.gpa);
 	if (same_result(&seen, fresh))
 		return;
 	if (!or_legal(w->or, cpu, acc, &seen))
@@ -365,9 +377,10 @@ static void sabotage_memory(struct world *w)
 	if (!is_victim(w, i, SABOTAGE_DIRTY))
 		return;
 	for (k = 0; k < w->nr_ad; k++) {
-		uint64_t v = load(w->vm[i].mem + w->ad[k], 8) & ~0x40ull;
+		uint8_t *p = vm_ram_at(w, &w->vm[i], w->ad[k]);
+		uint64_t v = load(p, 8) & ~0x40ull;
 
-		memcpy(w->vm[i].mem + w->ad[k], &v, 8);
+		memcpy(p, &v, 8);
 	}
 }
 
@@ -400,7 +413,7 @@ static void check_stale_dirty(struct world *w, const struct vmmu_xlat x[WORLD_VM
 		return;
 	for (i = 0; i < w->nr_vms; i++)
 		if (st[i] == VMMU_OK && x[i].gpa.v != fresh->gpa &&
-		    (load(w->vm[i].mem + w->dirtied, 4) & 0x40))
+		    (load(vm_ram_at(w, &w->vm[i], w->dirtied), 4) & 0x40))
 			world_fail(w, &w->vm[i],
 				   "stored to gpa 0x%" PRIx64 ", but D is set of 0x%" PRIx64,
 				   x[i].gpa.v, fresh->gpa);
@@ -453,6 +466,21 @@ static void count_result(struct world *w, const struct or_result *fresh)
 		w->count_fault++;
 }
 
+/* Does the access store A or D in [lo, lo + len)? */
+static bool would_store(struct world *w, unsigned cpu, const struct or_access *acc, uint64_t lo,
+			uint64_t len)
+{
+	struct or_result res;
+
+	w->dry = true;
+	w->dry_lo = lo;
+	w->dry_len = len;
+	w->dry_stores = false;
+	or_translate(world_regs(w, cpu), &w->orp, &w->ormem, acc, &res);
+	w->dry = false;
+	return w->dry_stores;
+}
+
 /*
  * Would the access set A in a PDPTE that is read on every walk, where that bit is reserved?
  * Whether it then faults is a matter of how often the CPU begins again.
@@ -460,16 +488,15 @@ static void count_result(struct world *w, const struct or_result *fresh)
 static bool spoils_pdptes(struct world *w, unsigned cpu, const struct or_access *acc)
 {
 	const struct or_regs *r = world_regs(w, cpu);
-	struct or_result res;
 
 	if (!w->orp.pdpte_walk || (r->efer & OR_EFER_LMA) || !(r->cr4 & OR_CR4_PAE))
 		return false;
-	w->dry = true;
-	w->dry_lo = r->cr3 & 0xffffffe0u;
-	w->dry_stores = false;
-	or_translate(r, &w->orp, &w->ormem, acc, &res);
-	w->dry = false;
-	return w->dry_stores;
+	return would_store(w, cpu, acc, r->cr3 & 0xffffffe0u, 32);
+}
+
+bool world_is_quiet(struct world *w, unsigned cpu, const struct or_access *acc)
+{
+	return !would_store(w, cpu, acc, 0, UINT64_MAX);
 }
 
 /* The smallest front still holds one page. */
@@ -477,6 +504,12 @@ static void forget(struct world_vm *v, unsigned cpu)
 {
 	if (v->cfg.caches == CACHES_NONE)
 		vmmu_hw_flush(vmmu_cpu(v->vm, cpu));
+}
+
+/* A probe asks the host for nothing. */
+static bool asks_first(const struct world_vm *v, int st, uint32_t access)
+{
+	return st == VMMU_AGAIN && v->cfg.ask && (access & VMMU_PROBE);
 }
 
 static void access_page(struct world *w, unsigned cpu, uint64_t gva, unsigned size, uint32_t access,
@@ -496,6 +529,7 @@ static void access_page(struct world *w, unsigned cpu, uint64_t gva, unsigned si
 	or_translate(world_regs(w, cpu), &w->orp, &w->ormem, &dry, &fresh);
 	grants = fresh_rights(w, cpu, &acc);
 	log_access(w, cpu, gva, size, access, &fresh);
+	w->mode = world_mode_of(world_regs(w, cpu));
 	count_result(w, &fresh);
 	for (i = 0; i < w->nr_vms; i++) {
 		struct world_vm *v = &w->vm[i];
@@ -511,12 +545,16 @@ static void access_page(struct world *w, unsigned cpu, uint64_t gva, unsigned si
 		exact = acc.no_ad || (walked && !v->walk_cached);
 		rule[i] = acc.no_ad ? AD_EXACT : rule_for(w, v, cpu, gva, walked);
 		sabotage_answer(w, i, &x[i], st[i]);
+		if (asks_first(v, st[i], access))
+			continue;
 		if (!to_oracle(w, st[i], &x[i], access, &seen)) {
 			world_fail(w, v, "%s: %s", vmmu_strerror(st[i]), vmmu_reason(v->vm));
 			continue;
 		}
 		check_answer(w, v, cpu, &acc, &seen, &fresh, exact);
 		check_cr2(w, v, cpu, st[i], &x[i], access);
+		if (seen.kind == OR_OK && acc.op == OR_WRITE)
+			world_may_write(w, seen.gpa);
 		faults += seen.kind == OR_PF;
 	}
 	stores = value && all_store_alike(w, x, st, &fresh);
@@ -533,7 +571,8 @@ static void access_page(struct world *w, unsigned cpu, uint64_t gva, unsigned si
 	/* What the walk leaves may be cached before the store changes it. */
 	note_ad(w);
 	if (stores) {
-		memcpy(w->mem + fresh.gpa, value, size);
+		memcpy(ram_at(w, fresh.gpa), value, size);
+		world_wrote(w, fresh.gpa, size);
 		or_note_store(w->or, fresh.gpa, size);
 		w->stored = w->seq;
 	}
@@ -591,7 +630,7 @@ static void check_span(struct world *w, struct world_vm *v, unsigned cpu,
 		exact = false;
 	for (i = 0; i < 2; i++) {
 		const struct vmmu_xlat *xi = st == VMMU_FAULT ? &x[0] : &x[i];
-		int sti = st != VMMU_MMIO ? st : xi->host ? VMMU_OK : VMMU_MMIO;
+		int sti = st != VMMU_MMIO ? st : xi->stage ? VMMU_MMIO : VMMU_OK;
 
 		if (p != 2 && p != i)
 			continue;
@@ -649,6 +688,7 @@ void world_span(struct world *w, unsigned cpu, uint64_t gva, unsigned size, uint
 		return;
 	pages = span_fresh(w, cpu, &acc, fresh);
 	log_access(w, cpu, gva, size, access, &fresh[pages - 1]);
+	w->mode = world_mode_of(world_regs(w, cpu));
 	for (i = 0; i < w->nr_vms; i++) {
 		struct world_vm *v = &w->vm[i];
 		struct vmmu_xlat x[2];
@@ -660,8 +700,14 @@ void world_span(struct world *w, unsigned cpu, uint64_t gva, unsigned size, uint
 					 &first);
 		world_walked(v);
 		rule[i] = acc.no_ad ? AD_EXACT : AD_ANY;
+		if (asks_first(v, st, access))
+			continue;
 		check_span(w, v, cpu, part, x, st, fresh, pages, v->always_walks || acc.no_ad);
 		check_cr2(w, v, cpu, st, &x[0], access);
+		if (acc.op == OR_WRITE) {
+			world_may_write(w, x[0].gpa.v);
+			world_may_write(w, x[1].gpa.v);
+		}
 		if (st == VMMU_FAULT && x[0].fault.vector == 14) {
 			faults++;
 			same += page_of(st, x, part[1].gva);

@@ -266,7 +266,7 @@ void ops_write(FILE *to, const struct world_cfg *cfg, const struct ops *ops)
 {
 	size_t i;
 
-	fprintf(to, "world %" PRIu64 " %u %u %u %u\n", cfg->seed, cfg->nr_cpus, cfg->rom,
+	fprintf(to, "world %" PRIu64 " %u %u %u %u\n", cfg->seed, cfg->nr_cpus, cfg->kind,
 		cfg->profile, cfg->backends);
 	for (i = 0; i < ops->nr; i++)
 		write_op(to, &ops->op[i]);
@@ -371,7 +371,7 @@ static bool read_op(const char *line, struct world_op *op)
 
 unsigned ops_read(FILE *from, struct world_cfg *cfg, struct ops *ops)
 {
-	unsigned line = 0, rom;
+	unsigned line = 0;
 	struct world_op op;
 	char text[512];
 
@@ -382,11 +382,10 @@ unsigned ops_read(FILE *from, struct world_cfg *cfg, struct ops *ops)
 			continue;
 		if (!cfg->nr_cpus) {
 			if (sscanf(text, "world %" SCNu64 " %u %u %u %u", &cfg->seed, &cfg->nr_cpus,
-				   &rom, &cfg->profile, &cfg->backends) != 5 ||
-			    !cfg->nr_cpus || cfg->nr_cpus > WORLD_CPUS ||
+				   &cfg->kind, &cfg->profile, &cfg->backends) != 5 ||
+			    !cfg->nr_cpus || cfg->nr_cpus > WORLD_CPUS || cfg->kind > WORLD_HOST ||
 			    cfg->profile >= world_profiles())
 				return line;
-			cfg->rom = rom != 0;
 		} else if (read_op(text, &op)) {
 			ops_add(ops, &op);
 		} else {
@@ -469,9 +468,9 @@ void ops_write_c(FILE *to, const struct world_cfg *cfg, const struct ops *ops)
 	fprintf(to,
 		"# Test(found, sequence)\n# {\n# \tstruct world *w = world_new(&(struct "
 		"world_cfg){ "
-		".seed = %" PRIu64 ", .nr_cpus = %u, .rom = %u, .profile = %u, .backends = %u "
+		".seed = %" PRIu64 ", .nr_cpus = %u, .kind = %u, .profile = %u, .backends = %u "
 		"});\n#\n",
-		cfg->seed, cfg->nr_cpus, cfg->rom, cfg->profile, cfg->backends);
+		cfg->seed, cfg->nr_cpus, cfg->kind, cfg->profile, cfg->backends);
 	for (i = 0; i < ops->nr; i++) {
 		fputs("# \t", to);
 		write_c_op(to, &ops->op[i]);

@@ -4,7 +4,7 @@
  * shorter.  One line of text for each:
  *
  *	# anything
- *	world SEED CPUS ROM PROFILE BACKENDS the first: what kind of world
+ *	world SEED CPUS KIND PROFILE BACKENDS the first; enum world_kind and WORLD_*
  *	poke GPA VALUE                       memory before the guest runs
  *	store CPU GPA HOW BYTES              HOW: 0 vCPU, 1 device, 2 begin and end; hexadecimal
  *	access CPU GVA SIZE ACCESS [VALUE]   with VALUE: a store through the mapping
@@ -15,7 +15,7 @@
  *	invlpg CPU GVA
  *	invpcid CPU TYPE PCID GVA
  *	flush CPU WHICH GVA
- *	host WHICH WHERE
+ *	host WHICH WHERE                     enum world_host; a region or a frame
  */
 #ifndef OPS_H
 #define OPS_H

@@ -59,6 +59,18 @@ uint8_t *mem_arena(unsigned n)
 	return p;
 }
 
+uint8_t *mem_spare(unsigned n)
+{
+	static uint8_t *spare[MAX_ARENAS];
+
+	if (!spare[n])
+		spare[n] = mmap(NULL, WORLD_FRAMES * PAGE, PROT_READ | PROT_WRITE,
+				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (spare[n] == MAP_FAILED)
+		rig_die("mmap");
+	return spare[n];
+}
+
 /* ---- one VM ----------------------------------------------------------------- */
 
 void guest_config(const struct guest_cfg *g, uint8_t *mem, struct guest_keep *keep,
@@ -100,19 +112,24 @@ void guest_config(const struct guest_cfg *g, uint8_t *mem, struct guest_keep *ke
 		cfg->max_tables = vmmu_min_tables(cfg);
 }
 
+struct vmmu_slot_info guest_slot(const struct guest_cfg *g, uint8_t *mem, unsigned i)
+{
+	return (struct vmmu_slot_info){
+		.gpa = vmmu_gpa(region[i].gpa),
+		.size = region[i].size,
+		.pointer = g->ask ? NULL : mem + region[i].gpa,
+		.page_size = g->page_size,
+		.flags = i == REGION_ROM && g->rom ? VMMU_SLOT_READONLY : 0,
+	};
+}
+
 int guest_slots(struct vmmu *vm, const struct guest_cfg *g, uint8_t *mem)
 {
 	unsigned i;
 	int st = VMMU_OK;
 
 	for (i = 0; i < NR_REGIONS && !st; i++) {
-		struct vmmu_slot_info s = {
-			.gpa = vmmu_gpa(region[i].gpa),
-			.size = region[i].size,
-			.pointer = mem + region[i].gpa,
-			.page_size = g->page_size,
-			.flags = i == REGION_ROM && g->rom ? VMMU_SLOT_READONLY : 0,
-		};
+		struct vmmu_slot_info s = guest_slot(g, mem, i);
 
 		st = vmmu_slot_add(vm, &s);
 	}

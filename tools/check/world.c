@@ -49,6 +49,8 @@ static void report_vm(const struct world_vm *v)
 
 	fprintf(stderr, "    %-12s host page %lluK, caches %d%s", v->name,
 		(unsigned long long)g->page_size >> 10, (int)g->caches, g->cap ? ", cap" : "");
+	if (g->ask)
+		fputs(", pages by callback", stderr);
 	if (g->nested.levels)
 		fprintf(stderr, ", %u levels%s%s", g->nested.levels,
 			g->nested.no_ad ? ", no A/D" : "",
@@ -61,11 +63,12 @@ static void report_vm(const struct world_vm *v)
 
 void world_report(const struct world *w)
 {
+	static const char *const kind[] = { "", ", ROM", ", host" };
 	unsigned i, n = w->nr_log < WORLD_LOG ? w->nr_log : WORLD_LOG;
 
 	fprintf(stderr,
 		"world: VMMU_SEED=%" PRIu64 ", operation %" PRIu64 ", profile %s%s, %u vCPU\n",
-		w->cfg.seed, w->seq, w->profile->name, w->cfg.rom ? ", ROM" : "", w->cfg.nr_cpus);
+		w->cfg.seed, w->seq, w->profile->name, kind[w->cfg.kind], w->cfg.nr_cpus);
 	for (i = 0; i < w->nr_vms; i++)
 		report_vm(&w->vm[i]);
 	for (i = 0; i < w->cfg.nr_cpus && w->or ; i++) {
@@ -83,40 +86,163 @@ void world_report(const struct world *w)
 
 /* ---- the oracle's memory ---------------------------------------------------------- */
 
-const struct region *region_at(uint64_t gpa)
+int region_at(const struct world *w, uint64_t gpa)
 {
-	unsigned i;
+	int i;
 
 	for (i = 0; i < NR_REGIONS; i++)
-		if (gpa - region[i].gpa < region[i].size)
-			return &region[i];
-	return NULL;
+		if (gpa - w->place[i].gpa < region[i].size && w->place[i].there)
+			return i;
+	return -1;
+}
+
+uint64_t home_of(const struct world *w, uint64_t gpa)
+{
+	int i = region_at(w, gpa);
+
+	return i < 0 ? NOWHERE : gpa - w->place[i].gpa + region[i].gpa;
+}
+
+int frame_of(const struct world *w, uint64_t gpa)
+{
+	uint64_t home = home_of(w, gpa) & ~(PAGE - 1);
+	unsigned i;
+
+	for (i = 0; i < w->nr_frames; i++)
+		if (home == w->frame[i])
+			return (int)i;
+	return -1;
+}
+
+static int region_of_home(uint64_t home)
+{
+	int i;
+
+	for (i = 0; i < NR_REGIONS; i++)
+		if (home - region[i].gpa < region[i].size)
+			return i;
+	return -1;
+}
+
+uint64_t world_frame(const struct world *w, unsigned f)
+{
+	int i = region_of_home(w->frame[f]);
+
+	return w->place[i].there ? w->frame[f] - region[i].gpa + w->place[i].gpa : w->frame[f];
+}
+
+uint8_t *ram_at(const struct world *w, uint64_t gpa)
+{
+	return w->mem + home_of(w, gpa);
+}
+
+uint8_t *vm_ram_at(const struct world *w, const struct world_vm *v, uint64_t gpa)
+{
+	int f = frame_of(w, gpa);
+
+	return f < 0 ? v->mem + home_of(w, gpa) : v->at[f] + (gpa & (PAGE - 1));
+}
+
+uint64_t gpa_at(const struct world *w, const struct world_vm *v, const uint8_t *p)
+{
+	uint64_t home = (uint64_t)(p - v->mem);
+	unsigned f;
+	int i;
+
+	for (f = 0; f < w->nr_frames; f++)
+		if ((uint64_t)(p - v->at[f]) < PAGE)
+			break;
+	if (f < w->nr_frames)
+		home = w->frame[f] + (uint64_t)(p - v->at[f]);
+	else
+		for (f = 0; f < w->nr_frames; f++)
+			if ((home ^ w->frame[f]) < PAGE)
+				return NOWHERE; /* the page is elsewhere now */
+	i = region_of_home(home);
+	if (i < 0 || !w->place[i].there)
+		return NOWHERE;
+	return home - region[i].gpa + w->place[i].gpa;
 }
 
 bool world_is_ram(const struct world *w, uint64_t gpa)
 {
-	(void)w;
-	return region_at(gpa);
+	return region_at(w, gpa) >= 0;
 }
 
 bool world_is_rom(const struct world *w, uint64_t gpa)
 {
-	return w->cfg.rom && gpa - ROM_GPA < region[REGION_ROM].size;
+	int i = region_at(w, gpa);
+
+	return i >= 0 && w->place[i].readonly;
 }
 
 bool world_is_frame(const struct world *w, uint64_t gpa)
 {
+	return frame_of(w, gpa) >= 0;
+}
+
+void world_wrote(struct world *w, uint64_t gpa, uint64_t len)
+{
+	uint64_t at;
+
+	for (at = gpa & ~(PAGE - 1); at < gpa + len; at += PAGE) {
+		int f = frame_of(w, at);
+
+		if (f >= 0)
+			w->wrote |= 1u << f;
+		world_may_write(w, at);
+	}
+}
+
+void world_may_write(struct world *w, uint64_t gpa)
+{
+	uint64_t home = home_of(w, gpa) & ~(PAGE - 1);
 	unsigned i;
 
-	for (i = 0; i < w->nr_frames; i++)
-		if ((gpa ^ w->frame[i]) < PAGE)
-			return true;
-	return false;
+	if (!world_is_ram(w, gpa))
+		return;
+	for (i = 0; i < w->nr_maybe && i < NR_MAYBE; i++)
+		if (w->maybe[i] == home)
+			return;
+	/* One more than there is room for: no longer known. */
+	if (w->nr_maybe < NR_MAYBE)
+		w->maybe[w->nr_maybe++] = home;
+	else
+		w->nr_maybe = NR_MAYBE + 1;
+}
+
+const char *legal_name(unsigned what)
+{
+	static const char *const name[NR_LEGAL] = {
+		"stale translations that no invalidation has covered",
+		"A and D bits after a stale walk, a fault or a crossing",
+		"walked tables in a dirty set",
+		"page sizes cached in one piece",
+		"answers from before or after what happened meanwhile",
+	};
+
+	return name[what];
+}
+
+const char *mode_name(unsigned mode)
+{
+	static const char *const name[NR_MODES] = { "off", "32-bit", "PAE", "long", "5-level" };
+
+	return name[mode];
+}
+
+enum world_mode world_mode_of(const struct or_regs *r)
+{
+	if (!(r->cr0 & OR_CR0_PG))
+		return MODE_OFF;
+	if (r->efer & OR_EFER_LMA)
+		return r->cr4 & OR_CR4_LA57 ? MODE_LONG5 : MODE_LONG;
+	return r->cr4 & OR_CR4_PAE ? MODE_PAE : MODE_32;
 }
 
 uint64_t world_read(const struct world *w, uint64_t gpa, unsigned bytes)
 {
-	return region_at(gpa) ? load(w->mem + gpa, bytes) : 0;
+	return world_is_ram(w, gpa) ? load(ram_at(w, gpa), bytes) : 0;
 }
 
 void world_poke(struct world *w, uint64_t gpa, uint64_t value)
@@ -149,13 +275,15 @@ static int cb_read(void *ctx, uint64_t pa, unsigned bytes, uint64_t *val)
 static int cb_write(void *ctx, uint64_t pa, unsigned bytes, uint64_t val)
 {
 	struct world *w = ctx;
-	uint64_t old = load(w->mem + pa, bytes);
+	uint8_t *p = ram_at(w, pa);
+	uint64_t old = load(p, bytes);
 
 	if (w->dry) {
-		w->dry_stores |= pa - w->dry_lo < 32;
+		w->dry_stores |= pa - w->dry_lo < w->dry_len;
 		return 0;
 	}
-	memcpy(w->mem + pa, &val, bytes);
+	memcpy(p, &val, bytes);
+	world_wrote(w, pa, bytes);
 	if (w->nr_ad < sizeof(w->ad) / sizeof(w->ad[0]))
 		w->ad[w->nr_ad++] = pa & ~7ull;
 	/* The leaf comes last. */
@@ -214,7 +342,7 @@ struct world_cfg world_cfg_of(uint64_t seed, unsigned vcpus, int profile)
 
 	if (rng_percent(&r, 50))
 		cfg.nr_cpus += rng_below(&r, WORLD_CPUS);
-	cfg.rom = rng_percent(&r, 35);
+	cfg.kind = rng_percent(&r, 50) ? WORLD_PLAIN : rng_percent(&r, 40) ? WORLD_ROM : WORLD_HOST;
 	cfg.profile = rng_below(&r, world_profiles());
 	if (vcpus)
 		cfg.nr_cpus = vcpus;
@@ -370,6 +498,57 @@ static void choose_techniques(struct world *w, struct rng *r, struct vmmu_shadow
 	}
 }
 
+/* Large as far as the large page lies in the region and all of it is where it was. */
+static uint64_t answer_size(const struct world_vm *v, int i, uint64_t home)
+{
+	uint64_t size = v->cfg.page_size;
+	const struct world *w = v->w;
+	unsigned f;
+
+	for (; size > PAGE; size = size == GIB ? 2 * MIB : PAGE) {
+		uint64_t low = home & ~(size - 1);
+
+		if (low < region[i].gpa || low + size > region[i].gpa + region[i].size)
+			continue;
+		for (f = 0; f < w->nr_frames; f++)
+			if (w->frame[f] - low < size &&
+			    (v->shared[f] || v->at[f] != v->mem + w->frame[f]))
+				break;
+		if (f == w->nr_frames)
+			break;
+	}
+	return size;
+}
+
+static int cb_host_page(void *ctx, vmmu_gpa_t gpa, int write, struct vmmu_host_page *page)
+{
+	struct world_vm *v = ctx;
+	const struct world *w = v->w;
+	uint64_t home = home_of(w, gpa.v);
+	int f = frame_of(w, gpa.v), i = region_at(w, gpa.v);
+
+	if (i < 0)
+		return -1;
+	if (f >= 0 && write)
+		v->shared[f] = false;
+	*page = (struct vmmu_host_page){ vm_ram_at(w, v, gpa.v), answer_size(v, i, home),
+					 f < 0 || !v->shared[f] };
+	return 0;
+}
+
+#define SELDOM 100u
+
+static void cb_event(void *ctx, struct vmmu_cpu *cpu, enum vmmu_event ev, uint64_t a, uint64_t b)
+{
+	struct world_vm *v = ctx;
+	struct world *w = v->w;
+
+	(void)cpu;
+	(void)a;
+	(void)b;
+	w->novel += w->seen[ev][w->mode]++ < SELDOM;
+}
+
 static unsigned bit_of(const struct vmmu_backend *be)
 {
 	return be == &vmmu_native	? WORLD_NATIVE
@@ -383,13 +562,14 @@ static void add_vm(struct world *w, struct rng *r, const struct vmmu_backend *be
 {
 	static const uint64_t size[] = { 4096, 2 * MIB, GIB };
 	struct world_vm *v = &w->vm[w->nr_vms];
+	unsigned i;
 	int st;
 
 	memset(v, 0, sizeof(*v));
 	v->cfg.backend = be;
 	v->cfg.profile = w->profile;
 	v->cfg.nr_cpus = w->cfg.nr_cpus;
-	v->cfg.rom = w->cfg.rom;
+	v->cfg.rom = w->cfg.kind == WORLD_ROM;
 	v->cfg.page_size = size[rng_below(r, 3)];
 	v->cfg.cap = be != &vmmu_native && rng_percent(r, 40);
 	v->cfg.caches = caches < 0 ? (enum caches)rng_below(r, 4) : (enum caches)caches;
@@ -401,10 +581,18 @@ static void add_vm(struct world *w, struct rng *r, const struct vmmu_backend *be
 	}
 	if (be == &vmmu_shadow)
 		choose_techniques(w, r, &v->cfg.shadow);
+	v->cfg.ask = w->cfg.kind == WORLD_HOST && rng_percent(r, 60);
 	if (w->cfg.backends && !(w->cfg.backends & bit_of(be)))
 		return;
 	describe_vm(v, w->nr_vms);
+	v->w = w;
 	v->mem = mem_arena(1 + w->nr_vms);
+	v->spare = mem_spare(1 + w->nr_vms);
+	for (i = 0; i < w->nr_frames; i++)
+		v->at[i] = v->mem + w->frame[i];
+	v->cfg.cb = (struct vmmu_callbacks){ .host_page = v->cfg.ask ? cb_host_page : NULL,
+					     .event = cb_event,
+					     .ctx = v };
 	w->nr_vms++;
 	st = guest_open(&v->cfg, v->mem, &v->vm);
 	if (st)
@@ -413,7 +601,7 @@ static void add_vm(struct world *w, struct rng *r, const struct vmmu_backend *be
 
 static void add_vms(struct world *w, struct rng *r)
 {
-	if (!w->cfg.rom) {
+	if (w->cfg.kind == WORLD_PLAIN) {
 		add_vm(w, r, &vmmu_native, CACHES_NONE);
 		add_vm(w, r, &vmmu_native, CACHES_FRONT + (int)rng_below(r, 3));
 	}
@@ -456,12 +644,15 @@ struct world *world_new(const struct world_cfg *cfg)
 	w->mem = mem_arena(0);
 	memcpy(w->frame, frames, sizeof(frames));
 	w->nr_frames = sizeof(frames) / sizeof(frames[0]);
+	for (i = 0; i < NR_REGIONS; i++)
+		w->place[i] = (struct place){ region[i].gpa, true,
+					      i == REGION_ROM && cfg->kind == WORLD_ROM, false };
 	add_vms(w, &r);
 	clear_memory(w);
 	choose_gvas(w, &r);
 	w->or = or_world_new(&w->orp, &w->ormem);
 	/* In ROM no A bit is ever set, and what it maps is cached all the same. */
-	if (!cfg->rom)
+	if (cfg->kind == WORLD_PLAIN)
 		or_world_ad_notified(w->or);
 	for (i = 0; i < w->nr_gvas; i++)
 		or_watch(w->or, w->gva[i]);

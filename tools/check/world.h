@@ -7,6 +7,9 @@
  *	GPA 0      low, 2M + 64K      1G  gib, 1G (sparse)
  *	    8M     mid, 4M            4G  high, 4M
  *	    12M    rom, 2M: read-only where the world has a ROM, else RAM
+ *
+ * These are the regions' homes.  In a world with a host at work (WORLD_HOST) slots come, go, move
+ * and change, and the pages of some VMs come from a callback, are shared and replaced.
  */
 #ifndef WORLD_H
 #define WORLD_H
@@ -59,6 +62,8 @@ extern const struct region region[NR_REGIONS];
 
 /* Memory for the regions at mem + gpa, 1G-aligned; number n of the program's.  Zeroed by tests. */
 uint8_t *mem_arena(unsigned n);
+/* Second places for the frames' pages. */
+uint8_t *mem_spare(unsigned n);
 
 enum caches { CACHES_NONE, CACHES_FRONT, CACHES_TLB, CACHES_ALL };
 
@@ -71,6 +76,7 @@ struct guest_cfg {
 	bool cap; /* max_tables = vmmu_min_tables() */
 	bool rom;
 	bool no_slots;
+	bool ask;			  /* pages come from cb.host_page */
 	struct vmmu_nested_config nested; /* nested backends only */
 	struct vmmu_shadow_config shadow; /* shadow only; size 0: none is given */
 	struct vmmu_callbacks cb;
@@ -84,6 +90,8 @@ struct guest_keep {
 };
 void guest_config(const struct guest_cfg *g, uint8_t *mem, struct guest_keep *keep,
 		  struct vmmu_config *cfg);
+/* Region i as a slot at home. */
+struct vmmu_slot_info guest_slot(const struct guest_cfg *g, uint8_t *mem, unsigned i);
 /* Adds the regions as slots.  A status. */
 int guest_slots(struct vmmu *vm, const struct guest_cfg *g, uint8_t *mem);
 /* Both.  On failure *vmp is NULL. */
@@ -92,7 +100,7 @@ int guest_open(const struct guest_cfg *g, uint8_t *mem, struct vmmu **vmp);
 /* ---- the world ------------------------------------------------------------- */
 
 #define WORLD_VMS 10
-#define WORLD_CPUS 3
+#define WORLD_CPUS 4
 #define WORLD_FRAMES 18
 #define WORLD_GVAS 40
 #define WORLD_LOG 24
@@ -106,7 +114,33 @@ struct world_vm {
 	bool walk_cached;  /* a walk may begin at a cached link */
 	uint64_t walks;	   /* so far */
 	uint64_t cr2[WORLD_CPUS];
+	struct world *w;
+	uint8_t *at[WORLD_FRAMES]; /* where each frame's page is now */
+	uint8_t *spare;		   /* a second place for each */
+	bool shared[WORLD_FRAMES]; /* the host lets nobody write to it */
+	bool again;		   /* its last answer was VMMU_AGAIN */
 };
+
+/* A slot as it is now. */
+struct place {
+	uint64_t gpa; /* of where it begins */
+	bool there, readonly, logged;
+};
+#define HIGH_ELSE (6 * GIB) /* where REGION_HIGH moves to */
+
+/* What the guest may find different and no backend is wrong: paging-rules "may legally differ". */
+enum legal {
+	LEGAL_STALE, /* an older translation that no invalidation has covered */
+	LEGAL_AD,    /* A of a table after a stale walk or a fault, D of a crossing's first page */
+	LEGAL_DIRTY, /* a table that was walked counts as written */
+	LEGAL_SIZE,  /* what may be cached in one piece */
+	LEGAL_RACE,  /* before or after what another vCPU did meanwhile */
+	NR_LEGAL
+};
+const char *legal_name(unsigned what);
+
+enum world_mode { MODE_OFF, MODE_32, MODE_PAE, MODE_LONG, MODE_LONG5, NR_MODES };
+const char *mode_name(unsigned mode);
 
 /* Ways to be wrong on purpose, in one VM: the test must see each of them. */
 enum sabotage {
@@ -118,10 +152,16 @@ enum sabotage {
 	SABOTAGE_HOST_POINTER /* the answer is of the page next to it */
 };
 
+enum world_kind {
+	WORLD_PLAIN,
+	WORLD_ROM, /* with a read-only slot; then without native */
+	WORLD_HOST /* the host changes memory; without native, too */
+};
+
 struct world_cfg {
 	uint64_t seed;
 	unsigned nr_cpus;
-	bool rom;	   /* with a read-only slot; then without native */
+	unsigned kind;	   /* enum world_kind */
 	unsigned profile;  /* index below world_profiles() */
 	unsigned backends; /* WORLD_*; 0: all */
 	enum sabotage sabotage;
@@ -137,6 +177,8 @@ unsigned world_profiles(void);
 const char *world_profile_name(unsigned n); /* NULL: none */
 /* What a seed makes of it, but for what is given: vcpus 0 and profile -1 are by chance. */
 struct world_cfg world_cfg_of(uint64_t seed, unsigned vcpus, int profile);
+
+#define NR_MAYBE 512u
 
 struct world {
 	struct world_cfg cfg;
@@ -158,13 +200,21 @@ struct world {
 	uint64_t dirtied;			  /* the last of them */
 	bool dirtied_now;			  /* it is a leaf whose D was clear */
 	bool dry;				  /* a trial: nothing is stored ... */
-	bool dry_stores;			  /* ... but would be, in 32 bytes ... */
-	uint64_t dry_lo;			  /* ... from here */
+	bool dry_stores;			  /* ... but would be ... */
+	uint64_t dry_lo, dry_len;		  /* ... here */
 	uint64_t seq;				  /* of operations */
 	uint64_t stored;			  /* seq of the last store by the guest */
 	uint64_t flushed[WORLD_CPUS];		  /* ... of the last that dropped everything */
 	uint64_t dropped[WORLD_CPUS][WORLD_GVAS]; /* ... or this page */
-	uint64_t count_ok, count_fault, count_mmio, count_stale;
+	uint64_t count_ok, count_fault, count_mmio;
+	uint64_t legal[NR_LEGAL];
+	uint64_t seen[VMMU_NR_EVENTS][NR_MODES]; /* events of all VMs, by the guest's mode */
+	unsigned novel;				 /* of the last operations: seldom seen before */
+	enum world_mode mode;			 /* of the vCPU that does something now */
+	struct place place[NR_REGIONS];
+	uint32_t wrote;		  /* frames that changed since their slot's last harvest */
+	uint64_t maybe[NR_MAYBE]; /* pages that may count as written: some access was for writing */
+	unsigned nr_maybe;
 	char log[WORLD_LOG][120];
 	unsigned nr_log;
 	struct ops *record; /* or NULL: where operations are put down as they are done */
@@ -189,6 +239,9 @@ struct or_regs *world_regs(struct world *w, unsigned cpu);
 bool world_is_ram(const struct world *w, uint64_t gpa);
 bool world_is_rom(const struct world *w, uint64_t gpa);
 bool world_is_frame(const struct world *w, uint64_t gpa);
+/* Where the frame is now; its home if nowhere. */
+uint64_t world_frame(const struct world *w, unsigned f);
+enum world_mode world_mode_of(const struct or_regs *r);
 uint64_t world_read(const struct world *w, uint64_t gpa, unsigned bytes);
 /* Puts every VM's and the oracle's memory; only before the first operation. */
 void world_poke(struct world *w, uint64_t gpa, uint64_t value);
@@ -216,8 +269,23 @@ void world_invlpg(struct world *w, unsigned cpu, uint64_t gva);
 void world_invpcid(struct world *w, unsigned cpu, unsigned type, unsigned pcid, uint64_t gva);
 /* The host's TLB instructions; which: 0 all, 1 INVLPGA, 2 INVVPID, 3 INVEPT. */
 void world_hw_flush(struct world *w, unsigned cpu, unsigned which, uint64_t gva);
-/* Something the host does that the guest does not see; 0 notifier, 1 dirty log, 2 harvest, 3 age.
- */
+/* Something the host does; `where` is a region or a frame. */
+enum world_host {
+	HOST_NOTIFY, /* takes a region's pages and gives them back */
+	HOST_LOG,
+	HOST_HARVEST,
+	HOST_LOG_OFF,
+	HOST_AGE,
+	HOST_REMOVE,
+	HOST_ADD,
+	HOST_READONLY, /* or writable again */
+	HOST_MOVE,
+	HOST_WINDOW,  /* a region is being invalidated while the guest runs on */
+	HOST_REPLACE, /* a frame's page moves; by notifier */
+	HOST_CHANGE,  /* ... by change-pte */
+	HOST_SHARE,   /* a frame's page becomes read-only, until it is written to */
+	NR_HOST
+};
 void world_host(struct world *w, unsigned which, unsigned where);
 /* Memory byte for byte and, if `full`, vmmu_check() of every VM. */
 void world_check(struct world *w, bool full);

@@ -13,8 +13,23 @@
 /* Ends the program: the tester itself lacks something. */
 void rig_die(const char *what);
 
-/* The region that holds gpa, or NULL. */
-const struct region *region_at(uint64_t gpa);
+#define NOWHERE (~0ull)
+
+/* Which region a GPA lies in now; -1: in none. */
+int region_at(const struct world *w, uint64_t gpa);
+/* The GPA it has at home; NOWHERE. */
+uint64_t home_of(const struct world *w, uint64_t gpa);
+/* Its frame, or -1. */
+int frame_of(const struct world *w, uint64_t gpa);
+/* The oracle's memory, and a VM's; gpa is RAM. */
+uint8_t *ram_at(const struct world *w, uint64_t gpa);
+uint8_t *vm_ram_at(const struct world *w, const struct world_vm *v, uint64_t gpa);
+/* What a VM's host pointer points to now; NOWHERE: to nothing that it may point to. */
+uint64_t gpa_at(const struct world *w, const struct world_vm *v, const uint8_t *p);
+/* A store at gpa: what a dirty log has to say. */
+void world_wrote(struct world *w, uint64_t gpa, uint64_t len);
+/* A translation for writing at gpa: what a dirty log may say. */
+void world_may_write(struct world *w, uint64_t gpa);
 
 static inline uint64_t load(const uint8_t *p, unsigned bytes)
 {
@@ -46,6 +61,8 @@ static inline void note(struct world *w, const struct world_op *op)
 		ops_add(w->record, op);
 }
 
+/* A walk that sets no A or D bit, and reads no PDPTEs that it could spoil. */
+bool world_is_quiet(struct world *w, unsigned cpu, const struct or_access *acc);
 /* Did this VM walk since the last call? */
 bool world_walked(struct world_vm *v);
 

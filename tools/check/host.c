@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the host does to every VM while the guest runs: memory that comes, goes, moves, is shared
+ * and replaced; dirty logs; aging.
+ * Keeps: the guest's memory stays the same, byte for byte; what is no longer a page of the
+ * guest's is filled with something that a guest must never see.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "world_priv.h"
+
+#define POISON 0xa5
+
+static void expect(struct world *w, struct world_vm *v, const char *what, int st, int want)
+{
+	if (v->cfg.backend == &vmmu_native)
+		want = VMMU_ENOTSUP;
+	if (st != want)
+		world_fail(w, v, "%s: %s, not %s: %s", what, vmmu_strerror(st), vmmu_strerror(want),
+			   vmmu_reason(v->vm));
+}
+
+/* ---- slots ---------------------------------------------------------------------------- */
+
+static void remove_slot(struct world *w, unsigned r)
+{
+	unsigned i;
+
+	if (!w->place[r].there)
+		return;
+	for (i = 0; i < w->nr_vms; i++)
+		expect(w, &w->vm[i], "vmmu_slot_remove",
+		       vmmu_slot_remove(w->vm[i].vm, vmmu_gpa(w->place[r].gpa)), VMMU_OK);
+	w->place[r].there = false;
+}
+
+static void add_slot(struct world *w, unsigned r)
+{
+	unsigned i;
+
+	for (i = 0; i < w->nr_vms; i++) {
+		struct world_vm *v = &w->vm[i];
+		struct vmmu_slot_info s = guest_slot(&v->cfg, v->mem, r);
+
+		s.gpa.v = w->place[r].gpa;
+		s.flags = w->place[r].readonly ? VMMU_SLOT_READONLY : 0;
+		expect(w, v, "vmmu_slot_add", vmmu_slot_add(v->vm, &s),
+		       w->place[r].there ? VMMU_EEXIST : VMMU_OK);
+	}
+	if (!w->place[r].there)
+		w->place[r].logged = false;
+	w->place[r].there = true;
+}
+
+static void flip_readonly(struct world *w, unsigned r)
+{
+	uint32_t flags = w->place[r].readonly ? 0 : VMMU_SLOT_READONLY;
+	unsigned i;
+
+	/* One region has to stay as it is, so that something is always there. */
+	if (!w->place[r].there || r == REGION_LOW)
+		return;
+	for (i = 0; i < w->nr_vms; i++)
+		expect(w, &w->vm[i], "vmmu_slot_flags",
+		       vmmu_slot_flags(w->vm[i].vm, vmmu_gpa(w->place[r].gpa), flags), VMMU_OK);
+	w->place[r].readonly = flags;
+}
+
+static void move_slot(struct world *w)
+{
+	struct place *p = &w->place[REGION_HIGH];
+	uint64_t to = p->gpa == HIGH_ELSE ? region[REGION_HIGH].gpa : HIGH_ELSE;
+	unsigned i;
+
+	if (!p->there)
+		return;
+	for (i = 0; i < w->nr_vms; i++)
+		expect(w, &w->vm[i], "vmmu_slot_move",
+		       vmmu_slot_move(w->vm[i].vm, vmmu_gpa(p->gpa), vmmu_gpa(to)), VMMU_OK);
+	p->gpa = to;
+}
+
+/* ---- the dirty log ---------------------------------------------------------------------- */
+
+static uint32_t frames_in(const struct world *w, unsigned r)
+{
+	uint32_t in = 0;
+	unsigned f;
+
+	for (f = 0; f < w->nr_frames; f++)
+		if (w->frame[f] - region[r].gpa < region[r].size)
+			in |= 1u << f;
+	return in;
+}
+
+/* Forgets what a harvest has told. */
+static void all_clean(struct world *w, unsigned r)
+{
+	unsigned i;
+
+	w->wrote &= ~frames_in(w, r);
+	for (i = 0; i < w->nr_maybe && w->nr_maybe <= NR_MAYBE;)
+		if (w->maybe[i] - region[r].gpa < region[r].size)
+			w->maybe[i] = w->maybe[--w->nr_maybe];
+		else
+			i++;
+}
+
+static void start_log(struct world *w, unsigned r, bool on)
+{
+	unsigned i;
+
+	for (i = 0; i < w->nr_vms; i++)
+		expect(w, &w->vm[i], "vmmu_dirty_log",
+		       vmmu_dirty_log(w->vm[i].vm, vmmu_gpa(w->place[r].gpa), on), VMMU_OK);
+	if (on)
+		all_clean(w, r);
+	w->place[r].logged = on;
+}
+
+static bool was_dirty(const uint64_t *bits, uint64_t page)
+{
+	return bits[page / 64] >> page % 64 & 1;
+}
+
+/* NPT, and EPT with A and D bits, write to every table that they walk. */
+static bool writes_tables(const struct world_vm *v)
+{
+	return v->cfg.backend == &vmmu_nested_npt ||
+	       (v->cfg.backend == &vmmu_nested_ept && !v->cfg.nested.no_ad);
+}
+
+static bool may_be_dirty(const struct world *w, uint64_t home)
+{
+	unsigned i;
+
+	for (i = 0; i < w->nr_maybe && i < NR_MAYBE; i++)
+		if (w->maybe[i] == home)
+			return true;
+	/* More than there was room for. */
+	return i < w->nr_maybe;
+}
+
+static void check_dirty(struct world *w, struct world_vm *v, unsigned r, const uint64_t *bits)
+{
+	uint64_t page, nr = region[r].size / PAGE;
+	unsigned f;
+
+	for (f = 0; f < w->nr_frames; f++)
+		if ((w->wrote & frames_in(w, r)) >> f & 1 &&
+		    !was_dirty(bits, (w->frame[f] - region[r].gpa) / PAGE))
+			world_fail(w, v, "the frame at 0x%" PRIx64 " was written, and is not dirty",
+				   w->frame[f]);
+	for (page = 0; page < nr; page++) {
+		if (!bits[page / 64]) {
+			page |= 63;
+			continue;
+		}
+		if (!was_dirty(bits, page) || may_be_dirty(w, region[r].gpa + page * PAGE))
+			continue;
+		if (writes_tables(v))
+			w->legal[LEGAL_DIRTY]++;
+		else
+			world_fail(w, v, "the page at 0x%" PRIx64 " is dirty, and nobody wrote it",
+				   (uint64_t)(region[r].gpa + page * PAGE));
+	}
+}
+
+static void harvest(struct world *w, unsigned r)
+{
+	static uint64_t bits[(GIB / PAGE) / 64];
+	unsigned i;
+
+	if (!w->place[r].logged)
+		start_log(w, r, true);
+	for (i = 0; i < w->nr_vms; i++) {
+		struct world_vm *v = &w->vm[i];
+		int st;
+
+		memset(bits, 0, region[r].size / PAGE / 8);
+		st = vmmu_dirty_harvest(v->vm, vmmu_gpa(w->place[r].gpa), 0, region[r].size / PAGE,
+					bits);
+		expect(w, v, "vmmu_dirty_harvest", st, VMMU_OK);
+		if (st == VMMU_OK)
+			check_dirty(w, v, r, bits);
+	}
+	all_clean(w, r);
+}
+
+/* ---- invalidation -------------------------------------------------------------------------- */
+
+static void notify(struct world *w, struct world_vm *v, uint64_t gpa, uint64_t len, bool end)
+{
+	if (end)
+		expect(w, v, "vmmu_notify_end", vmmu_notify_end(v->vm, vmmu_gpa(gpa), len),
+		       VMMU_OK);
+	else
+		expect(w, v, "vmmu_notify_begin", vmmu_notify_begin(v->vm, vmmu_gpa(gpa), len),
+		       VMMU_OK);
+}
+
+static void notify_region(struct world *w, unsigned r)
+{
+	unsigned i;
+
+	for (i = 0; i < w->nr_vms; i++) {
+		notify(w, &w->vm[i], w->place[r].gpa, region[r].size, false);
+		notify(w, &w->vm[i], w->place[r].gpa, region[r].size, true);
+	}
+}
+
+/* While [lo, hi) is being taken away: nothing there may be answered. */
+static void read_in_window(struct world *w, struct world_vm *v, unsigned cpu, uint64_t gva,
+			   uint64_t lo, uint64_t hi)
+{
+	struct vmmu_xlat x;
+	uint8_t *p = vmmu_host(vmmu_cpu(v->vm, cpu), vmmu_gva(gva), 1, VMMU_READ);
+	uint64_t gpa = p ? gpa_at(w, v, p) : NOWHERE;
+	int st;
+
+	if (p && gpa - lo < hi - lo)
+		world_fail(w, v, "vmmu_host() answers 0x%" PRIx64 " while it is invalidated", gpa);
+	st = vmmu_translate(vmmu_cpu(v->vm, cpu), vmmu_gva(gva), 1, VMMU_READ, &x);
+	world_walked(v);
+	if (st < 0)
+		world_fail(w, v, "%s: %s", vmmu_strerror(st), vmmu_reason(v->vm));
+	if (st == VMMU_FAULT && x.fault.vector == 14)
+		v->cr2[cpu] = x.fault.cr2;
+	if (st == VMMU_OK && x.gpa.v - lo < hi - lo)
+		world_fail(w, v, "0x%" PRIx64 " is answered while it is invalidated",
+			   (uint64_t)x.gpa.v);
+}
+
+/* Only reads that change nothing, so that all are alike after it. */
+static void window(struct world *w, unsigned r, unsigned where)
+{
+	uint64_t lo = w->place[r].gpa, hi = lo + region[r].size;
+	unsigned i, k, cpu = where % w->cfg.nr_cpus;
+
+	for (i = 0; i < w->nr_vms; i++)
+		notify(w, &w->vm[i], lo, hi - lo, false);
+	for (k = 0; k < w->nr_gvas; k++) {
+		struct or_access acc = { .gva = w->gva[k], .op = OR_READ };
+
+		if (!world_is_quiet(w, cpu, &acc))
+			continue;
+		for (i = 0; i < w->nr_vms; i++)
+			read_in_window(w, &w->vm[i], cpu, w->gva[k], lo, hi);
+	}
+	for (i = 0; i < w->nr_vms; i++) {
+		if (vmmu_check(w->vm[i].vm))
+			world_fail(w, &w->vm[i], "check: %s", vmmu_reason(w->vm[i].vm));
+		notify(w, &w->vm[i], lo, hi - lo, true);
+	}
+}
+
+/* ---- pages from a callback --------------------------------------------------------------------
+ */
+
+/* The frame's page moves to its other place; the old one is no longer the guest's. */
+static uint8_t *move_page(const struct world *w, struct world_vm *v, unsigned f)
+{
+	uint8_t *from = v->at[f], *home = v->mem + w->frame[f];
+
+	v->at[f] = from == home ? v->spare + f * PAGE : home;
+	memcpy(v->at[f], from, PAGE);
+	return from;
+}
+
+static void replace_page(struct world *w, struct world_vm *v, unsigned f)
+{
+	uint64_t gpa = world_frame(w, f);
+
+	notify(w, v, gpa, PAGE, false);
+	memset(move_page(w, v, f), POISON, PAGE);
+	notify(w, v, gpa, PAGE, true);
+}
+
+static void change_page(struct world *w, struct world_vm *v, unsigned f, bool share)
+{
+	struct vmmu_host_page page = { .size = PAGE, .writable = !share };
+	uint8_t *old = NULL;
+
+	if (!share)
+		old = move_page(w, v, f);
+	page.pointer = v->at[f];
+	v->shared[f] = share;
+	expect(w, v, "vmmu_change_pte", vmmu_change_pte(v->vm, vmmu_gpa(world_frame(w, f)), &page),
+	       VMMU_OK);
+	if (old)
+		memset(old, POISON, PAGE);
+}
+
+static void change_frame(struct world *w, unsigned which, unsigned f)
+{
+	unsigned i;
+
+	if (!world_is_ram(w, world_frame(w, f)))
+		return;
+	for (i = 0; i < w->nr_vms; i++) {
+		struct world_vm *v = &w->vm[i];
+
+		if (!v->cfg.ask)
+			continue;
+		if (which == HOST_REPLACE)
+			replace_page(w, v, f);
+		else
+			change_page(w, v, f, which == HOST_SHARE);
+	}
+}
+
+/* ---- all of it ---------------------------------------------------------------------------------
+ */
+
+static void age(struct world *w, unsigned r)
+{
+	unsigned i;
+
+	for (i = 0; i < w->nr_vms; i++) {
+		struct world_vm *v = &w->vm[i];
+		int st = vmmu_age(v->vm, vmmu_gpa(w->place[r].gpa), region[r].size, 1);
+
+		expect(w, v, "vmmu_age", st > 0 ? VMMU_OK : st, VMMU_OK);
+		/* Nothing has been used since. */
+		if (st >= 0 && vmmu_age(v->vm, vmmu_gpa(w->place[r].gpa), region[r].size, 0))
+			world_fail(w, v, "young right after it was aged");
+	}
+}
+
+static void do_host(struct world *w, unsigned which, unsigned where)
+{
+	unsigned r = where % NR_REGIONS;
+
+	switch (which) {
+	case HOST_NOTIFY:
+		notify_region(w, r);
+		break;
+	case HOST_LOG:
+	case HOST_LOG_OFF:
+		if (w->place[r].there)
+			start_log(w, r, which == HOST_LOG);
+		break;
+	case HOST_HARVEST:
+		if (w->place[r].there)
+			harvest(w, r);
+		break;
+	case HOST_AGE:
+		age(w, r);
+		break;
+	case HOST_REMOVE:
+		remove_slot(w, r);
+		break;
+	case HOST_ADD:
+		add_slot(w, r);
+		break;
+	case HOST_READONLY:
+		flip_readonly(w, r);
+		break;
+	case HOST_MOVE:
+		move_slot(w);
+		break;
+	case HOST_WINDOW:
+		window(w, r, where);
+		break;
+	default:
+		change_frame(w, which, where % w->nr_frames);
+		break;
+	}
+}
+
+void world_host(struct world *w, unsigned which, unsigned where)
+{
+	static const char *const name[NR_HOST] = {
+		"notify", "log",  "harvest", "log off", "age",	  "remove", "add",
+		"flip",	  "move", "window",  "replace", "change", "share",
+	};
+
+	which %= NR_HOST;
+	note(w, &(struct world_op){ .what = OP_HOST, .how = (uint8_t)which, .size = where });
+	world_log(w, "host: %s %s", name[which],
+		  which < HOST_REPLACE ? region[where % NR_REGIONS].name : "a frame");
+	/* Memory behind a native CPU is what it is. */
+	if (w->cfg.kind != WORLD_HOST && which > HOST_AGE)
+		return;
+	do_host(w, which, where);
+	if (w->cfg.kind == WORLD_HOST)
+		or_note_slots(w->or);
+}
