@@ -366,6 +366,26 @@ Test(sidecar, bad_field_is_named)
 	refuses("{\"contexts\":[{\"cr3\":1,\"golden\":\"../x\"}]}", "contexts[0].golden");
 }
 
+static void refuses_ops(const char *text, const char *what)
+{
+	struct err err = { 0 };
+	uint64_t ops;
+	char path[32], *unit;
+
+	file_of(text, strlen(text), path);
+	t_check(sidecar_ops(path, &ops, &unit, &err) == -1, "taken: %s", text);
+	t_says(err, what);
+}
+
+Test(sidecar, operations_have_a_number_and_a_name)
+{
+	refuses_ops("{}", "ops: missing");
+	refuses_ops("{\"ops\":0}", "ops: missing, or 0");
+	refuses_ops("{\"ops\":1,\"op_unit\":null}", "op_unit: not a name");
+	refuses_ops("{\"ops\":1,\"op_unit\":[]}", "op_unit: not a name");
+	refuses_ops("{\"ops\":1,\"op_unit\":\"\"}", "op_unit: not a name");
+}
+
 /* ---- golden -------------------------------------------------------------- */
 
 Test(golden, bad_line_is_told_with_its_number)

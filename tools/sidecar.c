@@ -284,10 +284,24 @@ int sidecar_open(struct sidecar *side, const char *path, struct err *err)
 	return ret;
 }
 
+static int op_unit(struct reader *r, struct json_object *root, char **unit)
+{
+	struct json_object *name;
+	const char *text = "operations";
+
+	if (json_object_object_get_ex(root, "op_unit", &name)) {
+		if (!json_object_is_type(name, json_type_string) || !*json_object_get_string(name))
+			return bad(r, "op_unit", "not a name");
+		text = json_object_get_string(name);
+	}
+	*unit = strdup(text);
+	return *unit ? 0 : bad(r, "op_unit", "out of memory");
+}
+
 int sidecar_ops(const char *path, uint64_t *ops, char **unit, struct err *err)
 {
 	struct reader r = { NULL, path, err };
-	struct json_object *root, *text;
+	struct json_object *root;
 	struct bytes bytes;
 	int ret;
 
@@ -302,12 +316,10 @@ int sidecar_ops(const char *path, uint64_t *ops, char **unit, struct err *err)
 	ret = member(&r, root, "ops", "", ops);
 	if (ret >= 0 && !*ops)
 		ret = bad(&r, "ops", "missing, or 0");
-	if (ret >= 0 && json_object_object_get_ex(root, "op_unit", &text))
-		*unit = strdup(json_object_get_string(text));
-	else if (ret >= 0)
-		*unit = strdup("operations");
+	if (ret >= 0)
+		ret = op_unit(&r, root, unit);
 	json_object_put(root);
-	return ret < 0 || !*unit ? -1 : 0;
+	return ret;
 }
 
 void sidecar_close(struct sidecar *side)
