@@ -366,6 +366,28 @@ Test(sidecar, bad_field_is_named)
 	refuses("{\"contexts\":[{\"cr3\":1,\"golden\":\"../x\"}]}", "contexts[0].golden");
 }
 
+Test(sidecar, number_that_does_not_fit_is_refused)
+{
+	refuses("{\"cr3\":18446744073709551616}", "byte 7: a number of more than 64 bits");
+	refuses("{\"\\\"\":1,\"x\":100000000000000000000}", "byte 12: a number of more");
+	refuses("{\"cr3\":-18446744073709551617}", "cr3: a negative number");
+	refuses("{\"cr3\":\"10000000000000000\"}", "cr3: not a hex");
+	refuses("{\"cr3\":\" -1\"}", "cr3: not a hex");
+	refuses("{\"cr3\":\"+1\"}", "cr3: not a hex");
+}
+
+Test(sidecar, zero_byte_does_not_end_the_text)
+{
+	static const char text[] = "{}\0{";
+	struct sidecar side;
+	struct err err = { 0 };
+	char path[32];
+
+	file_of(text, sizeof(text) - 1, path);
+	t_eq(sidecar_open(&side, path, &err), -1);
+	t_says(err, "bad JSON at byte 2");
+}
+
 static void refuses_ops(const char *text, const char *what)
 {
 	struct err err = { 0 };

@@ -5,8 +5,9 @@
  * Invariant: each failure names its field, as in "contexts[2].cr3".
  */
 #include "sidecar.h"
+#include "text.h"
 
-#include <errno.h>
+#include <ctype.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,7 +39,6 @@ static void *array_of(struct reader *r, size_t nr, size_t size)
 static int number(struct reader *r, struct json_object *o, const char *field, uint64_t *value)
 {
 	const char *text = json_object_get_string(o);
-	char *end;
 
 	if (json_object_is_type(o, json_type_int)) {
 		if (text[0] == '-')
@@ -48,11 +48,7 @@ static int number(struct reader *r, struct json_object *o, const char *field, ui
 	}
 	if (!json_object_is_type(o, json_type_string))
 		return bad(r, field, "not a whole number");
-	errno = 0;
-	*value = strtoull(text, &end, 16);
-	if (text[0] == '-' || end == text || *end || errno)
-		return bad(r, field, "not a hexadecimal number");
-	return 0;
+	return parse_hex(text, value) < 0 ? bad(r, field, "not a hexadecimal number") : 0;
 }
 
 static int member(struct reader *r, struct json_object *o, const char *key, const char *prefix,
@@ -233,11 +229,52 @@ static int take_contexts(struct reader *r, struct json_object *root)
 	return side->context ? 0 : -1;
 }
 
+static int is_word(uint8_t c)
+{
+	return isalnum(c) || c == '.' || c == '+' || c == '-';
+}
+
+/* Digits alone, and above UINT64_MAX. */
+static int is_too_large(const uint8_t *word, size_t len)
+{
+	static const char most[] = "18446744073709551615";
+	const size_t digits = sizeof(most) - 1;
+
+	for (size_t i = 0; i < len; i++)
+		if (!isdigit(word[i]))
+			return 0;
+	return len > digits || (len == digits && memcmp(word, most, digits) > 0);
+}
+
+/* json-c makes the largest number of one that is larger; where one is, or the text's size. */
+static size_t find_too_large(const struct bytes *text)
+{
+	const uint8_t *d = text->data;
+	size_t i = 0, start;
+
+	while (i < text->size) {
+		start = i;
+		while (i < text->size && is_word(d[i]))
+			i++;
+		if (is_too_large(d + start, i - start))
+			return start;
+		if (i > start)
+			continue;
+		if (d[i++] != '"')
+			continue;
+		while (i < text->size && d[i] != '"')
+			i += d[i] == '\\' ? 2 : 1;
+		i++;
+	}
+	return text->size;
+}
+
 static struct json_object *parse(const struct bytes *text, const char *path, struct err *err)
 {
 	struct json_tokener *tok = json_tokener_new();
-	struct json_object *root;
+	struct json_object *root, *good = NULL;
 	enum json_tokener_error why;
+	size_t large = find_too_large(text);
 
 	if (!tok) {
 		err_input(err, "%s: out of memory", path);
@@ -251,13 +288,20 @@ static struct json_object *parse(const struct bytes *text, const char *path, str
 			  json_tokener_get_parse_end(tok),
 			  why == json_tokener_continue ? "the text ends too early"
 						       : json_tokener_error_desc(why));
+	else if (json_tokener_get_parse_end(tok) != text->size) /* json-c stops at a zero byte */
+		err_input(err, "%s: bad JSON at byte %zu: it goes on after its end", path,
+			  json_tokener_get_parse_end(tok));
+	else if (large < text->size)
+		err_input(err, "%s: bad JSON at byte %zu: a number of more than 64 bits", path,
+			  large);
 	else if (!json_object_is_type(root, json_type_object))
 		err_input(err, "%s: bad JSON at byte 0: not an object", path);
+	else
+		good = root;
 	json_tokener_free(tok);
-	if (why == json_tokener_success && json_object_is_type(root, json_type_object))
-		return root;
-	json_object_put(root);
-	return NULL;
+	if (!good)
+		json_object_put(root);
+	return good;
 }
 
 int sidecar_open(struct sidecar *side, const char *path, struct err *err)
