@@ -86,6 +86,23 @@ Test(input, zstd_name_without_zstd_is_told)
 	t_eq(err.status, STATUS_INPUT);
 }
 
+/* Six bytes ask for 2 GiB; zstd(1) itself takes 128 MiB unless it is told otherwise. */
+Test(input, zstd_window_beyond_all_need_is_refused_with_the_size)
+{
+	static const uint8_t frame[] = {
+		0x28, 0xb5, 0x2f, 0xfd, 0x00, 0xa8, 0x09, 0x00, 0x00, 'x'
+	};
+	uint8_t most[sizeof(frame)];
+	char out[8];
+	struct err err = { 0 };
+
+	t_eq(read_packed(frame, sizeof(frame), out, sizeof(out), &err), -1);
+	t_says(err, "a.zst: its zstd window is larger than the 128 MiB allowed here");
+	memcpy(most, frame, sizeof(frame));
+	most[5] = (27 - 10) << 3;
+	t_check(read_packed(most, sizeof(most), out, sizeof(out), &err) == 1, "%s", err.text);
+}
+
 Test(input, missing_file_is_told)
 {
 	struct err err;

@@ -13,10 +13,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #define RAW_BYTES (256u << 10)
-/* What `zstd --ultra --long=31` needs; the window is only as large as the file says. */
-#define WINDOW_LOG_MAX 31
+/* As zstd(1) unpacks: a file of a few bytes may ask for all of it. */
+#define WINDOW_LOG_MAX 27
 
 static const uint8_t zstd_magic[4] = { 0x28, 0xb5, 0x2f, 0xfd };
 
@@ -185,6 +186,14 @@ static ssize_t unpack(struct input *in, void *buf, size_t len, struct err *err)
 	uint64_t at = in->raw_done - (in->raw_len - src.pos);
 
 	in->raw_pos = src.pos;
+	if (ZSTD_getErrorCode(ret) == ZSTD_error_frameParameter_windowTooLarge)
+		return err_input(err,
+				 "%s: its zstd window is larger than the %u MiB allowed here, at "
+				 "byte %llu of the file: pack it with --long=%u or less",
+				 in->name, 1u << (WINDOW_LOG_MAX - 20), (unsigned long long)at,
+				 WINDOW_LOG_MAX);
+	if (ZSTD_getErrorCode(ret) == ZSTD_error_memory_allocation)
+		return err_input(err, "%s: out of memory", in->name);
 	if (ZSTD_isError(ret))
 		return err_input(err, "%s: damaged zstd stream at byte %llu of the file: %s",
 				 in->name, (unsigned long long)at, ZSTD_getErrorName(ret));
