@@ -304,6 +304,30 @@ Test(core, segment_beyond_all_memory_is_told)
 	t_says(err, "program header 1: memory at 0xfffffffffffff000");
 }
 
+/* Each header takes memory and time for all of its notes; so few bytes must not ask for much. */
+Test(core, notes_that_headers_share_are_refused)
+{
+	enum { NR = 1000 };
+	struct small_core one = small_core();
+	size_t notes = one.ph[0].p_filesz, at = sizeof(one.eh) + NR * sizeof(one.ph[0]);
+	uint8_t *c = calloc(1, at + notes);
+	struct core core;
+	struct err err = { 0 };
+	char path[32];
+
+	one.eh.e_phnum = NR;
+	memcpy(c, &one.eh, sizeof(one.eh));
+	memcpy(c + at, &one.nh, notes);
+	one.ph[0].p_offset = at;
+	for (size_t i = 0; i < NR; i++)
+		memcpy(c + sizeof(one.eh) + i * sizeof(one.ph[0]), &one.ph[0], sizeof(one.ph[0]));
+	file_of(c, at + notes, path);
+	t_eq(core_open(&core, path, &err), -1);
+	t_says(err,
+	       "program header 122: its notes and those before it have more bytes than the file");
+	free(c);
+}
+
 /* Every byte of the headers changed to many values: an error or not, no crash. */
 Test(core, garbage_in_headers_is_survived)
 {

@@ -21,6 +21,7 @@ struct reader {
 	Elf *elf;
 	const char *path;
 	struct err *err;
+	uint64_t note_bytes; /* of all headers so far */
 };
 
 static int check_magic(const struct bytes *image, const char *path, struct err *err)
@@ -141,7 +142,7 @@ static int take_note(struct reader *r, const uint8_t *desc, size_t size)
 	return 0;
 }
 
-static int take_notes(struct reader *r, const GElf_Phdr *ph)
+static int take_notes(struct reader *r, size_t index, const GElf_Phdr *ph)
 {
 	Elf_Data *data;
 	GElf_Nhdr nh;
@@ -149,6 +150,13 @@ static int take_notes(struct reader *r, const GElf_Phdr *ph)
 
 	if (ph->p_filesz == 0)
 		return 0;
+	/* libelf may copy them for each header, so headers must not share them. */
+	r->note_bytes += ph->p_filesz;
+	if (r->note_bytes > r->core->image.size)
+		return err_input(r->err,
+				 "%s: program header %zu: its notes and those before it have more "
+				 "bytes than the file",
+				 r->path, index);
 	data = elf_getdata_rawchunk(r->elf, (int64_t)ph->p_offset, ph->p_filesz, ELF_T_NHDR);
 	if (!data)
 		return err_input(r->err, "%s: notes at byte 0x%llx: %s", r->path,
@@ -189,7 +197,7 @@ static int take_headers(struct reader *r)
 			continue;
 		if (within_file(r, i, &ph) < 0)
 			return -1;
-		if ((ph.p_type == PT_LOAD ? take_segment(r, i, &ph) : take_notes(r, &ph)) < 0)
+		if ((ph.p_type == PT_LOAD ? take_segment(r, i, &ph) : take_notes(r, i, &ph)) < 0)
 			return -1;
 	}
 	return 0;
@@ -197,7 +205,7 @@ static int take_headers(struct reader *r)
 
 int core_open(struct core *core, const char *path, struct err *err)
 {
-	struct reader r = { core, NULL, path, err };
+	struct reader r = { .core = core, .path = path, .err = err };
 	int ret = -1;
 
 	*core = (struct core){ 0 };
