@@ -735,6 +735,16 @@ Test(trace, unknown_types_are_skipped)
 	mismatches(&t, 0, "");
 }
 
+Test(trace, initial_registers_that_no_cpu_has_are_told_with_their_record)
+{
+	struct tape t;
+
+	begin(&t);
+	rec(&t, VMMU_TRACE_CR, 0, 1ull << 40);
+	end_with_an_access(&t);
+	breaks(&t, "tape: record 14 at byte 240: no CPU can have CR0=0x10000000000");
+}
+
 /* ---- the replay engine's controls ----------------------------------------- */
 
 Test(replay, right_answers_agree)

@@ -161,6 +161,7 @@ static int start(struct replay *r)
 {
 	struct vmmu_regs regs;
 	struct vmmu_trace_record rec;
+	struct err why;
 
 	if (collect(r) < 0 || initial_regs(r, &regs) < 0)
 		return -1;
@@ -173,8 +174,9 @@ static int start(struct replay *r)
 		if (play(r, &rec) < 0)
 			return -1;
 	}
-	if (machine_set_regs(r->m, &regs, r->err) < 0)
-		return -1;
+	r->record = r->initial.first + r->replayed;
+	if (machine_set_regs(r->m, &regs, &why) < 0)
+		return replay_bad(r, "%s", why.text);
 	vmmu_clear_stats(r->m->vm);
 	return 0;
 }
