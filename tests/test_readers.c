@@ -943,6 +943,34 @@ Test(state_check, recorded_answers_agree_and_a_flipped_one_is_found)
 	}
 }
 
+Test(state_check, context_that_no_cpu_has_is_named)
+{
+	struct small_core c = small_core();
+	struct machine_options opt = { .backend = backend_find("native"), .host_page = 4096 };
+	struct options o = { .ram = 1 << 20 };
+	const char *json = "{\"contexts\":[{\"cr3\":20480},{\"cr3\":\"8000000000000000\"}]}";
+	struct state_check check;
+	struct result res = { 0 };
+	struct machine m;
+	struct state s;
+	struct err err = { 0 };
+	char core[32], side[32];
+
+	file_of(&c, sizeof(c), core);
+	file_of(json, strlen(json), side);
+	o.core = core;
+	o.regs = side;
+	t_check(state_open(&s, &o, &err) == 0, "%s", err.text);
+	t_check(state_check_open(&check, &s, side, &err) == 0, "%s", err.text);
+	check.name = "guest";
+	t_check(state_machine(&s, &opt, &m, &err) == 0, "%s", err.text);
+	t_eq(state_check_run(&check, &m, &res, &err), -1);
+	t_says(err, "guest: contexts[1].cr3: no CPU can have");
+	machine_close(&m);
+	state_check_close(&check);
+	state_close(&s);
+}
+
 /* ---- text ----------------------------------------------------------------- */
 
 Test(text, numbers_are_taken_whole_or_not)

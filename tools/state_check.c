@@ -195,10 +195,12 @@ static int check_context(struct walker *w, struct err *err)
 	const struct sidecar_context *ctx = &side->context[w->context];
 	const struct golden *g = &w->c->golden[w->context];
 	struct vmmu_regs regs = w->c->state->regs;
+	struct err why;
 
 	regs.cr3 = ctx->cr3;
-	if (machine_set_regs(w->m, &regs, err) < 0)
-		return -1;
+	if (machine_set_regs(w->m, &regs, &why) < 0)
+		return err_input(err, "%s: contexts[%zu].cr3: %s", w->c->name, w->context,
+				 why.text);
 	for (size_t i = 0; i < g->nr_lines; i++) {
 		check_line(w, g, &g->line[i]);
 		if (w->c->progress && i % STEP == 0)
