@@ -201,7 +201,7 @@ const struct command command_check = {
 	"  --seed N             of the first world (1); the next has the next\n"
 	"  --ops N              so many operations (1000000)\n"
 	"  --seconds N          so long instead\n"
-	"  --vcpus N            1 to 3 in each world; else by chance\n"
+	"  --vcpus N            1 to 4 in each world; else by chance\n"
 	"  --profile NAME       the CPU: max, intel, amd, small or pdpte-walk; else by chance\n"
 	"  --backends LIST      of native, shadow, nested-npt, nested-ept; else all\n"
 	"  --replay FILE        what a difference printed, again\n"

@@ -26,7 +26,7 @@ printf '# a guest that reads\nworld 1 1 0 0 0\naccess 0 0x1000 8 0x0\n' >"$tmp/o
 "$vmmu" check --replay "$tmp/ops" | grep -q '^1 operations, no difference$'
 "$vmmu" check --replay - <"$tmp/ops" >/dev/null
 
-[ "$(status "$vmmu" check --vcpus 4)" = 2 ]
+[ "$(status "$vmmu" check --vcpus 5)" = 2 ]
 [ "$(status "$vmmu" check --profile none)" = 2 ]
 [ "$(status "$vmmu" check --backends shadows)" = 2 ]
 [ "$(status "$vmmu" check --ops 0)" = 2 ]
