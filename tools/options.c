@@ -151,7 +151,7 @@ static int take_check(const struct option *o, const char *value, struct check_op
 		if (take_number(o, value, WORLD_CPUS, &v, err) < 0)
 			return -1;
 		out->vcpus = (unsigned)v;
-		return v ? 0 : bad_value(o, value, "1, 2 or 3", err);
+		return v ? 0 : bad_value(o, value, "1 to 4", err);
 	case OPT_PROFILE:
 		return take_profile(o, value, out, err);
 	case OPT_BACKENDS:

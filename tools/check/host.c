@@ -124,10 +124,13 @@ static bool was_dirty(const uint64_t *bits, uint64_t page)
 	return bits[page / 64] >> page % 64 & 1;
 }
 
-/* NPT, and EPT with A and D bits, write to every table that they walk. */
-static bool writes_tables(const struct world_vm *v)
+/*
+ * NPT, and EPT with A and D bits, write to every table that they walk.  A store by way of a stale
+ * link may have got as far as its page before the walk began again and faulted.
+ */
+static bool writes_more(const struct world_vm *v)
 {
-	return v->cfg.backend == &vmmu_nested_npt ||
+	return v->walk_cached || v->cfg.backend == &vmmu_nested_npt ||
 	       (v->cfg.backend == &vmmu_nested_ept && !v->cfg.nested.no_ad);
 }
 
@@ -159,7 +162,7 @@ static void check_dirty(struct world *w, struct world_vm *v, unsigned r, const u
 		}
 		if (!was_dirty(bits, page) || may_be_dirty(w, region[r].gpa + page * PAGE))
 			continue;
-		if (writes_tables(v))
+		if (writes_more(v))
 			w->legal[LEGAL_DIRTY]++;
 		else
 			world_fail(w, v, "the page at 0x%" PRIx64 " is dirty, and nobody wrote it",

@@ -30,6 +30,14 @@ void world_log(struct world *w, const char *fmt, ...)
 		fprintf(stderr, "%" PRIu64 ": %s\n", w->seq, to);
 }
 
+static unsigned bit_of(const struct vmmu_backend *be)
+{
+	return be == &vmmu_native	? WORLD_NATIVE
+	       : be == &vmmu_shadow	? WORLD_SHADOW
+	       : be == &vmmu_nested_npt ? WORLD_NPT
+					: WORLD_EPT;
+}
+
 void world_fail(struct world *w, const struct world_vm *v, const char *fmt, ...)
 {
 	va_list ap;
@@ -37,6 +45,7 @@ void world_fail(struct world *w, const struct world_vm *v, const char *fmt, ...)
 
 	if (w->failed[0])
 		return;
+	w->failed_backend = v ? bit_of(v->cfg.backend) : 0;
 	n = snprintf(w->failed, sizeof(w->failed), "%s: ", v ? v->name : "oracle");
 	va_start(ap, fmt);
 	vsnprintf(w->failed + n, sizeof(w->failed) - (size_t)n, fmt, ap);
@@ -216,9 +225,8 @@ const char *legal_name(unsigned what)
 	static const char *const name[NR_LEGAL] = {
 		"stale translations that no invalidation has covered",
 		"A and D bits after a stale walk, a fault or a crossing",
-		"walked tables in a dirty set",
+		"walked tables, and pages that a stale link led to, in a dirty set",
 		"page sizes cached in one piece",
-		"answers from before or after what happened meanwhile",
 	};
 
 	return name[what];
@@ -547,14 +555,6 @@ static void cb_event(void *ctx, struct vmmu_cpu *cpu, enum vmmu_event ev, uint64
 	(void)a;
 	(void)b;
 	w->novel += w->seen[ev][w->mode]++ < SELDOM;
-}
-
-static unsigned bit_of(const struct vmmu_backend *be)
-{
-	return be == &vmmu_native	? WORLD_NATIVE
-	       : be == &vmmu_shadow	? WORLD_SHADOW
-	       : be == &vmmu_nested_npt ? WORLD_NPT
-					: WORLD_EPT;
 }
 
 /* What is left out has had its random numbers: the others are as they are with it. */

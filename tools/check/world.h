@@ -132,9 +132,8 @@ struct place {
 enum legal {
 	LEGAL_STALE, /* an older translation that no invalidation has covered */
 	LEGAL_AD,    /* A of a table after a stale walk or a fault, D of a crossing's first page */
-	LEGAL_DIRTY, /* a table that was walked counts as written */
+	LEGAL_DIRTY, /* a table that was walked, or a store that began, counts as written */
 	LEGAL_SIZE,  /* what may be cached in one piece */
-	LEGAL_RACE,  /* before or after what another vCPU did meanwhile */
 	NR_LEGAL
 };
 const char *legal_name(unsigned what);
@@ -217,11 +216,12 @@ struct world {
 	unsigned nr_maybe;
 	char log[WORLD_LOG][120];
 	unsigned nr_log;
-	struct ops *record; /* or NULL: where operations are put down as they are done */
-	bool quiet;	    /* no log: the operations are recorded */
-	bool all;	    /* VMMU_FULL is set: vmmu_check() after each operation */
-	bool trace;	    /* VMMU_TRACE is set: the log goes to stderr as it grows */
-	char failed[1024];  /* "": not yet */
+	struct ops *record;	 /* or NULL: where operations are put down as they are done */
+	bool quiet;		 /* no log: the operations are recorded */
+	bool all;		 /* VMMU_FULL is set: vmmu_check() after each operation */
+	bool trace;		 /* VMMU_TRACE is set: the log goes to stderr as it grows */
+	char failed[1024];	 /* "": not yet */
+	unsigned failed_backend; /* WORLD_*; 0: no one VM */
 };
 
 /* Never NULL: what goes wrong is in ->failed. */
