@@ -11,6 +11,7 @@
 #include "ops.h"
 #include "options.h"
 #include "progress.h"
+#include "small.h"
 #include "text.h"
 
 #include <errno.h>
@@ -186,6 +187,42 @@ static int run_all(struct check *c)
 	return STATUS_OK;
 }
 
+static void small_progress(void *ctx, double done)
+{
+	struct check *c = ctx;
+
+	progress_at(&c->progress, done);
+}
+
+/* Every sequence in a small world. */
+static int run_small(struct check *c)
+{
+	struct small s = { .progress = small_progress, .ctx = c };
+	char n[32];
+	int st = STATUS_OK;
+
+	c->start = clock_now();
+	progress_begin(&c->progress, 1);
+	progress_step(&c->progress, 0, "checking");
+	small_run(&s, c->o->exhaustive);
+	progress_end(&c->progress);
+	c->ops = s.ops;
+	if (s.failed.nr) {
+		st = tell(c, &s.cfg, &s.failed, 0);
+	} else {
+		format_count(n, sizeof(n), s.sequences);
+		printf("sequences   %15s  every one of %u operations that ends with an access;\n",
+		       n, c->o->exhaustive);
+		puts("                             of two that differ only in the vCPUs' numbers, "
+		     "one");
+		format_count(n, sizeof(n), s.ops);
+		printf("operations  %15s\n", n);
+		puts("differences               0");
+	}
+	ops_free(&s.failed);
+	return st;
+}
+
 static int replay(const char *path, struct err *err)
 {
 	FILE *f = strcmp(path, "-") ? fopen(path, "r") : stdin;
@@ -212,12 +249,15 @@ static int replay(const char *path, struct err *err)
 
 static int run(int argc, char **argv, struct err *err)
 {
-	static const struct option table[] = {
-		OPTION("seed", OPT_SEED),	OPTION("ops", OPT_OPS),
-		OPTION("seconds", OPT_SECONDS), OPTION("vcpus", OPT_VCPUS),
-		OPTION("profile", OPT_PROFILE), OPTION("backends", OPT_BACKENDS),
-		OPTION("replay", OPT_REPLAY),	OPTIONS_END
-	};
+	static const struct option table[] = { OPTION("seed", OPT_SEED),
+					       OPTION("ops", OPT_OPS),
+					       OPTION("seconds", OPT_SECONDS),
+					       OPTION("vcpus", OPT_VCPUS),
+					       OPTION("profile", OPT_PROFILE),
+					       OPTION("backends", OPT_BACKENDS),
+					       OPTION("exhaustive", OPT_EXHAUSTIVE),
+					       OPTION("replay", OPT_REPLAY),
+					       OPTIONS_END };
 	struct options o;
 	struct check c = { .o = &o.check_options };
 	int first = options_parse(argc, argv, table, &o, err);
@@ -228,7 +268,9 @@ static int run(int argc, char **argv, struct err *err)
 		return command_help(&command_check);
 	if (first != argc)
 		return err_set(err, STATUS_USAGE, "%s: no operand is wanted", argv[first]);
-	return o.check_options.replay ? replay(o.check_options.replay, err) : run_all(&c);
+	if (o.check_options.replay)
+		return replay(o.check_options.replay, err);
+	return o.check_options.exhaustive ? run_small(&c) : run_all(&c);
 }
 
 const struct command command_check = {
@@ -247,6 +289,8 @@ const struct command command_check = {
 	"  --vcpus N            1 to 4 in each world; else by chance\n"
 	"  --profile NAME       the CPU: max, intel, amd, small or pdpte-walk; else by chance\n"
 	"  --backends LIST      of native, shadow, nested-npt, nested-ept; else all\n"
+	"  --exhaustive N       instead every sequence of N operations, 1 to 8, in a small\n"
+	"                       world: 2 vCPUs, 2 addresses, 3 frames\n"
 	"  --replay FILE        what a difference printed, again\n"
 	"  --help\n",
 	run,

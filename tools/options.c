@@ -6,6 +6,7 @@
  */
 #include "options.h"
 #include "text.h"
+#include "small.h"
 #include "world.h"
 
 #include <stdio.h>
@@ -152,6 +153,11 @@ static int take_check(const struct option *o, const char *value, struct check_op
 			return -1;
 		out->vcpus = (unsigned)v;
 		return v ? 0 : bad_value(o, value, "1 to 4", err);
+	case OPT_EXHAUSTIVE:
+		if (take_number(o, value, SMALL_DEEPEST, &v, err) < 0)
+			return -1;
+		out->exhaustive = (unsigned)v;
+		return v ? 0 : bad_value(o, value, "1 to 8", err);
 	case OPT_PROFILE:
 		return take_profile(o, value, out, err);
 	case OPT_BACKENDS:
@@ -212,6 +218,7 @@ static int take(const struct option *o, const char *value, struct options *out, 
 	case OPT_SEED:
 	case OPT_OPS:
 	case OPT_SECONDS:
+	case OPT_EXHAUSTIVE:
 	case OPT_VCPUS:
 	case OPT_PROFILE:
 	case OPT_BACKENDS:

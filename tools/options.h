@@ -43,6 +43,7 @@ enum option_id {
 	OPT_VCPUS,
 	OPT_PROFILE,
 	OPT_BACKENDS,
+	OPT_EXHAUSTIVE,
 	OPT_REPLAY,
 };
 
@@ -77,6 +78,7 @@ struct check_options {
 	unsigned vcpus;	   /* 0: by chance */
 	int profile;	   /* -1: by chance */
 	unsigned backends; /* WORLD_* of check/world.h; 0: all */
+	unsigned exhaustive; /* operations of a sequence; 0: not given */
 	const char *replay;
 };
 

@@ -22,6 +22,8 @@ grep -v '^speed' "$tmp/second" >"$tmp/b"
 cmp "$tmp/a" "$tmp/b"
 "$vmmu" check --ops 3000 --vcpus 3 --profile amd --backends shadow,nested-ept >/dev/null
 
+"$vmmu" check --exhaustive 3 | grep -q '^sequences  *1,444 '
+
 printf '# a guest that reads\nworld 1 1 0 0 0\naccess 0 0x1000 8 0x0\n' >"$tmp/ops"
 "$vmmu" check --replay "$tmp/ops" | grep -q '^1 operations, no difference$'
 "$vmmu" check --replay - <"$tmp/ops" >/dev/null
@@ -30,6 +32,7 @@ printf '# a guest that reads\nworld 1 1 0 0 0\naccess 0 0x1000 8 0x0\n' >"$tmp/o
 [ "$(status "$vmmu" check --profile none)" = 2 ]
 [ "$(status "$vmmu" check --backends shadows)" = 2 ]
 [ "$(status "$vmmu" check --ops 0)" = 2 ]
+[ "$(status "$vmmu" check --exhaustive 9)" = 2 ]
 [ "$(status "$vmmu" check what)" = 2 ]
 [ "$(status "$vmmu" check --replay "$tmp/none")" = 3 ]
 echo 'world 1 1 0 0 0

@@ -383,7 +383,7 @@ unsigned ops_read(FILE *from, struct world_cfg *cfg, struct ops *ops)
 		if (!cfg->nr_cpus) {
 			if (sscanf(text, "world %" SCNu64 " %u %u %u %u", &cfg->seed, &cfg->nr_cpus,
 				   &cfg->kind, &cfg->profile, &cfg->backends) != 5 ||
-			    !cfg->nr_cpus || cfg->nr_cpus > WORLD_CPUS || cfg->kind > WORLD_HOST ||
+			    !cfg->nr_cpus || cfg->nr_cpus > WORLD_CPUS || cfg->kind > WORLD_SMALL ||
 			    cfg->profile >= world_profiles())
 				return line;
 		} else if (read_op(text, &op)) {

@@ -72,7 +72,7 @@ static void report_vm(const struct world_vm *v)
 
 void world_report(const struct world *w)
 {
-	static const char *const kind[] = { "", ", ROM", ", host" };
+	static const char *const kind[] = { "", ", ROM", ", host", ", small" };
 	unsigned i, n = w->nr_log < WORLD_LOG ? w->nr_log : WORLD_LOG;
 
 	fprintf(stderr,
@@ -395,6 +395,19 @@ static const uint64_t frames[] = {
 	4 * GIB + PAGE,
 };
 
+static void choose_frames(struct world *w)
+{
+	static const uint64_t few[] = { 0x1000, 0x2000, 0x3000, 8 * MIB, 8 * MIB + PAGE, 10 * MIB };
+
+	if (w->cfg.kind == WORLD_SMALL) {
+		memcpy(w->frame, few, sizeof(few));
+		w->nr_frames = sizeof(few) / sizeof(few[0]);
+	} else {
+		memcpy(w->frame, frames, sizeof(frames));
+		w->nr_frames = sizeof(frames) / sizeof(frames[0]);
+	}
+}
+
 static uint64_t pick_gva(struct world *w, struct rng *r)
 {
 	static const uint64_t lo[] = { 0, 1, 2, 511 }, mid[] = { 0, 1, 3, 511 };
@@ -454,6 +467,13 @@ static void choose_gvas(struct world *w, struct rng *r)
 	uint64_t base[6];
 	unsigned i;
 
+	if (w->cfg.kind == WORLD_SMALL) {
+		for (i = 0; i < 2; i++) {
+			add_gva(w, i * PAGE);
+			add_words(w, i * PAGE);
+		}
+		return;
+	}
 	for (i = 0; i < 6; i++)
 		base[i] = pick_gva(w, r);
 	while (w->nr_gvas < 22) {
@@ -615,6 +635,14 @@ static void add_vms(struct world *w, struct rng *r)
 	add_vm(w, r, &vmmu_nested_ept, CACHES_TLB + (int)rng_below(r, 2));
 }
 
+/* For small.c: one of each, with a TLB. */
+static void add_few_vms(struct world *w, struct rng *r)
+{
+	add_vm(w, r, &vmmu_shadow, CACHES_TLB);
+	add_vm(w, r, &vmmu_nested_npt, CACHES_ALL);
+	add_vm(w, r, &vmmu_nested_ept, CACHES_TLB);
+}
+
 static void clear_memory(struct world *w)
 {
 	unsigned i, k;
@@ -642,17 +670,19 @@ struct world *world_new(const struct world_cfg *cfg)
 	w->orp = oracle_profile(w->profile);
 	w->ormem = (struct or_mem){ w, cb_is_ram, cb_is_readonly, cb_read, cb_write };
 	w->mem = mem_arena(0);
-	memcpy(w->frame, frames, sizeof(frames));
-	w->nr_frames = sizeof(frames) / sizeof(frames[0]);
+	choose_frames(w);
 	for (i = 0; i < NR_REGIONS; i++)
 		w->place[i] = (struct place){ region[i].gpa, true,
 					      i == REGION_ROM && cfg->kind == WORLD_ROM, false };
-	add_vms(w, &r);
+	if (cfg->kind == WORLD_SMALL)
+		add_few_vms(w, &r);
+	else
+		add_vms(w, &r);
 	clear_memory(w);
 	choose_gvas(w, &r);
 	w->or = or_world_new(&w->orp, &w->ormem);
 	/* In ROM no A bit is ever set, and what it maps is cached all the same. */
-	if (cfg->kind == WORLD_PLAIN)
+	if (cfg->kind == WORLD_PLAIN || cfg->kind == WORLD_SMALL)
 		or_world_ad_notified(w->or);
 	for (i = 0; i < w->nr_gvas; i++)
 		or_watch(w->or, w->gva[i]);

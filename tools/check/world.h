@@ -153,8 +153,9 @@ enum sabotage {
 
 enum world_kind {
 	WORLD_PLAIN,
-	WORLD_ROM, /* with a read-only slot; then without native */
-	WORLD_HOST /* the host changes memory; without native, too */
+	WORLD_ROM,  /* with a read-only slot; then without native */
+	WORLD_HOST, /* the host changes memory; without native, too */
+	WORLD_SMALL /* six frames and two addresses, for small.c */
 };
 
 struct world_cfg {

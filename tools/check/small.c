@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Every sequence in a small world.
+ * Not here: what is compared (judge.c).
+ *
+ * L4 -> L3 -> L2 -> the table A or B -> the data D, or the table A itself.  A sequence that does
+ * not end with an access shows nothing that a shorter one does not; the vCPUs are alike, so the
+ * first operation of a vCPU's is vCPU 0's.  Stores are a device's: whose they are makes no
+ * difference to what the others see.
+ */
+#include <malloc.h>
+
+#include "small.h"
+#include "world_priv.h"
+
+#define L4 0x1000ull
+#define L3 0x2000ull
+#define L2 0x3000ull
+#define A (8 * MIB)
+#define B (8 * MIB + PAGE)
+#define D (10 * MIB)
+#define OPEN 0x67ull /* present, writable, user, A, D */
+#define SHUT 0x65ull /* not writable */
+#define CLEAN 0x7ull /* neither A nor D */
+
+#define CPUS 2u
+
+static const struct world_op alphabet[] = {
+	/* of each vCPU; accesses first */
+	{ .what = OP_ACCESS, .at = 0, .size = 8, .access = VMMU_READ },
+	{ .what = OP_ACCESS, .at = 0, .size = 8, .access = VMMU_WRITE },
+	{ .what = OP_ACCESS, .at = PAGE, .size = 8, .access = VMMU_READ },
+	{ .what = OP_ACCESS, .at = PAGE, .size = 8, .access = VMMU_WRITE },
+	{ .what = OP_INVLPG, .at = 0 },
+	{ .what = OP_INVLPG, .at = PAGE },
+	{ .what = OP_SET, .how = SET_CR3, .value = L4 },
+	/* of nobody's */
+	{ .what = OP_STORE, .how = STORE_DEVICE, .size = 8, .at = L2, .value = B | OPEN },
+	{ .what = OP_STORE, .how = STORE_DEVICE, .size = 8, .at = A, .value = D | SHUT },
+	{ .what = OP_STORE, .how = STORE_DEVICE, .size = 8, .at = A, .value = D | CLEAN },
+	{ .what = OP_STORE, .how = STORE_DEVICE, .size = 8, .at = A, .value = 0 },
+	{ .what = OP_STORE, .how = STORE_DEVICE, .size = 8, .at = A + 8, .value = A | OPEN },
+};
+#define NR_ACCESSES 4u
+#define NR_OF_CPU 7u
+#define NR_ALPHABET ((unsigned)(sizeof(alphabet) / sizeof(alphabet[0])))
+#define NR_LETTERS (CPUS * NR_OF_CPU + NR_ALPHABET - NR_OF_CPU)
+
+/* Letters: vCPU 0's, vCPU 1's, nobody's. */
+static struct world_op letter(unsigned n)
+{
+	struct world_op op;
+	unsigned cpu = n / NR_OF_CPU;
+
+	if (cpu >= CPUS)
+		return alphabet[n - (CPUS - 1) * NR_OF_CPU];
+	op = alphabet[n % NR_OF_CPU];
+	op.cpu = (uint8_t)cpu;
+	return op;
+}
+
+static void add(struct ops *ops, uint64_t gpa, uint64_t value)
+{
+	ops_add(ops, &(struct world_op){ .what = OP_POKE, .at = gpa, .value = value });
+}
+
+/* A world takes and gives back the same memory each time: let it be at hand. */
+#ifdef __GLIBC__
+static void keep_memory(void)
+{
+	mallopt(M_MMAP_THRESHOLD, 1 << 28);
+	mallopt(M_TRIM_THRESHOLD, 1 << 28);
+}
+#else
+static void keep_memory(void)
+{
+}
+#endif
+
+/* What is there before the sequence. */
+static void begin(struct ops *ops)
+{
+	unsigned i;
+
+	add(ops, L4, L3 | OPEN);
+	add(ops, L3, L2 | OPEN);
+	add(ops, L2, A | OPEN);
+	add(ops, A, D | OPEN);
+	add(ops, A + 8, B | OPEN);
+	add(ops, B, A | SHUT);
+	for (i = 0; i < CPUS; i++)
+		ops_add(ops, &(struct world_op){
+				     .what = OP_ALL,
+				     .cpu = (uint8_t)i,
+				     .regs = { .cr0 = OR_CR0_PE | OR_CR0_ET | OR_CR0_WP | OR_CR0_PG,
+					       .cr3 = L4,
+					       .cr4 = OR_CR4_PAE,
+					       .efer = OR_EFER_LME | OR_EFER_LMA } });
+}
+
+static bool is_access(unsigned n)
+{
+	return n < CPUS * NR_OF_CPU && n % NR_OF_CPU < NR_ACCESSES;
+}
+
+static bool is_new(const unsigned *word, unsigned depth)
+{
+	unsigned i;
+
+	if (!is_access(word[depth - 1]))
+		return false;
+	for (i = 0; i < depth; i++)
+		if (word[i] < CPUS * NR_OF_CPU)
+			return word[i] < NR_OF_CPU; /* its first vCPU is 0 */
+	return false;
+}
+
+static void do_word(struct small *s, const struct ops *first, const unsigned *word, unsigned depth)
+{
+	struct world *w = world_new(&s->cfg);
+	unsigned i;
+
+	w->quiet = true;
+	for (i = 0; i < first->nr; i++)
+		op_apply(w, &first->op[i]);
+	for (i = 0; i < depth && !w->failed[0]; i++) {
+		struct world_op op = letter(word[i]);
+
+		op_apply(w, &op);
+	}
+	/* Sequences that end with another access have the same tables before it. */
+	world_check(w, !word[depth - 1]);
+	s->sequences++;
+	s->ops += i;
+	if (w->failed[0]) {
+		for (i = 0; i < first->nr; i++)
+			ops_add(&s->failed, &first->op[i]);
+		for (i = 0; i < depth; i++) {
+			struct world_op op = letter(word[i]);
+
+			ops_add(&s->failed, &op);
+		}
+	}
+	world_free(w);
+}
+
+void small_run(struct small *s, unsigned depth)
+{
+	unsigned word[SMALL_DEEPEST] = { 0 }, i;
+	struct ops first = { 0 };
+
+	s->cfg = (struct world_cfg){ .seed = 1, .nr_cpus = CPUS, .kind = WORLD_SMALL };
+	keep_memory();
+	begin(&first);
+	for (;;) {
+		if (is_new(word, depth))
+			do_word(s, &first, word, depth);
+		if (s->failed.nr)
+			break;
+		/* The next word, the last letter first. */
+		for (i = depth; i && ++word[i - 1] == NR_LETTERS; i--)
+			word[i - 1] = 0;
+		if (!i)
+			break;
+		if (s->progress && i < depth - 1)
+			s->progress(s->ctx,
+				    (word[0] + (depth > 1 ? (double)word[1] / NR_LETTERS : 0)) /
+					    NR_LETTERS);
+	}
+	ops_free(&first);
+}
