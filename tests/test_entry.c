@@ -98,7 +98,7 @@ static void compare(const struct guest *g, struct vmmu_hw *hw, unsigned level, u
 
 Test(entry, is_what_a_walk_finds_it_to_be)
 {
-	struct rng r = { 7 };
+	struct rng r = { .s = 7 };
 	unsigned g, level, i;
 
 	for (g = 0; g < sizeof(guests) / sizeof(*guests); g++) {

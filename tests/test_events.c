@@ -515,7 +515,7 @@ EACH(dirty, harvest_of_what_is_not_there_is_refused)
 /* Written <= reported <= written + the tables walked. */
 static void dirty_at_random(const struct guest_cfg *g, uint64_t seed)
 {
-	struct rng r = { seed };
+	struct rng r = { .s = seed };
 	uint64_t low[9], written = 0, logged = 0;
 	unsigned n;
 

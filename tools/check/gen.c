@@ -608,7 +608,7 @@ void gen_begin(struct gen *g, struct world *w)
 {
 	unsigned i;
 
-	*g = (struct gen){ w, { w->cfg.seed ^ 0x5eed }, 0 };
+	*g = (struct gen){ w, { .s = w->cfg.seed ^ 0x5eed }, 0 };
 	fill_memory(g);
 	for (i = 0; i < w->cfg.nr_cpus; i++) {
 		struct or_regs r = mode_regs(g, any_mode(g));

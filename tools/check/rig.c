@@ -3,6 +3,7 @@
  * One VM with the guest's memory, and random numbers.
  * Not here: several of them, in lock step (world.c).
  */
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,14 @@
 
 uint64_t rng_next(struct rng *r)
 {
-	uint64_t z = (r->s += 0x9e3779b97f4a7c15ull);
+	uint64_t z;
+
+	if (r->left) {
+		r->left--;
+		/* Each byte, alone, says which of up to 256 it is to be. */
+		return (uint64_t)*r->bytes++ << 56 | 0x5aa55aa55aa5;
+	}
+	z = (r->s += 0x9e3779b97f4a7c15ull);
 
 	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
 	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
@@ -37,6 +45,19 @@ void rig_die(const char *what)
 	exit(2);
 }
 
+/* A world takes and gives back the same memory each time: let it be at hand. */
+#ifdef __GLIBC__
+static void keep_memory(void)
+{
+	mallopt(M_MMAP_THRESHOLD, 1 << 28);
+	mallopt(M_TRIM_THRESHOLD, 1 << 28);
+}
+#else
+static void keep_memory(void)
+{
+}
+#endif
+
 uint8_t *mem_arena(unsigned n)
 {
 	static uint8_t *arena[MAX_ARENAS];
@@ -45,6 +66,7 @@ uint8_t *mem_arena(unsigned n)
 
 	if (arena[n])
 		return arena[n];
+	keep_memory();
 	p = mmap(NULL, MEM_END + GIB, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
 		 0);
 	if (p == MAP_FAILED)

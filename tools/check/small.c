@@ -8,8 +8,6 @@
  * first operation of a vCPU's is vCPU 0's.  Stores are a device's: whose they are makes no
  * difference to what the others see.
  */
-#include <malloc.h>
-
 #include "small.h"
 #include "world_priv.h"
 
@@ -63,19 +61,6 @@ static void add(struct ops *ops, uint64_t gpa, uint64_t value)
 {
 	ops_add(ops, &(struct world_op){ .what = OP_POKE, .at = gpa, .value = value });
 }
-
-/* A world takes and gives back the same memory each time: let it be at hand. */
-#ifdef __GLIBC__
-static void keep_memory(void)
-{
-	mallopt(M_MMAP_THRESHOLD, 1 << 28);
-	mallopt(M_TRIM_THRESHOLD, 1 << 28);
-}
-#else
-static void keep_memory(void)
-{
-}
-#endif
 
 /* What is there before the sequence. */
 static void begin(struct ops *ops)
@@ -150,7 +135,6 @@ void small_run(struct small *s, unsigned depth)
 	struct ops first = { 0 };
 
 	s->cfg = (struct world_cfg){ .seed = 1, .nr_cpus = CPUS, .kind = WORLD_SMALL };
-	keep_memory();
 	begin(&first);
 	for (;;) {
 		if (is_new(word, depth))

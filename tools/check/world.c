@@ -346,7 +346,7 @@ const char *world_profile_name(unsigned n)
 struct world_cfg world_cfg_of(uint64_t seed, unsigned vcpus, int profile)
 {
 	struct world_cfg cfg = { .seed = seed, .nr_cpus = 1 };
-	struct rng r = { seed };
+	struct rng r = { .s = seed };
 
 	if (rng_percent(&r, 50))
 		cfg.nr_cpus += rng_below(&r, WORLD_CPUS);
@@ -657,7 +657,7 @@ static void clear_memory(struct world *w)
 struct world *world_new(const struct world_cfg *cfg)
 {
 	struct world *w = calloc(1, sizeof(*w));
-	struct rng r = { cfg->seed };
+	struct rng r = { .s = cfg->seed };
 	struct or_regs reset = { .cr0 = OR_CR0_ET | OR_CR0_CD | OR_CR0_NW };
 	unsigned i;
 

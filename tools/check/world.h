@@ -33,6 +33,9 @@
 
 struct rng {
 	uint64_t s;
+	/* While there are any, numbers are made of these bytes: a fuzzer's. */
+	const uint8_t *bytes;
+	size_t left;
 };
 
 uint64_t rng_next(struct rng *r);
