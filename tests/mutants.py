@@ -2,14 +2,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Runs the tester against each bug of tests/mutants.txt.
 
-usage: mutants.py [--seconds N] [--work DIR] [--report FILE] [--only TEXT] [--apply]
+usage: mutants.py [--seconds N] [--work DIR] [--report FILE] [--only TEXT] [--results FILE] [--apply]
 
 Each mutant is put into a copy of the source and built; `vmmu check` has N seconds (10) to see it,
 and if it does not, the tests of single facts are asked.  Printed are who killed it, how long
-finding took, and how many operations the shrunk sequence has.  --apply only looks whether each
-mutant still applies.  Exit status 1 if one without a `why` survives, or does not apply.
+finding took, and how many operations the shrunk sequence has.  --results keeps them, so that a run
+that was broken off goes on where it was.  --apply only looks whether each mutant still applies.  Exit status 1 if one without a `why` survives, or does not apply.
 """
 import argparse
+import json
 import os
 import re
 import shutil
@@ -152,6 +153,7 @@ def main():
     p.add_argument('--work', default=os.path.join(ROOT, 'build-mutants'))
     p.add_argument('--report')
     p.add_argument('--only', default='')
+    p.add_argument('--results')
     p.add_argument('--apply', action='store_true')
     o = p.parse_args()
     mutants = [m for m in read_mutants(os.path.join(ROOT, 'tests/mutants.txt'))
@@ -163,10 +165,15 @@ def main():
     if o.apply:
         return
     prepare(o.work)
+    known = json.load(open(o.results)) if o.results and os.path.exists(o.results) else {}
     results = []
     for m in mutants:
-        r = try_mutant(o.work, m, o.seconds)
+        r = known[m['name']] if m['name'] in known else try_mutant(o.work, m, o.seconds)
         results.append((m, r))
+        known[m['name']] = r
+        if o.results:
+            with open(o.results, 'w') as f:
+                json.dump(known, f, indent=1)
         print('%-50s %s' % (m['name'], '%s, %.1f s, %s operations' % (r[0], r[1], r[2] or '?')
                             if r else 'SURVIVES ' + m['why']), flush=True)
     if o.report:
