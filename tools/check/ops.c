@@ -98,25 +98,31 @@ long ops_run(const struct world_cfg *cfg, const struct ops *ops, bool report)
 
 /* ---- making them fewer --------------------------------------------------------------- */
 
-/* Without [at, at + nr), if it fails so, too. */
+/* `less` instead, if it fails, too; its own memory goes in any case. */
+static bool take_if_fails(const struct world_cfg *cfg, struct ops *ops, struct ops *less)
+{
+	long end = ops_run(cfg, less, false);
+
+	if (end >= 0) {
+		ops_free(ops);
+		*ops = *less;
+		ops->nr = (size_t)end;
+		return true;
+	}
+	ops_free(less);
+	return false;
+}
+
+/* Without [at, at + nr). */
 static bool leave_out(const struct world_cfg *cfg, struct ops *ops, size_t at, size_t nr)
 {
 	struct ops less = { 0 };
 	size_t i;
-	long end;
 
 	for (i = 0; i < ops->nr; i++)
 		if (i < at || i >= at + nr)
 			ops_add(&less, &ops->op[i]);
-	end = ops_run(cfg, &less, false);
-	if (end >= 0) {
-		ops_free(ops);
-		*ops = less;
-		ops->nr = (size_t)end;
-		return true;
-	}
-	ops_free(&less);
-	return false;
+	return take_if_fails(cfg, ops, &less);
 }
 
 static bool leave_out_all(const struct world_cfg *cfg, struct ops *ops, size_t chunk)
@@ -187,6 +193,33 @@ static void simplify(const struct world_cfg *cfg, struct ops *ops, size_t at)
 	keep_if_fails(cfg, ops, at, &op);
 }
 
+/* All of a vCPU's registers at once, as the MOVs up to this one leave them. */
+static bool set_at_once(const struct world_cfg *cfg, struct ops *ops, size_t at)
+{
+	struct world_op all = { .what = OP_ALL, .cpu = ops->op[at].cpu, .how = 1 };
+	struct world *w = world_new(cfg);
+	struct ops less = { 0 };
+	size_t i;
+
+	w->quiet = true;
+	for (i = 0; i <= at; i++)
+		op_apply(w, &ops->op[i]);
+	all.regs = *world_regs(w, all.cpu % cfg->nr_cpus);
+	world_free(w);
+	for (i = 0; i < ops->nr; i++) {
+		const struct world_op *op = &ops->op[i];
+
+		if (i == at)
+			ops_add(&less, &all);
+		else if (i > at || op->what != OP_SET || op->cpu != all.cpu)
+			ops_add(&less, op);
+	}
+	if (less.nr < ops->nr)
+		return take_if_fails(cfg, ops, &less);
+	ops_free(&less);
+	return false;
+}
+
 void ops_shrink(const struct world_cfg *cfg, struct ops *ops)
 {
 	size_t chunk, i;
@@ -197,6 +230,9 @@ void ops_shrink(const struct world_cfg *cfg, struct ops *ops)
 	do {
 		again = leave_out_all(cfg, ops, 1);
 	} while (again);
+	for (i = ops->nr; i-- > 0;)
+		if (i < ops->nr && ops->op[i].what == OP_SET && set_at_once(cfg, ops, i))
+			break;
 	for (i = 0; i < ops->nr; i++)
 		simplify(cfg, ops, i);
 	while (leave_out_all(cfg, ops, 1))
