@@ -11,8 +11,8 @@ that fails.  What does not compile, or to the object code of the source or of an
 is not counted; what takes three times as long as without the mutation is killed.  PATH is a
 directory or a file, else all four directories.
 
-DIR/results.json keeps what was found; --again says what is run all the same: `all`, `survived`
-(after tests were added) or `none` (for the report alone, as reasons were added).  The file of
+DIR/results.json keeps what was found; --again says what is run all the same: `all`, `open` (the
+survivors without a reason, after tests were added) or `none` (for the report alone).  The file of
 reasons has for each survivor its file, "- " and the line, "+ " and the line mutated, then
 the reason, indented.  A reason that begins with one of EXPLAINED takes the survivor from the
 second count: no test of behaviour can fail for it.
@@ -309,14 +309,15 @@ def run(args, picked):
     if os.path.exists(store):
         with open(store, encoding="utf-8") as file:
             known = json.load(file)
-    work = None
+    work, reasons = None, read_reasons(args.why)
     done = {name: [] for name in picked}
     for name, mutants in picked.items():
         for m in mutants:
             if args.per_dir and len(done[name]) >= args.per_dir:
                 break
             result = known.get(m.name)
-            if not result or args.again == "all" or (args.again, result) == ("survived",) * 2:
+            is_open = result == "survived" and not reasons.get(m.key, "").startswith(EXPLAINED)
+            if not result or args.again == "all" or (args.again == "open" and is_open):
                 work = work or Work(args.work, args.seed)
                 start = time.monotonic()
                 result = known[m.name] = work.judge(m)
@@ -387,7 +388,7 @@ def write_report(args, done):
 
 def coverage(build):
     """Lines and branches that a build with -Db_coverage=true has run, by directory."""
-    lines, branches = {}, {}
+    rows = {}
     for data in sorted(glob.glob(os.path.join(build, "**", "*.gcda"), recursive=True)):
         if not re.search(r"/libvmmu_\w+\.a\.p/", data):
             continue
@@ -396,25 +397,29 @@ def coverage(build):
                              stderr=subprocess.DEVNULL).stdout
         for file in json.loads(out)["files"]:
             path = os.path.relpath(os.path.join(build, file["file"]), ROOT)
-            if not path.startswith(tuple(d + "/" for d in DIRS)):
+            if path.split("/")[0] not in DIRS:
                 continue
-            copies = {}
-            for line in file["lines"]:
-                key = path, line["line_number"]
-                lines[key] = lines.get(key, 0) + line["count"]
-                # A function inlined twice has its branches twice.
-                nr = copies[key] = copies.get(key, -1) + 1
-                for i, branch in enumerate(b for b in line["branches"] if not b["throw"]):
-                    at = (*key, line.get("function_name") if path.endswith(".h") else nr, i)
-                    branches[at] = branches.get(at, 0) + branch["count"]
+            names = [f"`{path.split('/')[0]}/`"]
+            # Its instances have the branches of every format, and the formats are constants.
+            names += [names[0] + " but `walk_fast.c`"] * (names[0] == "`lib/`" and
+                                                          "walk_fast" not in data)
+            for name in names:
+                lines, branches = rows.setdefault(name, ({}, {}))
+                for line in file["lines"]:
+                    key = path, line["line_number"]
+                    lines[key] = lines.get(key, 0) + line["count"]
+                    here = [b["count"] for b in line["branches"] if not b["throw"]]
+                    # An inline function is told of by each file that has it.
+                    for i, count in enumerate(here):
+                        at = (*key, len(here), i)
+                        branches[at] = branches.get(at, 0) + count
     print("| directory | lines | run | | branches | taken | |\n|---|---|---|---|---|---|---|")
-    for name in DIRS:
-        row = []
-        for counts in lines, branches:
-            mine = [n for key, n in counts.items() if key[0].startswith(name + "/")]
-            row += [str(len(mine)), str(sum(n > 0 for n in mine)),
-                    percent(sum(n > 0 for n in mine), len(mine))]
-        print(f"| `{name}/` | " + " | ".join(row) + " |")
+    for name, both in sorted(rows.items()):
+        cells = []
+        for counts in both:
+            run_ = sum(n > 0 for n in counts.values())
+            cells += [str(len(counts)), str(run_), percent(run_, len(counts))]
+        print(f"| {name} | " + " | ".join(cells) + " |")
 
 
 def main():
@@ -424,7 +429,7 @@ def main():
     parser.add_argument("--per-dir", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, choices=[1], default=1)
-    parser.add_argument("--again", choices=["all", "survived", "none"], default="all")
+    parser.add_argument("--again", choices=["all", "open", "none"], default="all")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--report")
     parser.add_argument("--why")

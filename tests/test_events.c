@@ -507,6 +507,7 @@ EACH(dirty, harvest_of_what_is_not_there_is_refused)
 	t_is(vmmu_dirty_harvest(vm, vmmu_gpa(8 * MIB), 1, 64, bits), VMMU_EINVAL);
 	t_is(vmmu_dirty_harvest(vm, vmmu_gpa(8 * MIB), 0, 63, bits), VMMU_EINVAL);
 	t_is(vmmu_dirty_harvest(vm, vmmu_gpa(8 * MIB), MID_PAGES, 64, bits), VMMU_EINVAL);
+	t_is(vmmu_dirty_harvest(vm, vmmu_gpa(8 * MIB), MID_PAGES, 0, bits), VMMU_EINVAL);
 	t_is(vmmu_dirty_harvest(vm, vmmu_gpa(8 * MIB), 64, MID_PAGES, bits), VMMU_EINVAL);
 	t_is(vmmu_dirty_harvest(vm, vmmu_gpa(8 * MIB + 4096), 0, 64, bits), VMMU_ENOENT);
 	close_vm();
@@ -821,6 +822,9 @@ EACH(asked, changed_page_is_used_by_all)
 	t_is(vmmu_change_pte(vm, vmmu_gpa(0), &page), VMMU_EINVAL);
 	t_is(vmmu_change_pte(vm, vmmu_gpa(16 * MIB), &page), VMMU_ENOENT);
 	page.size = 2 * MIB;
+	t_is(vmmu_change_pte(vm, vmmu_gpa(ASKED_GPA), &page), VMMU_EINVAL);
+	page.size = 4096;
+	page.pointer = mem + POOL + 8;
 	t_is(vmmu_change_pte(vm, vmmu_gpa(ASKED_GPA), &page), VMMU_EINVAL);
 	close_vm();
 }

@@ -87,6 +87,7 @@ struct tiny {
 
 static const struct vmmu_fmt *tiny_fmt;
 static uint32_t tiny_flags;
+static uint16_t tiny_nested; /* entries of the nested TLB */
 
 static uint64_t tiny_min_tables(const struct vmmu_config *config)
 {
@@ -1243,7 +1244,9 @@ static _Alignas(4096) uint8_t memory[16 * 4096];
 
 static void start_tiny(const struct vmmu_fmt *fmt)
 {
-	struct vmmu_config c = { .size = sizeof(c), .backend = &tiny_backend };
+	struct vmmu_config c = { .size = sizeof(c),
+				 .backend = &tiny_backend,
+				 .nested_entries = tiny_nested };
 	struct vmmu_slot_info slot = {
 		.gpa = { 0x10000 }, .size = sizeof(memory), .pointer = memory, .page_size = 4096
 	};
@@ -1326,4 +1329,48 @@ Test(pt, a_tracked_frame_traps_stores_until_it_is_untracked)
 	t_eq(stored.nr, 3);
 	vmmu_destroy(vm);
 	vm = NULL;
+}
+
+Test(pt, a_small_page_is_of_level_1_and_tells_what_memory_is)
+{
+	struct vmmu_page page;
+
+	start_tiny(&vmmu_fmt_x64);
+	memset(&page, 0xff, sizeof(page));
+	t_eq(vmmu_be_small_page(vm, vmmu_gpa(0x13456), &page), 1);
+	t_eq(page.level, 1);
+	t_true(page.writable && !page.readonly && !page.tracked && !page.logged && !page.armed);
+	t_true(vmmu_be_frame(vm, vmmu_gpa(0x13456)) == memory + 0x3000);
+	t_eq(vmmu_be_small_page(vm, vmmu_gpa(0x9000), &page), 0);
+	vmmu_destroy(vm);
+	vm = NULL;
+}
+
+/* SDM 28.3.3.2: what is for fetches alone stays so where a nested TLB has it. */
+Test(pt, an_execute_only_page_in_the_nested_tlb_is_not_read)
+{
+	struct vmmu_leaf leaf = { .ia = 0x13000, .level = 1, .rights = VMMU_X | VMMU_U };
+	struct vmmu_xlat x;
+	struct vmmu_hw *hw;
+	struct vmmu_pt ept;
+	int fetched, read;
+
+	tiny_nested = 8;
+	start_tiny(&vmmu_fmt_x64);
+	tiny_nested = 0;
+	t_eq(vmmu_pt_init(&ept, vm, &vmmu_fmt_ept, 0), VMMU_OK);
+	leaf.oa = (uint64_t)(uintptr_t)(memory + 0x3000);
+	t_true(vmmu_pt_map(&ept, &leaf) >= 0);
+	hw = vmmu_be_hw(vmmu_cpu(vm, 0));
+	memset(&hw->g, 0, sizeof(hw->g));
+	vmmu_pt_paging(&ept, &hw->n, VMMU_PG_NXE | VMMU_PG_XONLY);
+	hw->gpa_from = VMMU_GPA_OUT;
+	fetched = vmmu_translate(vmmu_cpu(vm, 0), vmmu_gva(0x13008), 4, VMMU_FETCH, &x);
+	/* Nobody repairs it. */
+	read = vmmu_translate(vmmu_cpu(vm, 0), vmmu_gva(0x13008), 4, VMMU_READ, &x);
+	vmmu_pt_fini(&ept);
+	vmmu_destroy(vm);
+	vm = NULL;
+	t_eq(fetched, VMMU_OK);
+	t_eq(read, VMMU_ELOOP);
 }

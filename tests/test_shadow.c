@@ -12,6 +12,8 @@
  */
 #include <string.h>
 
+#include <vmmu/backend.h>
+
 #include "t.h"
 #include "world.h"
 
@@ -557,6 +559,25 @@ Test(shadow, a_kept_root_has_nothing_of_another_pcid)
 	}
 }
 
+/* A way to a table that was filled before is new as well. */
+Test(shadow, a_kept_root_has_no_link_of_another_pcid)
+{
+	const uint64_t other = 2 * GIB;
+
+	open_as((struct guest_cfg){ .shadow = { .prefetch = 1 } });
+	long_mode(cpu, VMMU_CR0_WP, VMMU_CR4_PCIDE, VMMU_EFER_NXE);
+	put(A3 + 16, A2 | P_ALL);
+	put(A2 + 8, B1 | P_ALL);
+	load(A4 | 2);
+	reads(0x1000, A_DATA + 0x1000);
+	load(A4 | 1);
+	reads(other + 2 * MIB, B_DATA);
+	store(A1 + 8, (A_DATA + 0x5000) | P_ALL);
+	load(A4 | 2 | KEEP);
+	reads(other + 0x1000, A_DATA + 0x5000);
+	close_vm();
+}
+
 /* What ends what a kept root may still show. */
 static void ends(unsigned how)
 {
@@ -1064,6 +1085,50 @@ Test(shadow, walked_pdptes_are_read_again_after_a_load)
 	close_vm();
 }
 
+/* Two directories for the first 2G of A, the first of them for B, which lies at 0 itself. */
+static void pae_spaces(uint32_t off)
+{
+	const struct vmmu_regs pae = {
+		.cr0 = VMMU_CR0_PE | VMMU_CR0_PG | VMMU_CR0_WP,
+		.cr3 = SPARE,
+		.cr4 = VMMU_CR4_PAE,
+	};
+
+	open_without(off);
+	put(SPARE, A2 | 1);
+	put(SPARE + 8, B2 | 1);
+	put(SPARE + 0x1000, 1);
+	put(0, B1 | P_ALL);
+	t_eq(vmmu_set_regs(cpu, &pae, 1), VMMU_OK);
+}
+
+Test(shadow, a_load_of_cr3_finds_the_directories_that_are_shadowed)
+{
+	pae_spaces(VMMU_SHADOW_ROOTS);
+	reads(0x1000, A_DATA + 0x1000);
+	reads(KERNEL + 0x1000, B_DATA + 0x1000);
+	load(SPARE + 0x1000);
+	reads(0x1000, B_DATA + 0x1000);
+	restart();
+	load(SPARE);
+	reads(0x1000, A_DATA + 0x1000);
+	reads(KERNEL + 0x1000, B_DATA + 0x1000);
+	t_eq(misses(), 0);
+	close_vm();
+}
+
+Test(shadow, a_pdpte_that_is_not_present_is_no_directory_at_0)
+{
+	pae_spaces(VMMU_SHADOW_ROOTS);
+	load(SPARE + 0x1000);
+	reads(0x1000, B_DATA + 0x1000);
+	load(SPARE);
+	load(SPARE + 0x1000);
+	t_eq(touch(KERNEL + 0x1000, VMMU_READ), VMMU_FAULT);
+	t_eq(x.fault.code, 0);
+	close_vm();
+}
+
 /* ---- no memory --------------------------------------------------- */
 
 #define NOWHERE (64 * MIB)
@@ -1116,6 +1181,30 @@ Test(shadow, what_is_remembered_of_no_memory_has_its_rights)
 	t_eq(touch(0, VMMU_READ | VMMU_USER), VMMU_FAULT);
 	t_eq(touch(0, VMMU_READ), VMMU_MMIO);
 	t_eq(touch(0, VMMU_FETCH), VMMU_FAULT);
+	close_vm();
+}
+
+Test(shadow, what_is_remembered_of_no_memory_has_its_key)
+{
+	open_without(0);
+	long_mode(cpu, VMMU_CR0_WP, VMMU_CR4_PKE, VMMU_EFER_NXE);
+	put(A1, NOWHERE | P_ALL | 5ull << 59);
+	t_eq(touch(0, VMMU_READ | VMMU_USER), VMMU_MMIO);
+	vmmu_set_pkru(cpu, 1u << 10);
+	t_eq(touch(0, VMMU_READ | VMMU_USER), VMMU_FAULT);
+	t_eq(x.fault.code, VMMU_PF_P | VMMU_PF_U | VMMU_PF_PK);
+	close_vm();
+}
+
+Test(shadow, a_store_where_no_memory_is_is_remembered_with_d)
+{
+	open_without(0);
+	put(A1, NOWHERE | P_ALL);
+	t_eq(touch(0, VMMU_WRITE), VMMU_MMIO);
+	restart();
+	t_eq(touch(8, VMMU_WRITE), VMMU_MMIO);
+	t_eq(x.gpa.v, NOWHERE + 8);
+	t_eq(walked_by_software(), 0);
 	close_vm();
 }
 
@@ -1367,6 +1456,62 @@ Test(shadow, what_is_used_is_not_reclaimed_first)
 }
 
 /* ---- configuration ----------------------------------------------- */
+
+/* ---- the self-check --------------------------------------------------------------------- */
+
+/* Memory changed behind the library's back: what is shadowed is not what the guest says. */
+static void is_found(uint64_t gpa, uint64_t e)
+{
+	uint64_t was = get(gpa);
+
+	check();
+	put(gpa, e);
+	t_check(vmmu_check(vm) == VMMU_EBROKEN, "0x%" PRIx64 " at 0x%" PRIx64 " is not found", e,
+		gpa);
+	put(gpa, was);
+	check();
+}
+
+Test(shadow, check_finds_a_leaf_that_the_guest_does_not_have)
+{
+	open_without(0);
+	t_eq(touch(0, VMMU_WRITE), VMMU_OK);
+	is_found(A1, 0);
+	is_found(A1, B_DATA | P_ALL);
+	is_found(A1, A_DATA | (P_ALL & ~0x20ull));
+	is_found(A1, A_DATA | (P_ALL & ~0x40ull));
+	is_found(A1, A_DATA | P_RO);
+	is_found(A1, A_DATA | P_ALL | NX);
+	is_found(A1, A_DATA | (P_ALL & ~4ull));
+	close_vm();
+}
+
+Test(shadow, check_finds_a_link_that_the_guest_does_not_have)
+{
+	open_without(0);
+	put(A2 + 8, LARGE | P_ALL | P_PS);
+	t_eq(touch(0, VMMU_WRITE), VMMU_OK);
+	t_eq(touch(2 * MIB, VMMU_WRITE), VMMU_OK);
+	is_found(A2, 0);
+	is_found(A2, B1 | P_ALL);
+	is_found(A2, A1 | P_RO);
+	is_found(A2, A1 | (P_ALL & ~0x20ull));
+	is_found(A2, LARGE | P_ALL | P_PS);
+	is_found(A2 + 8, LARGE | P_RO | P_PS);
+	is_found(A2 + 8, LARGE | (P_ALL & ~0x40ull) | P_PS);
+	is_found(A2 + 8, B1 | P_ALL);
+	close_vm();
+}
+
+Test(shadow, check_finds_a_table_that_can_be_stored_to_untold)
+{
+	open_without(0);
+	reads(0, A_DATA);
+	vmmu_be_untrack(vm, vmmu_gpa(A1));
+	t_eq(vmmu_check(vm), VMMU_EBROKEN);
+	t_eq(vmmu_be_track(vm, vmmu_gpa(A1)), VMMU_OK);
+	close_vm();
+}
 
 static int created(struct vmmu_shadow_config sc)
 {
