@@ -212,7 +212,6 @@ struct world {
 	uint64_t count_ok, count_fault, count_mmio;
 	uint64_t legal[NR_LEGAL];
 	uint64_t seen[VMMU_NR_EVENTS][NR_MODES]; /* events of all VMs, by the guest's mode */
-	unsigned novel;				 /* of the last operations: seldom seen before */
 	enum world_mode mode;			 /* of the vCPU that does something now */
 	struct place place[NR_REGIONS];
 	uint32_t wrote;		  /* frames that changed since their slot's last harvest */
