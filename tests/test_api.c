@@ -920,6 +920,30 @@ Test(api, a_cap_below_the_minimum_is_refused_and_the_minimum_is_enough)
 	t_eq(vmmu_min_tables(&(struct vmmu_config){ .size = 8 }), 0);
 }
 
+/* A path below the root for each table of the guest's, five at most, and for the page. */
+Test(api, the_minimum_is_what_one_access_can_need)
+{
+	struct vmmu_nested_config nested = { .levels = 4 };
+	struct vmmu_shadow_config vtlb = { .size = sizeof(vtlb), .off = VMMU_SHADOW_CACHE };
+	struct vmmu_config c = { .size = sizeof(c), .backend = &vmmu_nested_npt };
+
+	t_eq(vmmu_min_tables(&c), 1 + 6 * 3);
+	c.backend_config = &nested;
+	t_eq(vmmu_min_tables(&c), 1 + 6 * 3);
+	nested.levels = 5;
+	t_eq(vmmu_min_tables(&c), 1 + 6 * 4);
+	c.backend = &vmmu_nested_ept;
+	t_eq(vmmu_min_tables(&c), 1 + 6 * 4);
+	/* An empty table, a path of five, and PAE's five and one for guests without paging. */
+	c.backend = &vmmu_shadow;
+	c.backend_config = NULL;
+	c.nr_cpus = 3;
+	t_eq(vmmu_min_tables(&c), 1 + 5 + 6);
+	/* For each vCPU PAE's five and two roots; one path. */
+	c.backend_config = &vtlb;
+	t_eq(vmmu_min_tables(&c), 3 * 7 + 4 + 6);
+}
+
 Test(api, memory_beyond_the_hosts_address_width_is_refused)
 {
 	struct vmmu_config c = { .host_maxphyaddr = 32, .base = get_ram() };

@@ -694,6 +694,32 @@ Test(shadow, all_below_a_new_link_is_compared)
 	close_vm();
 }
 
+/* Another CPU stores to a table out of step just when a walk has read it. */
+static int stores_behind;
+
+static void store_behind(void *ctx, struct vmmu_cpu *c, enum vmmu_event ev, uint64_t a, uint64_t b)
+{
+	(void)ctx, (void)c, (void)a, (void)b;
+	if (ev != VMMU_EV_SW_WALK || !stores_behind)
+		return;
+	stores_behind = 0;
+	put(A1 + 8, (A_DATA + 0x5000) | P_ALL);
+}
+
+Test(shadow, an_entry_that_changed_before_its_table_was_compared_is_read_again)
+{
+	stores_behind = 0;
+	open_as((struct guest_cfg){ .cb = { .event = store_behind } });
+	put(A2 + 8, A1 | P_ALL);
+	reads(0, A_DATA);
+	/* Out of step. */
+	store(A1 + 16, (A_DATA + 0x7000) | P_ALL);
+	stores_behind = 1;
+	reads(2 * MIB + 0x1000, A_DATA + 0x5000);
+	t_eq(stores_behind, 0);
+	close_vm();
+}
+
 Test(shadow, a_frame_that_is_an_upper_table_too_stays_in_step)
 {
 	unsigned i;
