@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The direct map of guest memory: nested paging's only tables, and shadow paging's for a guest
+ * without paging.
+ * Not here: what the host does to memory under it (test_events.c).
+ * Keeps: the guest is as after reset, so a GVA is a GPA.
+ */
+#include <string.h>
+
+#include <vmmu/explain.h>
+
+#include "t.h"
+#include "world.h"
+
+static const struct vmmu_backend *const backends[] = {
+	&vmmu_nested_npt,
+	&vmmu_nested_ept,
+	&vmmu_shadow,
+};
+
+static struct vmmu *vm;
+static struct vmmu_cpu *cpu;
+static int64_t tables; /* made and not freed */
+static unsigned exits;
+
+static void count(void *ctx, struct vmmu_cpu *c, enum vmmu_event ev, uint64_t a, uint64_t b)
+{
+	(void)ctx, (void)c, (void)a, (void)b;
+	tables += (ev == VMMU_EV_TABLE_ALLOC) - (ev == VMMU_EV_TABLE_FREE);
+	exits += ev == VMMU_EV_EXIT_NPF || ev == VMMU_EV_EXIT_EPT_VIOLATION;
+}
+
+static void open_as(struct guest_cfg g)
+{
+	g.page_size = 4096;
+	g.nr_cpus = 1;
+	g.cb.event = count;
+	tables = 0;
+	exits = 0;
+	t_eq(guest_open(&g, mem_arena(1), &vm), VMMU_OK);
+	cpu = vmmu_cpu(vm, 0);
+}
+
+static void open_on(unsigned b)
+{
+	open_as((struct guest_cfg){ .backend = backends[b] });
+}
+
+static int touch(uint64_t gpa, uint32_t access)
+{
+	struct vmmu_xlat x;
+
+	return vmmu_translate(cpu, vmmu_gva(gpa), 1, access, &x);
+}
+
+static void last_entry(void *at, const struct vmmu_step *step)
+{
+	*(uint64_t *)at = step->pa;
+}
+
+/* The entry that maps gpa. */
+static uint64_t *leaf_of(uint64_t gpa)
+{
+	struct vmmu_walk w;
+	uint64_t at = 0;
+
+	t_eq(vmmu_explain(cpu, vmmu_gva(gpa), VMMU_READ, VMMU_EXPLAIN_HW, last_entry, &at, &w),
+	     VMMU_WALK_OK);
+	return (uint64_t *)(void *)(vmmu_be_hw(cpu)->bus.base + at);
+}
+
+Test(direct, check_finds_a_leaf_to_other_memory)
+{
+	unsigned b;
+
+	for (b = 0; b < 3; b++) {
+		uint64_t *leaf;
+
+		open_on(b);
+		t_eq(touch(0x5000, VMMU_WRITE), VMMU_OK);
+		leaf = leaf_of(0x5000);
+		t_eq(vmmu_check(vm), VMMU_OK);
+		*leaf ^= 0x1000;
+		t_check(vmmu_check(vm) == VMMU_EBROKEN, "%s: not found", backends[b]->name);
+		*leaf ^= 0x1000;
+		t_eq(vmmu_check(vm), VMMU_OK);
+		vmmu_destroy(vm);
+	}
+}
+
+Test(direct, check_finds_a_leaf_that_lets_stores_pass_untold)
+{
+	unsigned b;
+
+	for (b = 0; b < 3; b++) {
+		uint64_t *leaf, may;
+
+		open_on(b);
+		t_eq(touch(0x5000, VMMU_WRITE), VMMU_OK);
+		leaf = leaf_of(0x5000);
+		may = *leaf;
+		t_eq(vmmu_dirty_log(vm, vmmu_gpa(0), 1), VMMU_OK);
+		t_eq(vmmu_check(vm), VMMU_OK);
+		*leaf = may;
+		t_check(vmmu_check(vm) == VMMU_EBROKEN, "%s: not found", backends[b]->name);
+		vmmu_destroy(vm);
+	}
+}
+
+Test(direct, every_table_is_told_as_it_goes)
+{
+	unsigned b;
+
+	for (b = 0; b < 3; b++) {
+		open_on(b);
+		t_eq(touch(0x5000, VMMU_WRITE), VMMU_OK);
+		t_eq(touch(GIB, VMMU_READ), VMMU_OK);
+		t_true(tables > 3);
+		vmmu_destroy(vm);
+		t_check(!tables, "%s: %d left", backends[b]->name, (int)tables);
+	}
+}
+
+/* How many exits it takes to use a page again that was made old. */
+static unsigned exits_after_aging(unsigned b, uint8_t no_ad)
+{
+	open_as((struct guest_cfg){ .backend = backends[b], .nested = { .no_ad = no_ad } });
+	t_eq(touch(0x5000, VMMU_READ), VMMU_OK);
+	t_eq(exits, 1);
+	exits = 0;
+	t_eq(vmmu_age(vm, vmmu_gpa(0x5000), 4096, 1), 1);
+	t_eq(vmmu_age(vm, vmmu_gpa(0x5000), 4096, 0), 0);
+	t_eq(touch(0x5000, VMMU_READ), VMMU_OK);
+	t_eq(vmmu_age(vm, vmmu_gpa(0x5000), 4096, 0), 1);
+	vmmu_destroy(vm);
+	return exits;
+}
+
+Test(direct, without_a_bits_what_is_made_old_goes)
+{
+	unsigned b;
+
+	for (b = 0; b < 2; b++) {
+		t_eq(exits_after_aging(b, 0), 0);
+		t_eq(exits_after_aging(b, 1), 1);
+	}
+}
+
+static int created(const struct vmmu_backend *be, struct vmmu_nested_config nested)
+{
+	struct vmmu_config c = { .size = sizeof(c), .backend = be, .backend_config = &nested };
+	struct vmmu *v;
+	int st = vmmu_create(&c, &v);
+
+	vmmu_destroy(v);
+	return st;
+}
+
+Test(direct, a_nested_config_out_of_range_is_refused)
+{
+	unsigned b;
+
+	for (b = 0; b < 2; b++) {
+		const struct vmmu_backend *be = backends[b];
+
+		t_eq(created(be, (struct vmmu_nested_config){ 0 }), VMMU_OK);
+		t_eq(created(be, (struct vmmu_nested_config){ .levels = 4 }), VMMU_OK);
+		t_eq(created(be, (struct vmmu_nested_config){ .levels = 5 }), VMMU_OK);
+		t_eq(created(be, (struct vmmu_nested_config){ .levels = 1 }), VMMU_EINVAL);
+		t_eq(created(be, (struct vmmu_nested_config){ .levels = 3 }), VMMU_EINVAL);
+		t_eq(created(be, (struct vmmu_nested_config){ .levels = 6 }), VMMU_EINVAL);
+		t_eq(created(be, (struct vmmu_nested_config){ .intercept = VMMU_ICPT_CR0 |
+									   VMMU_ICPT_CR4 }),
+		     VMMU_OK);
+		t_eq(created(be, (struct vmmu_nested_config){ .intercept = VMMU_ICPT_CR3 }),
+		     VMMU_EINVAL);
+	}
+}
