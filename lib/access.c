@@ -87,7 +87,7 @@ static void tell_stored(struct vmmu *vm, struct vmmu_cpu *cpu, struct slot *s, u
 {
 	if (!mem_tracked(s, gpa))
 		return;
-	event(vm, cpu, VMMU_EV_EXIT_PT_WRITE, gpa, len);
+	exit_event(vm, cpu, VMMU_EV_EXIT_PT_WRITE, gpa, len);
 	vm->be->pt_write(vm, cpu, vmmu_gpa(gpa), len);
 }
 

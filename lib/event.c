@@ -103,8 +103,12 @@ void vmmu_get_stats(const struct vmmu *vm, struct vmmu_stats *stats)
 
 void vmmu_clear_stats(struct vmmu *vm)
 {
+	unsigned i;
+
 	memset(vm->event, 0, sizeof(vm->event));
 	vm->walk_refs = vm->sw_refs = vm->tlb_hits = 0;
 	vm->pool.peak = vm->pool.nr;
 	vm->meta_peak = vm->meta;
+	for (i = 0; i < vm->cfg.nr_cpus; i++)
+		memset(&vm->cpu[i]->caches.stats, 0, sizeof(vm->cpu[i]->caches.stats));
 }

@@ -352,7 +352,7 @@ static void count_exit(struct vmmu_cpu *cpu, const struct attempt *a, const stru
 	default:
 		break;
 	}
-	event(cpu->vm, cpu, fix->event, where, what);
+	exit_event(cpu->vm, cpu, fix->event, where, what);
 }
 
 /* What a fault came to, or WALK_AGAIN. */
@@ -445,8 +445,9 @@ static uint64_t gpa_noted(const struct vmmu_cpu *cpu, uint64_t gva, const struct
 	return (g & PAGE_MASK) | (gva & low);
 }
 
-static never_inline void keep_walk(struct vmmu_cpu *cpu, uint64_t gva, const struct vmmu_walk *w,
-				   const struct vmmu_xlat *out, uint16_t note)
+static never_inline void keep_walk(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
+				   const struct vmmu_walk *w, const struct vmmu_xlat *out,
+				   uint16_t note)
 {
 	uint64_t low = (1ull << out->shift) - 1;
 	struct cache_entry e = {
@@ -463,7 +464,7 @@ static never_inline void keep_walk(struct vmmu_cpu *cpu, uint64_t gva, const str
 		.guest_shift = w->shift ? w->shift : VMMU_PAGE_SHIFT,
 	};
 
-	cpu_keep(cpu, gva, &e);
+	cpu_keep(cpu, gva, vmmu_kind(access), &e);
 }
 
 /* A good walk: answers it, and lets the caches have it. */
@@ -488,16 +489,11 @@ static inline int walked(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
 		out->gpa = vmmu_gpa(gpa_noted(cpu, gva, w, &note));
 		read_note(note, out);
 	}
-	if (cpu->l1.entry || cpu->l2.entry)
-		keep_walk(cpu, gva, w, out, note);
+	if (cpu->vm->silicon.nr_tlbs)
+		keep_walk(cpu, gva, access, w, out, note);
 	else
 		front_fill(cpu, gva, kinds, out);
 	return VMMU_OK;
-}
-
-static int uses_caches(const struct vmmu_cpu *cpu)
-{
-	return cpu->caches.pwc.entry || cpu->caches.nested.entry;
 }
 
 /* After a walk that ended with this status. */
@@ -530,10 +526,18 @@ static never_inline int translate_stopped(struct vmmu_cpu *cpu, uint64_t gva, ui
 			if (st != WALK_AGAIN)
 				return st;
 		}
-		status = cpu_walk(cpu, uses_caches(cpu) ? &o : NULL, gva, access, w);
+		status = cpu_walk(cpu, cpu->caches.used ? &o : NULL, gva, access, w);
 	}
 	return fail(cpu->vm, VMMU_ELOOP, "gva 0x%llx, access 0x%x: backend %s never completes it",
 		    (unsigned long long)gva, access, cpu->vm->be->name);
+}
+
+/* An answer of modelled silicon; the access itself follows. */
+static int modelled_done(struct vmmu_cpu *cpu, int status, const struct vmmu_xlat *out)
+{
+	if (cpu->vm->silicon.data_accesses && status == VMMU_OK)
+		timing_data(&cpu->caches, (uint64_t)((uint8_t *)out->host - cpu->vm->base));
+	return status;
 }
 
 static never_inline int translate_modelled(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
@@ -547,10 +551,10 @@ static never_inline int translate_modelled(struct vmmu_cpu *cpu, uint64_t gva, u
 	if (e) {
 		cpu->vm->tlb_hits++;
 		answer(cpu, e, gva, access, entry_kinds(cpu, e), out);
-		return VMMU_OK;
+		return modelled_done(cpu, VMMU_OK, out);
 	}
-	status = cpu_walk(cpu, uses_caches(cpu) ? &o : NULL, gva, access, &w);
-	return translate_stopped(cpu, gva, access, status, &w, out);
+	status = cpu_walk(cpu, cpu->caches.used ? &o : NULL, gva, access, &w);
+	return modelled_done(cpu, translate_stopped(cpu, gva, access, status, &w, out), out);
 }
 
 static inline int translate_page(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,

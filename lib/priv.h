@@ -12,8 +12,7 @@
 
 #include <vmmu/backend.h>
 
-#include "cpu/tlb.h"
-#include "cpu/walk.h"
+#include "cpu/caches.h"
 #include "util.h"
 
 #define PAGE_MASK (~(uint64_t)(VMMU_PAGE_SIZE - 1))
@@ -77,6 +76,7 @@ struct vmmu {
 	const struct vmmu_backend *be;
 	const struct vmmu_profile *prof;
 	struct vmmu_config cfg;
+	struct vmmu_silicon silicon;
 	uint8_t *base;
 	void *be_priv;
 	struct vmmu_cpu **cpu;
@@ -114,7 +114,8 @@ struct vmmu_cpu {
 	struct vmmu_hw soft; /* the guest's own dimension, for walks in software */
 	struct vmmu_hw hw;   /* what its silicon is programmed with */
 	walk_fn *walk;	     /* the instance for hw */
-	struct cache l1, l2;
+	struct cache tlb[VMMU_TLBS];
+	uint8_t piece[2][3]; /* log2: what level 1 keeps of a page, by code and size */
 	struct caches caches;
 	void *be_priv;
 };
@@ -189,6 +190,8 @@ int notify_covers(const struct vmmu *vm, uint64_t gpa, uint64_t len);
 uint64_t change_range(struct vmmu *vm, uint64_t gpa, uint64_t len, enum vmmu_change how);
 
 /* ---- silicon.c: one vCPU's caches ---- */
+/* The model that a config asks for; VMMU_OK or VMMU_EINVAL. */
+int silicon_read(const struct vmmu_config *cfg, struct vmmu_silicon *s);
 int cpu_caches_init(struct vmmu_cpu *cpu);
 void cpu_caches_fini(struct vmmu_cpu *cpu);
 void front_wipe(struct vmmu_cpu *cpu);
@@ -200,8 +203,10 @@ void cpu_drop_nested(struct vmmu_cpu *cpu);
 void cpu_drop_faulting(struct vmmu_cpu *cpu, uint64_t gva, const struct vmmu_walk *w);
 /* A hit that lets the access pass with nothing left to set; or NULL. */
 struct cache_entry *cpu_find(struct vmmu_cpu *cpu, uint64_t gva, unsigned kind);
-/* Keeps what a walk found; *e is filled whether there is a cache or not. */
-void cpu_keep(struct vmmu_cpu *cpu, uint64_t gva, const struct cache_entry *e);
+/* Keeps what a walk for this kind of access found. */
+void cpu_keep(struct vmmu_cpu *cpu, uint64_t gva, unsigned kind, const struct cache_entry *e);
+/* The hypervisor ran: what that costs silicon without tags. */
+void cpu_exited(struct vmmu_cpu *cpu);
 /* The kinds of access that an entry lets pass as it is. */
 unsigned entry_kinds(const struct vmmu_cpu *cpu, const struct cache_entry *e);
 
@@ -226,6 +231,15 @@ static inline unsigned nested_kinds(unsigned nrights)
 {
 	return (nrights & VMMU_R ? 0x00f : 0) | (nrights & VMMU_W ? 0x0f0 : 0) |
 	       (nrights & VMMU_X ? 0xf00 : 0);
+}
+
+/* An exit of this vCPU, or a device's store (NULL): counted and told. */
+static inline void exit_event(struct vmmu *vm, struct vmmu_cpu *cpu, enum vmmu_event ev, uint64_t a,
+			      uint64_t b)
+{
+	if (cpu)
+		cpu_exited(cpu);
+	event(vm, cpu, ev, a, b);
 }
 
 /* ---- mmu.c ---- */

@@ -127,7 +127,7 @@ static int commit(struct vmmu_cpu *cpu, const struct vmmu_regs *r, uint32_t icpt
 static void tell_cr_exit(struct vmmu_cpu *cpu, uint32_t icpt, unsigned cr, uint64_t value)
 {
 	if (cpu->hw.intercept & icpt)
-		event(cpu->vm, cpu, VMMU_EV_EXIT_CR_WRITE, cr, value);
+		exit_event(cpu->vm, cpu, VMMU_EV_EXIT_CR_WRITE, cr, value);
 }
 
 static int refuse(struct vmmu_cpu *cpu, const char *why)
@@ -340,7 +340,7 @@ int vmmu_invlpg(struct vmmu_cpu *cpu, vmmu_gva_t gva)
 	gva.v = linear(cpu, gva.v);
 	cpu_enter(cpu);
 	if (cpu->hw.intercept & VMMU_ICPT_INVLPG) {
-		event(cpu->vm, cpu, VMMU_EV_EXIT_INVLPG, gva.v, ~0ull);
+		exit_event(cpu->vm, cpu, VMMU_EV_EXIT_INVLPG, gva.v, ~0ull);
 		cpu->vm->be->invlpg(cpu, -1, hw_pcid(&cpu->regs), gva);
 	} else {
 		cpu_drop(cpu, DROP_PAGE | DROP_TAG, gva.v, cpu_tag(cpu));
@@ -385,7 +385,7 @@ int vmmu_invpcid(struct vmmu_cpu *cpu, unsigned type, unsigned pcid, vmmu_gva_t 
 		return refuse(cpu, "INVPCID: the address is not canonical");
 	gva.v = linear(cpu, gva.v);
 	if (cpu->hw.intercept & VMMU_ICPT_INVLPG) {
-		event(cpu->vm, cpu, VMMU_EV_EXIT_INVLPG, gva.v, type);
+		exit_event(cpu->vm, cpu, VMMU_EV_EXIT_INVLPG, gva.v, type);
 		cpu->vm->be->invlpg(cpu, (int)type, pcid, gva);
 	} else {
 		silicon_invpcid(cpu, type, cache_tag(cpu->hw.asid, pcid), gva.v);

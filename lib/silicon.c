@@ -10,21 +10,190 @@
 
 #include "priv.h"
 
-static int cache_init(struct vmmu *vm, struct cache *c, unsigned sets, unsigned ways)
+/* ---- the model ---------------------------------------------------------------- */
+
+static int bad_shape(const struct vmmu_cache_shape *s)
 {
-	c->sets = sets;
-	c->ways = ways;
-	c->epoch = 1;
-	if (!sets || !ways)
+	return (s->sets & (s->sets - 1)) || (uint32_t)s->sets * s->ways > CACHE_MOST ||
+	       !s->sets != !s->ways;
+}
+
+static const char *wrong_tlb(const struct vmmu_tlb_model *t)
+{
+	if (bad_shape(&t->shape) || !t->shape.sets)
+		return "a TLB needs ways, and sets that are a power of two, 65,535 entries at most";
+	if (t->level != 1 && t->level != 2)
+		return "a TLB's level is 1 or 2";
+	if (!t->serves || t->serves > (VMMU_TLB_DATA | VMMU_TLB_CODE) || !t->sizes ||
+	    t->sizes > (VMMU_TLB_4K | VMMU_TLB_2M | VMMU_TLB_1G))
+		return "a TLB serves data, code or both, and holds pages of 4K, 2M, 1G";
+	return t->replace > VMMU_REPLACE_RANDOM ? "an unknown replacement policy" : NULL;
+}
+
+static const char *wrong_entries(const struct vmmu_entry_cache *e)
+{
+	if (bad_shape(&e->shape) || e->replace > VMMU_REPLACE_RANDOM)
+		return "the entry cache needs sets that are a power of two, 65,535 entries at most";
+	if (e->shape.sets && (e->line < 8 || e->line > 64 || (e->line & (e->line - 1))))
+		return "the entry cache's line is 8, 16, 32 or 64 bytes";
+	return NULL;
+}
+
+static const char *wrong_data_caches(const struct vmmu_silicon *s)
+{
+	unsigned i;
+
+	if (s->nr_caches > VMMU_DATA_CACHES || s->walk_from > s->nr_caches)
+		return "three data caches at most, and walks begin at one of them";
+	for (i = 0; i < s->nr_caches; i++)
+		if (!s->cache[i].ways || !s->cache[i].sets ||
+		    (s->cache[i].sets & (s->cache[i].sets - 1)) || s->cache[i].sets > 1u << 24)
+			return "a data cache needs ways, and sets that are a power of two";
+	return NULL;
+}
+
+const char *vmmu_silicon_wrong(const struct vmmu_silicon *s)
+{
+	const char *why = NULL;
+	unsigned i;
+
+	if (s->nr_tlbs > VMMU_TLBS)
+		return "there are too many TLBs";
+	for (i = 0; i < s->nr_tlbs && !why; i++)
+		why = wrong_tlb(&s->tlb[i]);
+	for (i = 0; i < VMMU_LEVELS; i++)
+		if (bad_shape(&s->links[i]) || bad_shape(&s->nested_links[i]))
+			return "a cache of links needs sets that are a power of two, 65,535 "
+			       "entries at most";
+	if (bad_shape(&s->nested_tlb) || s->nested_tlb_replace > VMMU_REPLACE_RANDOM)
+		return "the nested TLB needs sets that are a power of two, 65,535 entries at most";
+	if (!why)
+		why = wrong_entries(&s->entries);
+	return why ? why : wrong_data_caches(s);
+}
+
+static void add_tlb(struct vmmu_silicon *s, const struct vmmu_tlb_geometry *g, unsigned level)
+{
+	if (!g->sets || !g->ways)
+		return;
+	s->tlb[s->nr_tlbs++] = (struct vmmu_tlb_model){
+		.shape = { g->sets, g->ways },
+		.level = (uint8_t)level,
+		.serves = VMMU_TLB_DATA | VMMU_TLB_CODE,
+		.sizes = VMMU_TLB_4K | VMMU_TLB_2M | VMMU_TLB_1G,
+	};
+}
+
+int silicon_read(const struct vmmu_config *cfg, struct vmmu_silicon *s)
+{
+	const struct vmmu_silicon *in = cfg->silicon;
+
+	memset(s, 0, sizeof(*s));
+	if (in) {
+		if (in->size < offsetof(struct vmmu_silicon, nr_tlbs) || cfg->l1.sets ||
+		    cfg->l2.sets || cfg->pwc_entries || cfg->nested_entries)
+			return VMMU_EINVAL;
+		memcpy(s, in, in->size < sizeof(*s) ? in->size : sizeof(*s));
+	} else {
+		add_tlb(s, &cfg->l1, 1);
+		add_tlb(s, &cfg->l2, 2);
+		s->links[0] = (struct vmmu_cache_shape){ cfg->pwc_entries != 0, cfg->pwc_entries };
+		s->nested_tlb =
+			(struct vmmu_cache_shape){ cfg->nested_entries != 0, cfg->nested_entries };
+		s->nested_tlb_final = 1;
+	}
+	return vmmu_silicon_wrong(s) ? VMMU_EINVAL : VMMU_OK;
+}
+
+/* ---- making and ending ----------------------------------------------------------- */
+
+static int cache_init(struct vmmu *vm, struct cache *c, struct vmmu_cache_shape shape,
+		      unsigned replace)
+{
+	void *memory;
+
+	if (!shape.sets)
 		return 0;
-	c->entry = vm_alloc(vm, (size_t)sets * ways * sizeof(*c->entry), 0);
-	return c->entry ? 0 : -1;
+	memory = vm_alloc(vm, cache_bytes(shape.sets, shape.ways), 64);
+	if (!memory)
+		return -1;
+	cache_start(c, memory, shape.sets, shape.ways);
+	c->policy = (uint8_t)replace;
+	return 0;
 }
 
 static void cache_fini(struct vmmu *vm, struct cache *c)
 {
-	vm_free(vm, c->entry, (size_t)c->sets * c->ways * sizeof(*c->entry));
+	if (c->entry)
+		vm_free(vm, c->entry, cache_bytes(c->sets, c->ways));
 	c->entry = NULL;
+}
+
+static size_t lines_bytes(const struct lines *l)
+{
+	return (size_t)l->sets * l->ways * sizeof(*l->line);
+}
+
+static int lines_init(struct vmmu *vm, struct lines *l, const struct vmmu_data_cache *m)
+{
+	l->sets = m->sets;
+	l->ways = m->ways;
+	l->line = vm_alloc(vm, lines_bytes(l), 64);
+	return l->line ? 0 : -1;
+}
+
+static struct vmmu_cache_shape part_of(struct vmmu_cache_shape shape, unsigned partitions)
+{
+	shape.ways = (uint16_t)(shape.ways / partitions);
+	shape.ways = shape.ways ? shape.ways : 1;
+	return shape;
+}
+
+/* Of each page size, what a first-level TLB keeps of it: log2 of the piece. */
+static void find_pieces(struct vmmu_cpu *cpu, const struct vmmu_silicon *m)
+{
+	static const uint8_t shift[3] = { VMMU_PAGE_SHIFT, 21, 30 };
+	unsigned code, size, i, held;
+
+	for (code = 0; code < 2; code++) {
+		held = 0;
+		for (i = 0; i < m->nr_tlbs; i++)
+			if (m->tlb[i].level == 1 && (m->tlb[i].serves >> code & 1))
+				held |= m->tlb[i].sizes;
+		for (size = 0; size < 3; size++) {
+			unsigned fits = held & ((2u << size) - 1);
+
+			cpu->piece[code][size] = fits ? shift[31 - __builtin_clz(fits)] : 0;
+		}
+	}
+}
+
+static int tlbs_init(struct vmmu_cpu *cpu, const struct vmmu_silicon *m)
+{
+	unsigned i, parts = m->partitions ? m->partitions : 1;
+
+	for (i = 0; i < m->nr_tlbs; i++)
+		if (cache_init(cpu->vm, &cpu->tlb[i], part_of(m->tlb[i].shape, parts),
+			       m->tlb[i].replace))
+			return -1;
+	find_pieces(cpu, m);
+	return 0;
+}
+
+static int walk_caches_init(struct vmmu_cpu *cpu, const struct vmmu_silicon *m)
+{
+	struct caches *c = &cpu->caches;
+	unsigned i;
+
+	for (i = 0; i < VMMU_LEVELS; i++)
+		if (cache_init(cpu->vm, &c->link[0][i], m->links[i], VMMU_REPLACE_LRU) ||
+		    cache_init(cpu->vm, &c->link[1][i], m->nested_links[i], VMMU_REPLACE_LRU))
+			return -1;
+	for (i = 0; i < m->nr_caches; i++)
+		if (lines_init(cpu->vm, &c->lines[i], &m->cache[i]))
+			return -1;
+	return cache_init(cpu->vm, &c->nested, m->nested_tlb, m->nested_tlb_replace) ||
+	       cache_init(cpu->vm, &c->entries, m->entries.shape, m->entries.replace);
 }
 
 static size_t front_bytes(const struct vmmu_cpu *cpu)
@@ -35,28 +204,38 @@ static size_t front_bytes(const struct vmmu_cpu *cpu)
 int cpu_caches_init(struct vmmu_cpu *cpu)
 {
 	const struct vmmu_config *cfg = &cpu->vm->cfg;
+	const struct vmmu_silicon *m = &cpu->vm->silicon;
 
+	cpu->caches.model = m;
 	cpu->front.mask = cfg->front_entries - 1;
 	cpu->front.entry = vm_alloc(cpu->vm, front_bytes(cpu), 0);
 	cpu->front.generation = 1;
-	if (!cpu->front.entry || cache_init(cpu->vm, &cpu->l1, cfg->l1.sets, cfg->l1.ways) ||
-	    cache_init(cpu->vm, &cpu->l2, cfg->l2.sets, cfg->l2.ways) ||
-	    cache_init(cpu->vm, &cpu->caches.pwc, 1, cfg->pwc_entries) ||
-	    cache_init(cpu->vm, &cpu->caches.nested, 1, cfg->nested_entries))
+	if (!cpu->front.entry || tlbs_init(cpu, m) || walk_caches_init(cpu, m))
 		return VMMU_ENOMEM;
-	cpu->modelled =
-		cpu->l1.entry || cpu->l2.entry || cpu->caches.pwc.entry || cpu->caches.nested.entry;
+	cpu->caches.used = cfg->silicon || cfg->pwc_entries || cfg->nested_entries;
+	cpu->modelled = m->nr_tlbs || cpu->caches.used;
 	return VMMU_OK;
 }
 
 void cpu_caches_fini(struct vmmu_cpu *cpu)
 {
-	cache_fini(cpu->vm, &cpu->l1);
-	cache_fini(cpu->vm, &cpu->l2);
-	cache_fini(cpu->vm, &cpu->caches.pwc);
-	cache_fini(cpu->vm, &cpu->caches.nested);
+	struct caches *c = &cpu->caches;
+	struct vmmu *vm = cpu->vm;
+	unsigned i;
+
+	for (i = 0; i < VMMU_TLBS; i++)
+		cache_fini(vm, &cpu->tlb[i]);
+	for (i = 0; i < VMMU_LEVELS; i++) {
+		cache_fini(vm, &c->link[0][i]);
+		cache_fini(vm, &c->link[1][i]);
+	}
+	for (i = 0; i < VMMU_DATA_CACHES; i++)
+		if (c->lines[i].line)
+			vm_free(vm, c->lines[i].line, lines_bytes(&c->lines[i]));
+	cache_fini(vm, &c->nested);
+	cache_fini(vm, &c->entries);
 	if (cpu->front.entry)
-		vm_free(cpu->vm, cpu->front.entry, front_bytes(cpu));
+		vm_free(vm, cpu->front.entry, front_bytes(cpu));
 	cpu->front.entry = NULL;
 }
 
@@ -76,10 +255,16 @@ uint32_t cpu_tag(const struct vmmu_cpu *cpu)
 
 void cpu_drop(struct vmmu_cpu *cpu, unsigned what, uint64_t ia, uint32_t tag)
 {
-	cache_drop(&cpu->l1, what, ia, tag);
-	cache_drop(&cpu->l2, what, ia, tag);
-	/* Any address drops a PCID's paging-structure entries: SDM 4.10.4.1. */
-	cache_drop(&cpu->caches.pwc, what & ~(DROP_PAGE | KEEP_GLOBAL), ia, tag);
+	unsigned i;
+
+	for (i = 0; i < cpu->vm->silicon.nr_tlbs; i++)
+		cache_drop(&cpu->tlb[i], what, ia, tag);
+	if (cpu->caches.used) {
+		/* Any address drops a PCID's paging-structure entries: SDM 4.10.4.1. */
+		links_drop(&cpu->caches, 1, what & ~(DROP_PAGE | KEEP_GLOBAL), ia, tag);
+		cache_drop(&cpu->caches.entries, 0, 0, 0);
+		cpu->caches.stats.flushes += !(what & DROP_PAGE);
+	}
 	front_wipe(cpu);
 	event(cpu->vm, cpu, VMMU_EV_TLB_FLUSH, (what & DROP_PAGE) != 0, ia);
 }
@@ -87,22 +272,41 @@ void cpu_drop(struct vmmu_cpu *cpu, unsigned what, uint64_t ia, uint32_t tag)
 void cpu_drop_nested(struct vmmu_cpu *cpu)
 {
 	cache_drop(&cpu->caches.nested, 0, 0, 0);
+	links_drop(&cpu->caches, 2, 0, 0, 0);
 }
 
 void cpu_drop_faulting(struct vmmu_cpu *cpu, uint64_t gva, const struct vmmu_walk *w)
 {
 	/* SDM 4.10.4.1 for a #PF; 28.4.3.1 for an EPT violation: what was used. */
-	unsigned what = DROP_PAGE | DROP_TAG | (w->dim == 2 ? DROP_EXACT : 0);
+	unsigned what = DROP_PAGE | DROP_TAG | (w->dim == 2 ? DROP_EXACT : 0), i;
 
-	cache_drop(&cpu->l1, what, gva, cpu_tag(cpu));
-	cache_drop(&cpu->l2, what, gva, cpu_tag(cpu));
-	cache_drop(&cpu->caches.pwc, what, gva, cpu_tag(cpu));
-	if (w->dim == 2)
+	for (i = 0; i < cpu->vm->silicon.nr_tlbs; i++)
+		cache_drop(&cpu->tlb[i], what, gva, cpu_tag(cpu));
+	links_drop(&cpu->caches, 1, what, gva, cpu_tag(cpu));
+	if (w->dim == 2) {
 		cache_drop(&cpu->caches.nested, DROP_PAGE, w->gpa.v, 0);
+		links_drop(&cpu->caches, 2, DROP_PAGE, w->gpa.v, 0);
+	}
 	/* The front holds a large page in many pieces; an exit changes none yet. */
 	if (w->dim == 1 && !(cpu->hw.intercept & VMMU_ICPT_PF))
 		front_wipe(cpu);
 	cpu->front.entry[(gva >> VMMU_PAGE_SHIFT) & cpu->front.mask].tag = 0;
+}
+
+void cpu_exited(struct vmmu_cpu *cpu)
+{
+	if (!cpu->vm->silicon.exits_flush)
+		return;
+	cpu_drop(cpu, 0, 0, 0);
+	cpu_drop_nested(cpu);
+}
+
+void vmmu_get_silicon(const struct vmmu_cpu *cpu, struct vmmu_silicon_stats *stats)
+{
+	size_t size = stats->size < sizeof(*stats) ? stats->size : sizeof(*stats);
+
+	memcpy(stats, &cpu->caches.stats, size);
+	stats->size = size;
 }
 
 unsigned entry_kinds(const struct vmmu_cpu *cpu, const struct cache_entry *e)
@@ -114,39 +318,73 @@ unsigned entry_kinds(const struct vmmu_cpu *cpu, const struct cache_entry *e)
 	return e->dirty ? kinds : kinds & ~WRITE_KINDS;
 }
 
-static void keep_in(struct cache *c, uint64_t gva, const struct cache_entry *e)
+/* 0: 4K, 1: 2M or 4M, 2: 1G. */
+static unsigned size_class(unsigned shift)
 {
-	struct cache_entry *to;
-	struct cache_entry key;
+	return shift >= 30 ? 2 : shift > VMMU_PAGE_SHIFT;
+}
 
-	if (!c->entry)
+/* A piece of log2 size `shift` of what *e maps, around gva. */
+static void keep_in(struct cache *c, uint64_t gva, const struct cache_entry *e, unsigned shift)
+{
+	uint64_t low = (gva & ((1ull << e->shift) - 1)) >> shift << shift;
+	struct cache_entry *to = cache_make(c, gva, shift, e->tag, e->global);
+
+	to->out = e->out + low;
+	to->gpa = e->gpa + low;
+	to->note = e->note;
+	to->rights = e->rights;
+	to->nrights = e->nrights;
+	to->pkey = e->pkey;
+	to->dirty = e->dirty;
+	to->guest_shift = e->guest_shift > e->shift ? e->guest_shift : e->shift;
+	c->fragments |= to->guest_shift > shift;
+}
+
+/* What all TLBs of a level that may hold it keep of *e. */
+static void keep_at(struct vmmu_cpu *cpu, uint64_t gva, unsigned code, unsigned level,
+		    const struct cache_entry *e)
+{
+	const struct vmmu_silicon *m = &cpu->vm->silicon;
+	unsigned shift = e->shift, i;
+
+	if (level == 1 && cpu->piece[code][size_class(shift)] < VMMU_PAGE_SHIFT)
 		return;
-	to = cache_make(c, gva, e->shift, e->tag, e->global);
-	key = *to;
-	*to = *e;
-	to->page = key.page;
-	to->stamp = key.stamp;
-	to->epoch = key.epoch;
-	c->fragments |= e->guest_shift > e->shift;
+	if (level == 1 && size_class(cpu->piece[code][size_class(shift)]) != size_class(shift))
+		shift = cpu->piece[code][size_class(shift)];
+	for (i = 0; i < m->nr_tlbs; i++)
+		if (m->tlb[i].level == level && (m->tlb[i].serves >> code & 1) &&
+		    (m->tlb[i].sizes >> size_class(shift) & 1))
+			keep_in(&cpu->tlb[i], gva, e, shift);
 }
 
 struct cache_entry *cpu_find(struct vmmu_cpu *cpu, uint64_t gva, unsigned kind)
 {
-	struct cache_entry *e = NULL;
+	const struct vmmu_silicon *m = &cpu->vm->silicon;
+	unsigned code = kind >> 2 == VMMU_FETCH, i;
 
-	if (cpu->l1.entry)
-		e = cache_find(&cpu->l1, gva, cpu_tag(cpu));
-	if (!e && cpu->l2.entry) {
-		e = cache_find(&cpu->l2, gva, cpu_tag(cpu));
-		if (e && cpu->l1.entry && (entry_kinds(cpu, e) >> kind & 1)) {
-			keep_in(&cpu->l1, gva, e);
-		}
+	for (i = 0; i < m->nr_tlbs; i++) {
+		struct cache_entry *e;
+
+		if (!(m->tlb[i].serves >> code & 1))
+			continue;
+		e = cache_find(&cpu->tlb[i], gva, cpu_tag(cpu));
+		if (!e || !(entry_kinds(cpu, e) >> kind & 1))
+			continue;
+		cpu->caches.stats.tlb_hits[i]++;
+		cpu->caches.stats.tlb_cycles += m->tlb[i].latency;
+		if (m->tlb[i].level == 2)
+			keep_at(cpu, gva, code, 1, e);
+		return e;
 	}
-	return e && (entry_kinds(cpu, e) >> kind & 1) ? e : NULL;
+	cpu->caches.stats.tlb_misses++;
+	return NULL;
 }
 
-void cpu_keep(struct vmmu_cpu *cpu, uint64_t gva, const struct cache_entry *e)
+void cpu_keep(struct vmmu_cpu *cpu, uint64_t gva, unsigned kind, const struct cache_entry *e)
 {
-	keep_in(&cpu->l1, gva, e);
-	keep_in(&cpu->l2, gva, e);
+	unsigned code = kind >> 2 == VMMU_FETCH;
+
+	keep_at(cpu, gva, code, 1, e);
+	keep_at(cpu, gva, code, 2, e);
 }

@@ -33,8 +33,7 @@ static int read_config(const struct vmmu_config *in, struct vmmu_config *cfg)
 		return VMMU_EINVAL;
 	if ((uintptr_t)cfg->base & ((1u << 30) - 1))
 		return VMMU_EINVAL;
-	if (cfg->front_entries & (cfg->front_entries - 1) || (cfg->l1.sets & (cfg->l1.sets - 1)) ||
-	    (cfg->l2.sets & (cfg->l2.sets - 1)))
+	if (cfg->front_entries & (cfg->front_entries - 1))
 		return VMMU_EINVAL;
 	return VMMU_OK;
 }
@@ -116,7 +115,7 @@ int vmmu_create(const struct vmmu_config *config, struct vmmu **vmp)
 	*vmp = NULL;
 	/* The allocator is in the VM that is to be allocated. */
 	memset(&boot, 0, sizeof(boot));
-	if (read_config(config, &boot.cfg))
+	if (read_config(config, &boot.cfg) || silicon_read(&boot.cfg, &boot.silicon))
 		return VMMU_EINVAL;
 	if (boot.cfg.max_tables && boot.cfg.max_tables < boot.cfg.backend->min_tables(&boot.cfg))
 		return VMMU_EINVAL;
@@ -124,6 +123,7 @@ int vmmu_create(const struct vmmu_config *config, struct vmmu **vmp)
 	if (!vm)
 		return VMMU_ENOMEM;
 	vm->cfg = boot.cfg;
+	vm->silicon = boot.silicon;
 	vm->meta = vm->meta_peak = boot.meta;
 	vm->be = vm->cfg.backend;
 	vm->prof = vm->cfg.profile;
@@ -250,21 +250,19 @@ static int check_cache(struct vmmu *vm, const struct cache *c)
 	int st = VMMU_OK;
 
 	for (i = 0; c->entry && i < c->sets * c->ways && !st; i++)
-		if (cache_used(c, &c->entry[i]))
+		if (c->entry[i].used)
 			st = check_entry(vm, &c->entry[i]);
 	return st;
 }
 
 static int check_caches(struct vmmu *vm)
 {
-	unsigned i;
+	unsigned i, k;
 	int st = VMMU_OK;
 
-	for (i = 0; i < vm->cfg.nr_cpus && !st; i++) {
-		st = check_cache(vm, &vm->cpu[i]->l1);
-		if (!st)
-			st = check_cache(vm, &vm->cpu[i]->l2);
-	}
+	for (i = 0; i < vm->cfg.nr_cpus && !st; i++)
+		for (k = 0; k < VMMU_TLBS && !st; k++)
+			st = check_cache(vm, &vm->cpu[i]->tlb[k]);
 	return st;
 }
 

@@ -9,6 +9,7 @@
  * pointer or by callbacks, step hooks, walk caches, every way to fail.
  * walk_fast.c has what goes well, for the formats there are.
  */
+#include "caches.h"
 #include "fmt.h"
 #include "walk_priv.h"
 
@@ -65,24 +66,23 @@ static unsigned judge(const struct vmmu_fmt *f, uint64_t e)
 	return f->style == VMMU_STYLE_EPT ? VMMU_WALK_MISCONFIG : VMMU_WALK_RSVD;
 }
 
-/* Where a descent begins: the root, the cached PDPTEs, or a page-walk cache. */
+/* Where a descent begins: the root, the cached PDPTEs, or a cached link. */
 static uint64_t start(const struct vmmu_fmt *f, const struct vmmu_paging *pg, struct env *env,
 		      unsigned dim, uint64_t ia, struct reach *r, uint64_t *table_hpa)
 {
+	const struct cache_entry *c;
+
 	r->level = f->top;
 	r->all = ~0ull;
 	r->any = 0;
 	*table_hpa = NO_HPA;
-	if (dim == 1 && env->o->caches) {
-		const struct cache_entry *c = pwc_find(env, ia);
-
-		if (c) {
-			r->level = c->level;
-			r->all = c->acc;
-			r->any = ~c->acc & f->invert;
-			*table_hpa = c->out;
-			return c->gpa;
-		}
+	c = env->o->caches ? links_find(env, f, dim, ia) : NULL;
+	if (c) {
+		r->level = c->level;
+		r->all = c->acc;
+		r->any = ~c->acc & f->invert;
+		*table_hpa = c->out;
+		return c->gpa;
 	}
 	if (f->lv[f->top].cached && (pg->ctl & VMMU_PG_PDPTES)) {
 		r->entry = pg->pdpte[ia >> f->lv[f->top].shift & 3];
@@ -120,8 +120,10 @@ static int descend_level(const struct vmmu_fmt *f, const struct vmmu_paging *pg,
 		return 1;
 	r->refs++;
 	r->leaf = is_leaf(f, r->level, r->entry);
-	if (dim == 1 && env->o->caches)
-		pwc_note(env, f, r, *table, r->hpa - index);
+	if (env->o->caches) {
+		timing_ref(env, dim, r->level, r->hpa);
+		links_note(env, f, dim, r, *table, r->hpa - index);
+	}
 	if (env->o->step)
 		tell_step(env, f, dim, ia, r);
 	if (!is_good(f, pg, r->entry, r->level, r->leaf)) {
@@ -288,6 +290,8 @@ static uint64_t nested_walk(const struct vmmu_fmt *f, struct env *env, uint64_t 
 		*r = (struct reach){ .level = f->top };
 		return nested_stop(env, f->top, 0, 0, VMMU_WALK_NP);
 	}
+	if (env->o->caches)
+		env->o->caches->depth[1] = 0;
 	descend(f, pg, env, NULL, 2, gpa, r);
 	env->refs += r->refs;
 	acc = acc_of(f, r);
@@ -301,6 +305,8 @@ static uint64_t nested_walk(const struct vmmu_fmt *f, struct env *env, uint64_t 
 			return nested_stop(env, r->level, r->entry, acc, status);
 		r->entry |= ad;
 	}
+	if (env->o->caches)
+		links_commit(env, 2, gpa);
 	return leaf_oa(f, r->level, r->entry, gpa);
 }
 
@@ -319,16 +325,23 @@ static uint64_t nested_final(const struct vmmu_fmt *f, struct env *env, uint64_t
 	return hpa;
 }
 
-/* The nested TLB's entry for gpa if it serves such an access, for any format. */
-static const struct cache_entry *nested_hit(struct env *env, uint64_t gpa, unsigned type)
+/* The nested TLB, if it may hold what is asked for; else NULL. */
+static struct cache *nested_tlb(const struct env *env)
+{
+	struct caches *c = env->o->caches;
+
+	if (!c || !c->nested.entry || (!env->table && !c->model->nested_tlb_final))
+		return NULL;
+	return &c->nested;
+}
+
+/* Its entry for gpa if it serves such an access, for any format. */
+static const struct cache_entry *nested_hit(struct env *env, struct cache *c, uint64_t gpa,
+					    unsigned type)
 {
 	const struct vmmu_paging *pg = &env->hw->n;
-	struct cache *c = env->o->caches ? &env->o->caches->nested : NULL;
-	const struct cache_entry *e;
+	const struct cache_entry *e = cache_find(c, gpa, cache_tag(env->hw->asid, 0));
 
-	if (!c || !c->entry)
-		return NULL;
-	e = cache_find(c, gpa, cache_tag(env->hw->asid, 0));
 	if (!e || !(pg->kinds[e->nrights] >> (type * 4 + VMMU_MODE_USER) & 1) ||
 	    (type == VMMU_WRITE && !e->dirty))
 		return NULL;
@@ -342,15 +355,17 @@ static const struct cache_entry *nested_hit(struct env *env, uint64_t gpa, unsig
 static uint64_t nested_full(struct env *env, uint64_t gpa, uint32_t access)
 {
 	const struct vmmu_paging *pg = &env->hw->n;
-	const struct cache_entry *hit = nested_hit(env, gpa, access & VMMU_TYPE_MASK);
-	struct cache *c = env->o->caches ? &env->o->caches->nested : NULL;
+	struct cache *c = nested_tlb(env);
+	const struct cache_entry *hit = c ? nested_hit(env, c, gpa, access & VMMU_TYPE_MASK) : NULL;
 	struct cache_entry *e;
 	uint64_t hpa;
 
+	if (env->o->caches)
+		timing_nested(env, hit != NULL);
 	if (hit)
 		return hit->out | (gpa & ((1ull << hit->shift) - 1));
 	hpa = nested_final(pg->fmt, env, gpa, access);
-	if (hpa == NO_HPA || !c || !c->entry)
+	if (hpa == NO_HPA || !c)
 		return hpa;
 	e = cache_make(c, gpa, env->n.shift, cache_tag(env->hw->asid, 0), 0);
 	e->out = hpa & ~((1ull << env->n.shift) - 1);
@@ -419,6 +434,12 @@ static int walk_no_first(struct env *env, const struct nested *nested, uint64_t 
 	return finish(env, nested, gva, access, out);
 }
 
+static void be_quiet(const struct walk_opts *o, int quiet)
+{
+	if (o->caches)
+		o->caches->quiet = (uint8_t)quiet;
+}
+
 /* Neither counted nor shown: silicon has the entries in hand. */
 static int set_first_ad(struct env *env, const struct ad_walk *w, struct vmmu_walk *out)
 {
@@ -429,12 +450,35 @@ static int set_first_ad(struct env *env, const struct ad_walk *w, struct vmmu_wa
 
 	quiet.step = NULL;
 	env->o = &quiet;
+	be_quiet(o, 1);
 	status = set_ad(env, w, &at);
+	be_quiet(o, 0);
 	env->o = o;
 	env->refs = refs;
 	if (status && w->nested && status == VMMU_WALK_PERM)
 		return stop_ad_store(env, &at, out);
 	return status ? stop_first(env, at.level, at.entry, at.ipa, status, out) : VMMU_WALK_OK;
+}
+
+/*
+ * A and D belong to the entries that were used.  Those of a cached link may be
+ * in memory no more: the walk begins again, at the root.
+ */
+static int from_cached_link(struct env *env, const struct vmmu_fmt *f, uint64_t gva,
+			    struct vmmu_walk *out)
+{
+	struct caches *c = env->o->caches;
+
+	if (!c)
+		return 0;
+	be_quiet(env->o, 1);
+	c->restart = links_find(env, f, 1, gva) != NULL;
+	be_quiet(env->o, 0);
+	if (!c->restart)
+		return 0;
+	links_drop(c, 1, DROP_PAGE | DROP_TAG, gva, hw_tag(env->hw));
+	out->status = VMMU_WALK_RACE;
+	return 1;
 }
 
 /* A walk whose first dimension has this format. */
@@ -465,16 +509,8 @@ static int walk_first(const struct vmmu_fmt *f, struct env *env, const struct ne
 	if (unlikely(ad_missing(f, r.all, r.entry, ad))) {
 		struct ad_walk w = { gva, access, 1, f, pg, nested };
 
-		/*
-		 * A and D belong to the entries that were used.  Those of a
-		 * cached link may be in memory no more: walk from the root.
-		 */
-		if (env->o->caches && pwc_find(env, gva)) {
-			cache_drop(&env->o->caches->pwc, DROP_PAGE | DROP_TAG, gva,
-				   hw_tag(env->hw));
-			out->status = VMMU_WALK_RACE;
-			return VMMU_WALK_RACE;
-		}
+		if (from_cached_link(env, f, gva, out))
+			return out->status;
 		if (set_first_ad(env, &w, out))
 			return out->status;
 	}
@@ -500,6 +536,23 @@ static void set_env(struct env *env, const struct vmmu_hw *hw, const struct walk
 	env->n.status = VMMU_WALK_OK;
 }
 
+/* The walk once more, from the root; what silicon has read it does not read again. */
+static int walk_from_root(struct env *env, const struct nested *nested, uint64_t gva,
+			  uint32_t access, struct vmmu_walk *out)
+{
+	unsigned refs = env->refs;
+	int status;
+
+	env->refs = 0;
+	env->o->caches->restart = 0;
+	env->o->caches->depth[0] = 0;
+	be_quiet(env->o, 1);
+	status = walk_first(env->hw->g.fmt, env, nested, gva, access, out);
+	be_quiet(env->o, 0);
+	out->refs = (uint16_t)refs;
+	return status;
+}
+
 int walk_any(const struct vmmu_hw *hw, const struct walk_opts *o, uint64_t gva, uint32_t access,
 	     struct vmmu_walk *out)
 {
@@ -509,13 +562,17 @@ int walk_any(const struct vmmu_hw *hw, const struct walk_opts *o, uint64_t gva, 
 	int status;
 
 	set_env(&env, hw, o ? o : &no_opts, access);
+	if (c) {
+		c->stats.walks[nested != NULL]++;
+		c->depth[0] = 0;
+	}
 	if (!hw->g.fmt)
 		return walk_no_first(&env, nested, gva, access, out);
-	if (c)
-		c->depth = 0;
 	status = walk_first(hw->g.fmt, &env, nested, gva, access, out);
+	if (c && c->restart)
+		status = walk_from_root(&env, nested, gva, access, out);
 	if (c && !status)
-		pwc_commit(&env, gva);
+		links_commit(&env, 1, gva);
 	return status;
 }
 

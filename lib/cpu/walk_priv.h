@@ -116,21 +116,10 @@ static always_inline uint64_t ad_missing(const struct vmmu_fmt *f, uint64_t all,
 	return bits & ~((all & ~f->dirty) | (leaf & f->dirty));
 }
 
-/* ---- pwc.c: the page-walk cache holds links, by linear address ---- */
 static inline uint32_t hw_tag(const struct vmmu_hw *hw)
 {
 	return cache_tag(hw->asid, hw->pcid);
 }
-
-const struct cache_entry *pwc_find(struct env *env, uint64_t ia);
-/*
- * The walk has come to the table at (gpa, hpa) of level r->level.  A link
- * whose A bit is clear may not be cached (SDM 4.10.3.1).
- */
-void pwc_note(struct env *env, const struct vmmu_fmt *f, const struct reach *r, uint64_t gpa,
-	      uint64_t hpa);
-/* The walk was good: what it noted is kept. */
-void pwc_commit(struct env *env, uint64_t ia);
 
 /* ---- stop.c: why a walk stopped; each answers the walk's status ---- */
 /*

@@ -22,7 +22,7 @@ symbols() {
 offered() {
 	cat "$root"/lib/include/vmmu/vmmu.h "$root"/lib/include/vmmu/hw.h \
 	    "$root"/lib/include/vmmu/event.h "$root"/lib/include/vmmu/explain.h \
-	    "$root"/lib/include/vmmu/trace.h | grep -o 'vmmu_[a-z0-9_]*(' | tr -d '(' | sort -u
+	    "$root"/lib/include/vmmu/silicon.h "$root"/lib/include/vmmu/trace.h | grep -o 'vmmu_[a-z0-9_]*(' | tr -d '(' | sort -u
 }
 
 # Names in $1 that no other object of $2 wants and that are not in $3.

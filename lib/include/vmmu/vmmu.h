@@ -20,6 +20,7 @@
 
 #include <vmmu/event.h>
 #include <vmmu/hw.h>
+#include <vmmu/silicon.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -88,7 +89,7 @@ struct vmmu_callbacks {
 	void *ctx;
 };
 
-/* A TLB model: sets * ways entries; sets a power of two; 0: none. */
+/* A TLB model: sets * ways entries, at most 65,535; sets a power of two; 0: none. */
 struct vmmu_tlb_geometry {
 	uint16_t sets, ways;
 };
@@ -118,6 +119,11 @@ struct vmmu_config {
 	struct vmmu_tlb_geometry l1, l2; /* modelled TLB */
 	uint16_t pwc_entries;		 /* page-walk cache, first dimension; 0: none */
 	uint16_t nested_entries;	 /* nested TLB, gpa -> hpa; 0: none */
+	/*
+	 * The whole of it by <vmmu/silicon.h>, instead of the four above, which are then 0;
+	 * copied.  NULL: not so, and nothing is counted of silicon.
+	 */
+	const struct vmmu_silicon *silicon;
 };
 
 /*
