@@ -31,6 +31,13 @@ static const struct plan usual[] = {
 	{ "nested-ept", 2ull << 20, NULL },
 };
 
+/* On a modelled CPU, whose vendor has one of the two ways of nested paging. */
+static const struct plan modelled[] = {
+	{ "native", 1ull << 30, NULL },	    { "shadow", 4096, NULL },
+	{ "nested-ept", 4096, NULL },	    { "nested-ept", 2ull << 20, NULL },
+	{ "nested-ept", 1ull << 30, NULL },
+};
+
 #define RUNS_MOST (STRATEGIES_MOST + 1)
 
 struct comparison {
@@ -39,13 +46,26 @@ struct comparison {
 	unsigned nr_runs;
 	struct report report;
 	struct progress progress;
+	struct cpu_model cpu; /* with --profile */
 };
+
+static void plan_modelled(struct comparison *c)
+{
+	memcpy(c->plan, modelled, sizeof(modelled));
+	c->nr_runs = sizeof(modelled) / sizeof(*modelled);
+	for (unsigned i = 2; i < c->nr_runs && c->cpu.amd; i++)
+		c->plan[i].backend = "nested-npt";
+}
 
 /* The usual seven; or native and a run for each strategy. */
 static void make_plan(struct comparison *c)
 {
 	const struct strategies *all = &c->o->strategies;
 
+	if (!all->nr && c->report.cpu) {
+		plan_modelled(c);
+		return;
+	}
 	if (!all->nr) {
 		memcpy(c->plan, usual, sizeof(usual));
 		c->nr_runs = sizeof(usual) / sizeof(*usual);
@@ -65,6 +85,7 @@ static struct machine_options options_of(const struct comparison *c, unsigned i,
 
 	m.backend = backend_find(plan->backend);
 	m.host_page = plan->host_page;
+	m.cpu = c->report.cpu;
 	if (!m.backend->hypervisor)
 		m.table_pages = 0;
 	*r = (struct result){ .backend = m.backend->name };
@@ -253,7 +274,7 @@ static void print_table(const struct comparison *c, const struct report_input *i
 	if (c->o->strategies.nr)
 		report_strategies(stdout, in, wants_colour(STDOUT_FILENO));
 	else
-		report_table(stdout, in, wants_colour(STDOUT_FILENO));
+		report_table(stdout, in, c->report.cpu, wants_colour(STDOUT_FILENO));
 }
 
 static int wants_stdout(const struct options *o)
@@ -295,6 +316,29 @@ static void free_report(struct report *r)
 	free(r->input);
 }
 
+static int read_profile(struct comparison *c, struct err *err)
+{
+	const struct options *o = c->o;
+	struct cpu_profile p;
+	int ret = 0;
+
+	if (!o->profile)
+		return o->nr_set ? err_set(err, STATUS_USAGE, "--set is for --profile") : 0;
+	if (o->machine.pwc || o->machine.nested_tlb)
+		return err_set(err, STATUS_USAGE,
+			       "--pwc and --nested-tlb are for runs without --profile");
+	if (cpu_profile_open(&p, o->profile, err) < 0)
+		return -1;
+	for (unsigned i = 0; i < o->nr_set && ret == 0; i++)
+		ret = cpu_profile_set(&p, o->set[i], err);
+	if (ret == 0)
+		ret = cpu_profile_build(&p, &c->cpu, err);
+	c->report.profile = o->profile;
+	c->report.cpu = &c->cpu;
+	cpu_profile_close(&p);
+	return ret;
+}
+
 static int run(int argc, char **argv, struct err *err)
 {
 	static const struct option table[] = { OPTIONS_MACHINE,
@@ -305,6 +349,8 @@ static int run(int argc, char **argv, struct err *err)
 					       OPTION("check", OPT_CHECK),
 					       OPTION("json", OPT_JSON),
 					       OPTION("csv", OPT_CSV),
+					       OPTION("profile", OPT_MODEL),
+					       OPTION("set", OPT_SET),
 					       OPTIONS_END };
 	struct options o;
 	struct comparison c = { .o = &o };
@@ -318,6 +364,8 @@ static int run(int argc, char **argv, struct err *err)
 		return err_set(err, STATUS_USAGE, "no INPUT is given");
 	if (o.per_op && !o.strategies.nr)
 		return err_set(err, STATUS_USAGE, "--per-op is for --shadow");
+	if (read_profile(&c, err) < 0)
+		return -1;
 	make_plan(&c);
 	c.report.input = calloc((size_t)(argc - first), sizeof(*c.report.input));
 	if (!c.report.input)

@@ -78,7 +78,7 @@ static void tell_mismatches(const struct result *r)
 static int finish(const char *path, const struct options *o, struct result *r, struct err *err)
 {
 	struct report_input in = { .name = path_stem(path), .run = r, .nr_runs = 1 };
-	struct report all = { &in, 1 };
+	struct report all = { .input = &in, .nr_inputs = 1 };
 	int ret = r->mismatches ? STATUS_MISMATCH : STATUS_OK;
 
 	if (!in.name)

@@ -81,12 +81,16 @@ static void configure(struct machine *m, const struct machine_options *opt,
 		.base = m->arena.base,
 		.max_tables = opt->table_pages,
 		.front_entries = 1,
-		.l1 = { 16, 4 },
-		.l2 = { 128, 12 },
-		.pwc_entries = (uint16_t)opt->pwc,
-		.nested_entries = (uint16_t)opt->nested_tlb,
 		.backend_config = backend_config(m, opt),
 	};
+	if (opt->cpu) {
+		config->silicon = &opt->cpu->silicon;
+		return;
+	}
+	config->l1 = (struct vmmu_tlb_geometry){ 16, 4 };
+	config->l2 = (struct vmmu_tlb_geometry){ 128, 12 };
+	config->pwc_entries = (uint16_t)opt->pwc;
+	config->nested_entries = (uint16_t)opt->nested_tlb;
 }
 
 static int check_cap(const struct machine_options *opt, struct vmmu_config *config, struct err *err)

@@ -8,6 +8,7 @@
 #define TOOLS_MACHINE_H
 
 #include "arena.h"
+#include "cpu_profile.h"
 #include "ranges.h"
 
 #include <native.h>
@@ -39,6 +40,7 @@ struct machine_options {
 	uint64_t host_page;
 	uint64_t table_pages; /* 0: no cap */
 	unsigned pwc, nested_tlb;
+	const struct cpu_model *cpu; /* NULL: TLBs as they are always compared, and those two */
 	struct vmmu_shadow_config shadow; /* of the shadow backend; all zero: everything on */
 	struct vmmu_nested_config nested; /* of the nested ones */
 };

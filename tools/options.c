@@ -226,6 +226,20 @@ static int take(const struct option *o, const char *value, struct options *out, 
 		return take_check(o, value, &out->check_options, err);
 	case OPT_CHECK:
 		return take_number(o, value, UINT64_MAX, &out->check, err);
+	case OPT_MODEL:
+		out->profile = value;
+		return 0;
+	case OPT_SET:
+		if (out->nr_set == SETS_MOST)
+			return err_set(err, STATUS_USAGE, "--set: more than %u times", SETS_MOST);
+		out->set[out->nr_set++] = value;
+		return 0;
+	case OPT_SENSITIVITY:
+		out->sensitivity = 1;
+		return 0;
+	case OPT_HTML:
+		out->html = value;
+		return 0;
 	default:
 		out->help = 1;
 		return 0;

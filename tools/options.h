@@ -45,7 +45,14 @@ enum option_id {
 	OPT_BACKENDS,
 	OPT_EXHAUSTIVE,
 	OPT_REPLAY,
+	OPT_MODEL,
+	OPT_SET,
+	OPT_SENSITIVITY,
+	OPT_HTML,
 };
+
+/* Assignments to a CPU profile. */
+#define SETS_MOST 32u
 
 #define OPTION(name, id)                                                                           \
 	{                                                                                          \
@@ -74,10 +81,10 @@ enum option_id {
 /* Of `check` alone. */
 struct check_options {
 	uint64_t seed, ops;
-	uint64_t seconds;  /* 0: not given */
-	unsigned vcpus;	   /* 0: by chance */
-	int profile;	   /* -1: by chance */
-	unsigned backends; /* WORLD_* of check/world.h; 0: all */
+	uint64_t seconds;    /* 0: not given */
+	unsigned vcpus;	     /* 0: by chance */
+	int profile;	     /* -1: by chance */
+	unsigned backends;   /* WORLD_* of check/world.h; 0: all */
 	unsigned exhaustive; /* operations of a sequence; 0: not given */
 	const char *replay;
 };
@@ -90,7 +97,11 @@ struct options {
 	uint64_t cpu;
 	struct machine_options machine;
 	uint64_t check;
-	const char *json, *csv;
+	const char *json, *csv, *html;
+	const char *profile; /* of a CPU, with `set` changed; NULL: none */
+	const char *set[SETS_MOST];
+	unsigned nr_set;
+	int sensitivity;
 	struct strategies strategies; /* none: --shadow was not given */
 	int per_op;
 	struct check_options check_options;

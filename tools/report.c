@@ -54,7 +54,72 @@ static struct json_object *events_json(const struct result *run)
 	return o;
 }
 
-static struct json_object *run_json(const struct result *run)
+static struct json_object *numbers(const uint64_t *n, unsigned nr)
+{
+	struct json_object *a = json_object_new_array();
+
+	for (unsigned i = 0; i < nr; i++)
+		json_object_array_add(a, json_object_new_uint64(n[i]));
+	return a;
+}
+
+static struct json_object *rounded(double cycles)
+{
+	return json_object_new_uint64((uint64_t)(cycles + 0.5));
+}
+
+static struct json_object *cycles_json(const struct cpu_model *cpu, const struct result *run)
+{
+	struct json_object *o = json_object_new_object();
+	struct cost cost;
+
+	cost_of(cpu, run, &cost);
+	json_object_object_add(o, "total", rounded(cost.total));
+	for (unsigned i = 0; i < COST_NR; i++)
+		json_object_object_add(o, cost_key(i), rounded(cost.part[i]));
+	return o;
+}
+
+/* "cells"[g][n]: [references, near, cycles]; vmmu/silicon.h says what g and n are. */
+static struct json_object *cells_json(const struct vmmu_silicon_stats *s)
+{
+	struct json_object *rows = json_object_new_array();
+
+	for (unsigned g = 0; g <= VMMU_LEVELS; g++) {
+		struct json_object *row = json_object_new_array();
+
+		for (unsigned n = 0; n <= VMMU_LEVELS; n++) {
+			const struct vmmu_walk_cell *c = &s->cell[g][n];
+			const uint64_t v[] = { c->refs, c->near, c->cycles };
+
+			json_object_array_add(row, numbers(v, 3));
+		}
+		json_object_array_add(rows, row);
+	}
+	return rows;
+}
+
+static struct json_object *silicon_json(const struct vmmu_silicon_stats *s)
+{
+	struct json_object *o = json_object_new_object();
+
+	json_object_object_add(o, "tlb_hits", numbers(s->tlb_hits, VMMU_TLBS));
+	put(o, "tlb_misses", s->tlb_misses);
+	json_object_object_add(o, "walks", numbers(s->walks, 2));
+	put(o, "walk_cycles", s->walk_cycles);
+	json_object_object_add(o, "link_hits", numbers(s->link_hits, VMMU_LEVELS));
+	json_object_object_add(o, "nested_link_hits", numbers(s->nested_link_hits, VMMU_LEVELS));
+	json_object_object_add(o, "nested_looks", numbers(s->nested_looks, VMMU_LEVELS + 1));
+	json_object_object_add(o, "nested_hits", numbers(s->nested_hits, VMMU_LEVELS + 1));
+	json_object_object_add(o, "cache_hits", numbers(s->cache_hits, VMMU_DATA_CACHES));
+	put(o, "memory", s->memory);
+	put(o, "data_refs", s->data_refs);
+	put(o, "flushes", s->flushes);
+	json_object_object_add(o, "cells", cells_json(s));
+	return o;
+}
+
+static struct json_object *run_json(const struct cpu_model *cpu, const struct result *run)
 {
 	struct json_object *o = json_object_new_object();
 	char seconds[32];
@@ -72,6 +137,11 @@ static struct json_object *run_json(const struct result *run)
 	put(o, "walks", run->stats.event[VMMU_EV_WALK]);
 	put(o, "walk_refs", run->stats.walk_refs);
 	put(o, "sw_refs", run->stats.sw_refs);
+	put(o, "instructions", run->instructions);
+	if (cpu) {
+		json_object_object_add(o, "cycles", cycles_json(cpu, run));
+		json_object_object_add(o, "silicon", silicon_json(&run->silicon));
+	}
 	put(o, "table_bytes", run->stats.table_peak);
 	put(o, "meta_bytes", run->stats.meta_peak);
 	snprintf(seconds, sizeof(seconds), "%.6f", run->seconds);
@@ -79,13 +149,13 @@ static struct json_object *run_json(const struct result *run)
 	return o;
 }
 
-static struct json_object *input_json(const struct report_input *in)
+static struct json_object *input_json(const struct cpu_model *cpu, const struct report_input *in)
 {
 	struct json_object *o = json_object_new_object(), *runs = json_object_new_array();
 
 	json_object_object_add(o, "name", json_object_new_string(in->name));
 	for (unsigned i = 0; i < in->nr_runs; i++)
-		json_object_array_add(runs, run_json(&in->run[i]));
+		json_object_array_add(runs, run_json(cpu, &in->run[i]));
 	json_object_object_add(o, "runs", runs);
 	return o;
 }
@@ -112,7 +182,11 @@ int report_json(const struct report *r, const char *path, struct err *err)
 	FILE *f = open_out(path, err);
 
 	for (unsigned i = 0; i < r->nr_inputs; i++)
-		json_object_array_add(inputs, input_json(&r->input[i]));
+		json_object_array_add(inputs, input_json(r->cpu, &r->input[i]));
+	if (r->cpu) {
+		json_object_object_add(o, "profile", json_object_new_string(r->profile));
+		json_object_object_add(o, "cpu", json_object_new_string(r->cpu->title));
+	}
 	json_object_object_add(o, "inputs", inputs);
 	if (f)
 		fprintf(f, "%s\n",
@@ -135,17 +209,33 @@ static void csv_text(FILE *f, const char *text)
 	fputc('"', f);
 }
 
-static void csv_head(FILE *f)
+static void csv_head(FILE *f, const struct cpu_model *cpu)
 {
 	fputs("input,backend,strategy,host_page,accesses,faults,mismatches,exits_total", f);
 	for (unsigned i = 0; i < VMMU_NR_EXITS; i++)
 		fprintf(f, ",exits_%s", vmmu_event_key(i));
 	for (unsigned i = VMMU_NR_EXITS; i < VMMU_NR_EVENTS; i++)
 		fprintf(f, ",%s", vmmu_event_key(i));
-	fputs(",walks,walk_refs,sw_refs,table_bytes,meta_bytes,seconds\n", f);
+	fputs(",walks,walk_refs,sw_refs,table_bytes,meta_bytes,seconds,instructions", f);
+	if (cpu)
+		fputs(",cycles_total", f);
+	for (unsigned i = 0; cpu && i < COST_NR; i++)
+		fprintf(f, ",cycles_%s", cost_key(i));
+	fputc('\n', f);
 }
 
-static void csv_run(FILE *f, const char *name, const struct result *run)
+static void csv_cycles(FILE *f, const struct cpu_model *cpu, const struct result *run)
+{
+	struct cost cost;
+
+	cost_of(cpu, run, &cost);
+	fprintf(f, ",%.0f", cost.total);
+	for (unsigned i = 0; i < COST_NR; i++)
+		fprintf(f, ",%.0f", cost.part[i]);
+}
+
+static void csv_run(FILE *f, const char *name, const struct cpu_model *cpu,
+		    const struct result *run)
 {
 	csv_text(f, name);
 	fprintf(f, ",%s,%s,%s,%llu,%llu,%llu,%llu", run->backend,
@@ -154,11 +244,14 @@ static void csv_run(FILE *f, const char *name, const struct result *run)
 		(unsigned long long)run->mismatches, (unsigned long long)report_exits(run));
 	for (unsigned i = 0; i < VMMU_NR_EVENTS; i++)
 		fprintf(f, ",%llu", (unsigned long long)run->stats.event[i]);
-	fprintf(f, ",%llu,%llu,%llu,%llu,%llu,%.6f\n",
+	fprintf(f, ",%llu,%llu,%llu,%llu,%llu,%.6f,%llu",
 		(unsigned long long)run->stats.event[VMMU_EV_WALK],
 		(unsigned long long)run->stats.walk_refs, (unsigned long long)run->stats.sw_refs,
 		(unsigned long long)run->stats.table_peak, (unsigned long long)run->stats.meta_peak,
-		run->seconds);
+		run->seconds, (unsigned long long)run->instructions);
+	if (cpu)
+		csv_cycles(f, cpu, run);
+	fputc('\n', f);
 }
 
 int report_csv(const struct report *r, const char *path, struct err *err)
@@ -167,9 +260,9 @@ int report_csv(const struct report *r, const char *path, struct err *err)
 
 	if (!f)
 		return -1;
-	csv_head(f);
+	csv_head(f, r->cpu);
 	for (unsigned i = 0; i < r->nr_inputs; i++)
 		for (unsigned k = 0; k < r->input[i].nr_runs; k++)
-			csv_run(f, r->input[i].name, &r->input[i].run[k]);
+			csv_run(f, r->input[i].name, r->cpu, &r->input[i].run[k]);
 	return close_out(f, path, err);
 }

@@ -7,6 +7,7 @@
 #ifndef TOOLS_REPORT_H
 #define TOOLS_REPORT_H
 
+#include "cost.h"
 #include "err.h"
 #include "result.h"
 
@@ -25,13 +26,17 @@ struct report_input {
 struct report {
 	struct report_input *input;
 	unsigned nr_inputs;
+	const char *profile;	     /* of a CPU; NULL: nothing was modelled */
+	const struct cpu_model *cpu; /* NULL, too */
 };
 
 uint64_t report_mismatches(const struct report *r);
 /* Exits of all reasons. */
 uint64_t report_exits(const struct result *run);
 
-void report_table(FILE *out, const struct report_input *in, int colour);
+/* `cpu` NULL: nothing was modelled. */
+void report_table(FILE *out, const struct report_input *in, const struct cpu_model *cpu,
+		  int colour);
 /* Shadow strategies: a row for each run, what made it exit and what it did. */
 void report_strategies(FILE *out, const struct report_input *in, int colour);
 /* What the numbers mean; once. */

@@ -7,6 +7,7 @@
 #include "report.h"
 #include "text.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define LABEL "%-18s"
@@ -160,7 +161,61 @@ static void print_rows(FILE *out, const struct report_input *in, const struct ro
 		print_row(out, in, &rows[i], colour);
 }
 
-void report_table(FILE *out, const struct report_input *in, int colour)
+/* ---- cycles, on a modelled CPU ---------------------------------------------------- */
+
+static void put_cycles(char *buf, double cycles)
+{
+	if (cycles < 0.5)
+		snprintf(buf, CELL_BYTES, "-");
+	else
+		snprintf(buf, CELL_BYTES, "%.2f", cycles / 1e6);
+}
+
+static void print_part(FILE *out, const struct report_input *in, const struct cost *cost,
+		       unsigned part)
+{
+	double sum = 0;
+
+	for (unsigned i = 0; i < in->nr_runs; i++)
+		sum += cost[i].part[part];
+	if (sum < 0.5)
+		return;
+	fprintf(out, "  %-16s", cost_key(part));
+	for (unsigned i = 0; i < in->nr_runs; i++) {
+		char buf[CELL_BYTES];
+
+		put_cycles(buf, cost[i].part[part]);
+		fprintf(out, CELL, buf);
+	}
+	fputc('\n', out);
+}
+
+/* The first run is native: what the others are held against. */
+static void print_costs(FILE *out, const struct report_input *in, const struct cpu_model *cpu)
+{
+	struct cost *cost = calloc(in->nr_runs, sizeof(*cost));
+
+	if (!cost)
+		return;
+	fprintf(out, LABEL, "million cycles");
+	for (unsigned i = 0; i < in->nr_runs; i++) {
+		char buf[CELL_BYTES];
+
+		cost_of(cpu, &in->run[i], &cost[i]);
+		put_cycles(buf, cost[i].total);
+		fprintf(out, CELL, buf);
+	}
+	fputc('\n', out);
+	for (unsigned part = 0; part < COST_NR; part++)
+		print_part(out, in, cost, part);
+	fprintf(out, LABEL, "performance");
+	for (unsigned i = 0; i < in->nr_runs; i++)
+		fprintf(out, "%9.1f %%", cost[i].total ? 100 * cost[0].total / cost[i].total : 0);
+	fputc('\n', out);
+	free(cost);
+}
+
+void report_table(FILE *out, const struct report_input *in, const struct cpu_model *cpu, int colour)
 {
 	static const struct row head[] = {
 		{ "", cell_backend, 0, 0 },
@@ -185,6 +240,8 @@ void report_table(FILE *out, const struct report_input *in, int colour)
 	print_rows(out, in, head, sizeof(head) / sizeof(*head), colour);
 	print_exits(out, in, colour);
 	print_rows(out, in, tail, sizeof(tail) / sizeof(*tail), colour);
+	if (cpu)
+		print_costs(out, in, cpu);
 	fputc('\n', out);
 }
 

@@ -33,7 +33,19 @@ static uint64_t most(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
-void result_add_stats(struct result *r, const struct vmmu *vm)
+/* All its fields but the first are counts. */
+static void add_silicon(struct vmmu_silicon_stats *sum, struct vmmu *vm)
+{
+	struct vmmu_silicon_stats now = { .size = sizeof(now) };
+	const uint64_t *from = &now.tlb_hits[0];
+	uint64_t *to = &sum->tlb_hits[0];
+
+	vmmu_get_silicon(vmmu_cpu(vm, 0), &now);
+	for (size_t i = 0; i < (sizeof(now) - sizeof(now.size)) / sizeof(*to); i++)
+		to[i] += from[i];
+}
+
+void result_add_stats(struct result *r, struct vmmu *vm)
 {
 	struct vmmu_stats now = { .size = sizeof(now) }, *sum = &r->stats;
 
@@ -43,6 +55,7 @@ void result_add_stats(struct result *r, const struct vmmu *vm)
 	sum->walk_refs += now.walk_refs;
 	sum->sw_refs += now.sw_refs;
 	sum->tlb_hits += now.tlb_hits;
+	add_silicon(&r->silicon, vm);
 	sum->table_bytes = now.table_bytes;
 	sum->meta_bytes = now.meta_bytes;
 	sum->table_peak = most(sum->table_peak, now.table_peak);

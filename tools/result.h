@@ -21,6 +21,7 @@ struct result {
 	const char *strategy;		       /* of the shadow backend, if one was named */
 	uint64_t accesses, faults, mismatches; /* checked; over the whole input */
 	struct vmmu_stats stats;	       /* of the window if there is one */
+	struct vmmu_silicon_stats silicon;     /* the same; of the one vCPU */
 	double seconds;			       /* without reading and unpacking */
 
 	/* A closer look, for `replay`. */
@@ -36,6 +37,6 @@ void result_mismatch(struct result *r, const char *fmt, ...) __attribute__((form
 unsigned result_shown(const struct result *r);
 
 /* Adds a window's statistics to those of the windows before. */
-void result_add_stats(struct result *r, const struct vmmu *vm);
+void result_add_stats(struct result *r, struct vmmu *vm);
 
 #endif
