@@ -540,21 +540,33 @@ static int modelled_done(struct vmmu_cpu *cpu, int status, const struct vmmu_xla
 	return status;
 }
 
+static never_inline int walk_modelled(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
+				      struct vmmu_xlat *out)
+{
+	const struct walk_opts o = { NULL, NULL, NULL, &cpu->caches };
+	struct vmmu_walk w;
+	int status = cpu_walk(cpu, cpu->caches.used ? &o : NULL, gva, access, &w);
+
+	if (likely(status == VMMU_WALK_OK))
+		status = walked(cpu, gva, access, &w, out);
+	else
+		status = translate_stopped(cpu, gva, access, status, &w, out);
+	return modelled_done(cpu, status, out);
+}
+
 static never_inline int translate_modelled(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
 					   struct vmmu_xlat *out)
 {
-	const struct walk_opts o = { NULL, NULL, NULL, &cpu->caches };
-	struct cache_entry *e = cpu_find(cpu, gva, vmmu_kind(access));
-	struct vmmu_walk w;
-	int status;
+	unsigned kind = vmmu_kind(access), kinds;
+	struct cache_entry *e = cpu->hit ? cpu_find_again(cpu, gva, kind, &kinds) : NULL;
 
-	if (e) {
-		cpu->vm->tlb_hits++;
-		answer(cpu, e, gva, access, entry_kinds(cpu, e), out);
-		return modelled_done(cpu, VMMU_OK, out);
-	}
-	status = cpu_walk(cpu, cpu->caches.used ? &o : NULL, gva, access, &w);
-	return modelled_done(cpu, translate_stopped(cpu, gva, access, status, &w, out), out);
+	if (!e)
+		e = cpu_find(cpu, gva, kind, &kinds);
+	if (!e)
+		return walk_modelled(cpu, gva, access, out);
+	cpu->vm->tlb_hits++;
+	answer(cpu, e, gva, access, kinds, out);
+	return modelled_done(cpu, VMMU_OK, out);
 }
 
 static inline int translate_page(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,

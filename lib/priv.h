@@ -103,6 +103,32 @@ struct vmmu {
 	char reason[192];
 };
 
+/*
+ * Where a first-level TLB has a page: a short cut to its entry, good while the
+ * entry is still this page's and the front's generation is the same.
+ */
+#define HITS 256u
+
+struct hit {
+	uint64_t tag; /* page | generation */
+	struct cache_entry *entry;
+	uint32_t judged; /* what kinds come from; see entry_judged() */
+	uint16_t kinds;	 /* that pass as it is */
+	uint8_t tlb;
+};
+
+/* All of an entry that decides whether an access passes. */
+static inline uint32_t entry_judged(const struct cache_entry *e)
+{
+	return (uint32_t)e->rights << 24 | (uint32_t)e->nrights << 16 | (uint32_t)e->pkey << 8 |
+	       e->dirty;
+}
+
+/* Which TLBs of each level get a page, and the log2 of the pieces at level 1; 0: whole. */
+struct keep {
+	uint8_t tlbs[2], shift;
+};
+
 struct vmmu_cpu {
 	struct vmmu_front front; /* first: vmmu_host() */
 	struct vmmu *vm;
@@ -115,7 +141,8 @@ struct vmmu_cpu {
 	struct vmmu_hw hw;   /* what its silicon is programmed with */
 	walk_fn *walk;	     /* the instance for hw */
 	struct cache tlb[VMMU_TLBS];
-	uint8_t piece[2][3]; /* log2: what level 1 keeps of a page, by code and size */
+	struct hit *hit;	/* HITS of them, if there are TLBs */
+	struct keep keep[2][3]; /* by code, and size of the page */
 	struct caches caches;
 	void *be_priv;
 };
@@ -201,15 +228,35 @@ void cpu_drop(struct vmmu_cpu *cpu, unsigned what, uint64_t ia, uint32_t tag);
 void cpu_drop_nested(struct vmmu_cpu *cpu);
 /* After a fault: what was cached for this address may be the reason. */
 void cpu_drop_faulting(struct vmmu_cpu *cpu, uint64_t gva, const struct vmmu_walk *w);
-/* A hit that lets the access pass with nothing left to set; or NULL. */
-struct cache_entry *cpu_find(struct vmmu_cpu *cpu, uint64_t gva, unsigned kind);
+/* A hit that lets the access pass with nothing left to set, and all that would; or NULL. */
+struct cache_entry *cpu_find(struct vmmu_cpu *cpu, uint64_t gva, unsigned kind, unsigned *kinds);
+
+/* Half of them are for code. */
+static inline struct hit *hit_of(const struct vmmu_cpu *cpu, uint64_t gva, unsigned code)
+{
+	return &cpu->hit[(gva >> VMMU_PAGE_SHIFT & (HITS / 2 - 1)) | code * (HITS / 2)];
+}
+
+/* cpu_find() where the page was found before; NULL: it has to be asked. */
+static inline struct cache_entry *cpu_find_again(struct vmmu_cpu *cpu, uint64_t gva, unsigned kind,
+						 unsigned *kinds)
+{
+	const struct hit *h = hit_of(cpu, gva, kind >> 2 == VMMU_FETCH);
+	struct cache_entry *e = h->entry;
+
+	if (h->tag != ((gva & PAGE_MASK) | cpu->front.generation) || !(h->kinds >> kind & 1) ||
+	    !e->used || e->page != gva >> e->shift || entry_judged(e) != h->judged)
+		return NULL;
+	*kinds = h->kinds;
+	cpu->caches.stats.tlb_hits[h->tlb]++;
+	cpu->caches.stats.tlb_cycles += cpu->vm->silicon.tlb[h->tlb].latency;
+	cache_touch(&cpu->tlb[h->tlb], e);
+	return e;
+}
 /* Keeps what a walk for this kind of access found. */
 void cpu_keep(struct vmmu_cpu *cpu, uint64_t gva, unsigned kind, const struct cache_entry *e);
 /* The hypervisor ran: what that costs silicon without tags. */
 void cpu_exited(struct vmmu_cpu *cpu);
-/* The kinds of access that an entry lets pass as it is. */
-unsigned entry_kinds(const struct vmmu_cpu *cpu, const struct cache_entry *e);
-
 static inline void front_fill(struct vmmu_cpu *cpu, uint64_t gva, unsigned kinds,
 			      const struct vmmu_xlat *x)
 {

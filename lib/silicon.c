@@ -114,7 +114,8 @@ static int cache_init(struct vmmu *vm, struct cache *c, struct vmmu_cache_shape 
 
 	if (!shape.sets)
 		return 0;
-	memory = vm_alloc(vm, cache_bytes(shape.sets, shape.ways), 64);
+	/* Silicon's, not the hypervisor's: uncounted. */
+	memory = raw_alloc(vm, cache_bytes(shape.sets, shape.ways), 64);
 	if (!memory)
 		return -1;
 	cache_start(c, memory, shape.sets, shape.ways);
@@ -125,7 +126,7 @@ static int cache_init(struct vmmu *vm, struct cache *c, struct vmmu_cache_shape 
 static void cache_fini(struct vmmu *vm, struct cache *c)
 {
 	if (c->entry)
-		vm_free(vm, c->entry, cache_bytes(c->sets, c->ways));
+		raw_free(vm, c->entry, cache_bytes(c->sets, c->ways));
 	c->entry = NULL;
 }
 
@@ -138,7 +139,7 @@ static int lines_init(struct vmmu *vm, struct lines *l, const struct vmmu_data_c
 {
 	l->sets = m->sets;
 	l->ways = m->ways;
-	l->line = vm_alloc(vm, lines_bytes(l), 64);
+	l->line = raw_alloc(vm, lines_bytes(l), 64);
 	return l->line ? 0 : -1;
 }
 
@@ -149,21 +150,34 @@ static struct vmmu_cache_shape part_of(struct vmmu_cache_shape shape, unsigned p
 	return shape;
 }
 
-/* Of each page size, what a first-level TLB keeps of it: log2 of the piece. */
-static void find_pieces(struct vmmu_cpu *cpu, const struct vmmu_silicon *m)
+/* The TLBs of a level that hold pages of these sizes for this kind of access, as a bitmap. */
+static unsigned tlbs_for(const struct vmmu_silicon *m, unsigned level, unsigned code,
+			 unsigned sizes)
+{
+	unsigned found = 0, i;
+
+	for (i = 0; i < m->nr_tlbs; i++)
+		if (m->tlb[i].level == level && (m->tlb[i].serves >> code & 1) &&
+		    (m->tlb[i].sizes & sizes))
+			found |= 1u << i;
+	return found;
+}
+
+/* Where a page of each size is kept, and in what pieces at level 1. */
+static void plan_keeping(struct vmmu_cpu *cpu, const struct vmmu_silicon *m)
 {
 	static const uint8_t shift[3] = { VMMU_PAGE_SHIFT, 21, 30 };
-	unsigned code, size, i, held;
+	unsigned code, size, piece;
 
 	for (code = 0; code < 2; code++) {
-		held = 0;
-		for (i = 0; i < m->nr_tlbs; i++)
-			if (m->tlb[i].level == 1 && (m->tlb[i].serves >> code & 1))
-				held |= m->tlb[i].sizes;
 		for (size = 0; size < 3; size++) {
-			unsigned fits = held & ((2u << size) - 1);
+			struct keep *k = &cpu->keep[code][size];
 
-			cpu->piece[code][size] = fits ? shift[31 - __builtin_clz(fits)] : 0;
+			for (piece = size; piece && !tlbs_for(m, 1, code, 1u << piece); piece--)
+				;
+			k->shift = piece == size ? 0 : shift[piece];
+			k->tlbs[0] = (uint8_t)tlbs_for(m, 1, code, 1u << piece);
+			k->tlbs[1] = (uint8_t)tlbs_for(m, 2, code, 1u << size);
 		}
 	}
 }
@@ -176,7 +190,25 @@ static int tlbs_init(struct vmmu_cpu *cpu, const struct vmmu_silicon *m)
 		if (cache_init(cpu->vm, &cpu->tlb[i], part_of(m->tlb[i].shape, parts),
 			       m->tlb[i].replace))
 			return -1;
-	find_pieces(cpu, m);
+	plan_keeping(cpu, m);
+	if (!m->nr_tlbs)
+		return 0;
+	cpu->hit = raw_alloc(cpu->vm, HITS * sizeof(*cpu->hit), 64);
+	return cpu->hit ? 0 : -1;
+}
+
+static int links_init(struct vmmu *vm, struct caches *c, unsigned dim,
+		      const struct vmmu_cache_shape shape[VMMU_LEVELS])
+{
+	unsigned level;
+
+	/* One of all levels is instead of the others. */
+	for (level = 0; level < (shape[0].sets ? 1 : VMMU_LEVELS); level++) {
+		if (cache_init(vm, &c->link[dim - 1][level], shape[level], VMMU_REPLACE_LRU))
+			return -1;
+		if (shape[level].sets)
+			c->links[dim - 1] |= (uint8_t)(1u << level);
+	}
 	return 0;
 }
 
@@ -185,10 +217,8 @@ static int walk_caches_init(struct vmmu_cpu *cpu, const struct vmmu_silicon *m)
 	struct caches *c = &cpu->caches;
 	unsigned i;
 
-	for (i = 0; i < VMMU_LEVELS; i++)
-		if (cache_init(cpu->vm, &c->link[0][i], m->links[i], VMMU_REPLACE_LRU) ||
-		    cache_init(cpu->vm, &c->link[1][i], m->nested_links[i], VMMU_REPLACE_LRU))
-			return -1;
+	if (links_init(cpu->vm, c, 1, m->links) || links_init(cpu->vm, c, 2, m->nested_links))
+		return -1;
 	for (i = 0; i < m->nr_caches; i++)
 		if (lines_init(cpu->vm, &c->lines[i], &m->cache[i]))
 			return -1;
@@ -225,13 +255,15 @@ void cpu_caches_fini(struct vmmu_cpu *cpu)
 
 	for (i = 0; i < VMMU_TLBS; i++)
 		cache_fini(vm, &cpu->tlb[i]);
+	if (cpu->hit)
+		raw_free(vm, cpu->hit, HITS * sizeof(*cpu->hit));
 	for (i = 0; i < VMMU_LEVELS; i++) {
 		cache_fini(vm, &c->link[0][i]);
 		cache_fini(vm, &c->link[1][i]);
 	}
 	for (i = 0; i < VMMU_DATA_CACHES; i++)
 		if (c->lines[i].line)
-			vm_free(vm, c->lines[i].line, lines_bytes(&c->lines[i]));
+			raw_free(vm, c->lines[i].line, lines_bytes(&c->lines[i]));
 	cache_fini(vm, &c->nested);
 	cache_fini(vm, &c->entries);
 	if (cpu->front.entry)
@@ -245,6 +277,8 @@ void front_wipe(struct vmmu_cpu *cpu)
 	if (++cpu->front.generation < VMMU_PAGE_SIZE)
 		return;
 	memset(cpu->front.entry, 0, front_bytes(cpu));
+	if (cpu->hit)
+		memset(cpu->hit, 0, HITS * sizeof(*cpu->hit));
 	cpu->front.generation = 1;
 }
 
@@ -309,7 +343,8 @@ void vmmu_get_silicon(const struct vmmu_cpu *cpu, struct vmmu_silicon_stats *sta
 	stats->size = size;
 }
 
-unsigned entry_kinds(const struct vmmu_cpu *cpu, const struct cache_entry *e)
+/* The kinds of access that an entry lets pass as it is. */
+static unsigned entry_kinds(const struct vmmu_cpu *cpu, const struct cache_entry *e)
 {
 	unsigned kinds = nested_kinds(e->nrights);
 
@@ -330,35 +365,38 @@ static void keep_in(struct cache *c, uint64_t gva, const struct cache_entry *e, 
 	uint64_t low = (gva & ((1ull << e->shift) - 1)) >> shift << shift;
 	struct cache_entry *to = cache_make(c, gva, shift, e->tag, e->global);
 
-	to->out = e->out + low;
-	to->gpa = e->gpa + low;
-	to->note = e->note;
-	to->rights = e->rights;
-	to->nrights = e->nrights;
-	to->pkey = e->pkey;
-	to->dirty = e->dirty;
+	memcpy(&to->level, &e->level, sizeof(*e) - offsetof(struct cache_entry, level));
+	to->out += low;
+	to->gpa += low;
 	to->guest_shift = e->guest_shift > e->shift ? e->guest_shift : e->shift;
 	c->fragments |= to->guest_shift > shift;
 }
 
-/* What all TLBs of a level that may hold it keep of *e. */
+/* What the TLBs of a level keep of *e. */
 static void keep_at(struct vmmu_cpu *cpu, uint64_t gva, unsigned code, unsigned level,
 		    const struct cache_entry *e)
 {
-	const struct vmmu_silicon *m = &cpu->vm->silicon;
-	unsigned shift = e->shift, i;
+	const struct keep *k = &cpu->keep[code][size_class(e->shift)];
+	unsigned shift = level == 1 && k->shift ? k->shift : e->shift, todo;
 
-	if (level == 1 && cpu->piece[code][size_class(shift)] < VMMU_PAGE_SHIFT)
-		return;
-	if (level == 1 && size_class(cpu->piece[code][size_class(shift)]) != size_class(shift))
-		shift = cpu->piece[code][size_class(shift)];
-	for (i = 0; i < m->nr_tlbs; i++)
-		if (m->tlb[i].level == level && (m->tlb[i].serves >> code & 1) &&
-		    (m->tlb[i].sizes >> size_class(shift) & 1))
-			keep_in(&cpu->tlb[i], gva, e, shift);
+	for (todo = k->tlbs[level - 1]; todo; todo &= todo - 1)
+		keep_in(&cpu->tlb[__builtin_ctz(todo)], gva, e, shift);
 }
 
-struct cache_entry *cpu_find(struct vmmu_cpu *cpu, uint64_t gva, unsigned kind)
+/* What a level-1 hit found, for the next one to the page. */
+static void note_hit(struct vmmu_cpu *cpu, uint64_t gva, unsigned code, unsigned tlb,
+		     struct cache_entry *e, unsigned kinds)
+{
+	struct hit *h = hit_of(cpu, gva, code);
+
+	h->tag = (gva & PAGE_MASK) | cpu->front.generation;
+	h->entry = e;
+	h->judged = entry_judged(e);
+	h->kinds = (uint16_t)kinds;
+	h->tlb = (uint8_t)tlb;
+}
+
+struct cache_entry *cpu_find(struct vmmu_cpu *cpu, uint64_t gva, unsigned kind, unsigned *kinds)
 {
 	const struct vmmu_silicon *m = &cpu->vm->silicon;
 	unsigned code = kind >> 2 == VMMU_FETCH, i;
@@ -369,12 +407,17 @@ struct cache_entry *cpu_find(struct vmmu_cpu *cpu, uint64_t gva, unsigned kind)
 		if (!(m->tlb[i].serves >> code & 1))
 			continue;
 		e = cache_find(&cpu->tlb[i], gva, cpu_tag(cpu));
-		if (!e || !(entry_kinds(cpu, e) >> kind & 1))
+		if (!e)
+			continue;
+		*kinds = entry_kinds(cpu, e);
+		if (!(*kinds >> kind & 1))
 			continue;
 		cpu->caches.stats.tlb_hits[i]++;
 		cpu->caches.stats.tlb_cycles += m->tlb[i].latency;
 		if (m->tlb[i].level == 2)
 			keep_at(cpu, gva, code, 1, e);
+		else
+			note_hit(cpu, gva, code, i, e, *kinds);
 		return e;
 	}
 	cpu->caches.stats.tlb_misses++;

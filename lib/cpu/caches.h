@@ -32,11 +32,18 @@ struct caches {
 	struct lines lines[VMMU_DATA_CACHES];
 	struct noted path[2][VMMU_LEVELS];
 	unsigned depth[2];
-	uint8_t used;	 /* a walk has something to look at or to count */
-	uint8_t quiet;	 /* what is read is in the silicon's hands already: uncounted */
-	uint8_t restart; /* a cached link was in the way of setting A or D */
+	uint8_t links[2]; /* by dimension, levels that have a cache: a bitmap */
+	uint8_t used;	  /* a walk has something to look at or to count */
+	uint8_t quiet;	  /* what is read is in the silicon's hands already: uncounted */
+	uint8_t restart;  /* a cached link was in the way of setting A or D */
 	struct vmmu_silicon_stats stats;
 };
+
+/* The cache of links to tables of this level. */
+static inline struct cache *link_cache(struct caches *c, unsigned dim, unsigned level)
+{
+	return &c->link[dim - 1][c->links[dim - 1] & 1 ? 0 : level];
+}
 
 /* ---- links.c: each for a dimension, 1 or 2 ---- */
 /* The deepest link cached for ia, or NULL. */

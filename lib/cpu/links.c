@@ -13,29 +13,19 @@ static uint32_t tag_of(const struct env *env, unsigned dim)
 	return dim == 1 ? hw_tag(env->hw) : cache_tag(env->hw->asid, 0);
 }
 
-/* The cache of links to tables of this level. */
-static struct cache *cache_of(struct caches *c, unsigned dim, unsigned level)
-{
-	struct cache *all = &c->link[dim - 1][0];
-
-	return all->entry ? all : &c->link[dim - 1][level];
-}
-
 const struct cache_entry *links_find(struct env *env, const struct vmmu_fmt *f, unsigned dim,
 				     uint64_t ia)
 {
 	struct caches *c = env->o->caches;
 	uint32_t tag = tag_of(env, dim);
-	unsigned level;
+	/* Bit 0: one cache has links of all levels. */
+	unsigned levels = c->links[dim - 1] & 1 ? ~0u << 1 : c->links[dim - 1], level;
 
-	for (level = 1; level < f->top; level++) {
-		struct cache *of = cache_of(c, dim, level);
-		unsigned shift = f->lv[level + 1].shift;
+	for (levels &= (1u << f->top) - 1; levels; levels &= levels - 1) {
 		const struct cache_entry *e;
 
-		if (!of->entry || !(of->shifts >> shift & 1))
-			continue;
-		e = cache_find_size(of, ia, shift, tag);
+		level = (unsigned)__builtin_ctz(levels);
+		e = cache_find_size(link_cache(c, dim, level), ia, f->lv[level + 1].shift, tag);
 		if (!e)
 			continue;
 		if (!c->quiet)
@@ -53,7 +43,7 @@ void links_note(struct env *env, const struct vmmu_fmt *f, unsigned dim, const s
 	struct noted *to = &c->path[dim - 1][c->depth[dim - 1]];
 
 	if (r->level == f->top || (pg->ad[VMMU_READ] & ~r->all) ||
-	    !cache_of(c, dim, r->level)->entry)
+	    !(c->links[dim - 1] & (1u | 1u << r->level)))
 		return;
 	if (f->lv[r->level + 1].cached && (pg->ctl & VMMU_PG_PDPTES))
 		return;
@@ -74,7 +64,7 @@ void links_commit(struct env *env, unsigned dim, uint64_t ia)
 	for (i = 0; i < c->depth[dim - 1]; i++) {
 		const struct noted *from = &c->path[dim - 1][i];
 		struct cache_entry *e =
-			cache_make(cache_of(c, dim, from->level), ia, from->shift, tag, 0);
+			cache_make(link_cache(c, dim, from->level), ia, from->shift, tag, 0);
 
 		e->level = from->level;
 		e->gpa = from->gpa;
@@ -85,8 +75,8 @@ void links_commit(struct env *env, unsigned dim, uint64_t ia)
 
 void links_drop(struct caches *c, unsigned dim, unsigned what, uint64_t ia, uint32_t tag)
 {
-	unsigned level;
+	unsigned levels;
 
-	for (level = 0; level < VMMU_LEVELS; level++)
-		cache_drop(&c->link[dim - 1][level], what, ia, tag);
+	for (levels = c->links[dim - 1]; levels; levels &= levels - 1)
+		cache_drop(&c->link[dim - 1][__builtin_ctz(levels)], what, ia, tag);
 }

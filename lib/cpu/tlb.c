@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A set-associative cache of translations.  Found by hash, so that many ways
- * cost no more than few; the age within a set is a circle.
+ * A set-associative cache of translations.
  * Not here: when to look and what to drop (mmu.c, regs.c).
  * Keeps: at most one entry per key; `shifts` covers every entry's size; free
  * entries are the oldest of their set; chains hold used entries alone.
@@ -13,7 +12,6 @@
 /* A head: the number of the first entry, a part of its hash, and whether there are more. */
 #define HEAD_MORE 0x10000u
 #define HEAD_PART 0xfffe0000u
-#define HEAD_NONE NO_ENTRY
 
 static unsigned hash_bits(uint32_t entries)
 {
@@ -29,48 +27,69 @@ size_t cache_bytes(uint32_t sets, uint32_t ways)
 {
 	uint32_t n = sets * ways;
 
+	if (ways <= FEW_WAYS)
+		return n * (sizeof(struct cache_entry) + sizeof(uint64_t) + sizeof(uint32_t));
 	return n * (sizeof(struct cache_entry) + sizeof(struct cache_age)) +
-	       sets * sizeof(uint16_t) + (sizeof(uint32_t) << hash_bits(n));
+	       (sizeof(uint32_t) << hash_bits(n)) + sets * sizeof(uint16_t);
 }
 
-static void start_set(struct cache *c, uint32_t set)
-{
-	uint32_t first = set * c->ways, i;
+/* Older than any use: differences of stamps may wrap. */
+#define STAMP_FREE(c) ((c)->clock - 0x80000000u)
 
-	for (i = 0; i < c->ways; i++) {
-		c->age[first + i].newer = (uint16_t)(first + (i + c->ways - 1) % c->ways);
-		c->age[first + i].older = (uint16_t)(first + (i + 1) % c->ways);
+static void start_few(struct cache *c)
+{
+	uint32_t i;
+
+	c->key = (uint64_t *)(void *)(c->entry + cache_entries(c));
+	c->stamp = (uint32_t *)(void *)(c->key + cache_entries(c));
+	for (i = 0; i < cache_entries(c); i++) {
+		c->key[i] = 0;
+		c->stamp[i] = STAMP_FREE(c);
 	}
-	c->newest[set] = (uint16_t)first;
 }
 
 static void no_chains(struct cache *c)
 {
-	uint32_t i;
+	memset(c->head, 0, sizeof(*c->head) << c->hash_bits);
+}
 
-	for (i = 0; i < 1u << c->hash_bits; i++)
-		c->head[i] = HEAD_NONE;
+static void start_many(struct cache *c)
+{
+	uint32_t set, i;
+
+	c->hash_bits = (uint8_t)hash_bits(cache_entries(c));
+	c->head = (uint32_t *)(void *)(c->entry + cache_entries(c));
+	c->age = (struct cache_age *)(void *)(c->head + (1u << c->hash_bits));
+	c->newest = (uint16_t *)(void *)(c->age + cache_entries(c));
+	no_chains(c);
+	for (set = 0; set < c->sets; set++) {
+		uint32_t first = set * c->ways;
+
+		for (i = 0; i < c->ways; i++) {
+			c->age[first + i].newer = (uint16_t)(first + (i + c->ways - 1) % c->ways);
+			c->age[first + i].older = (uint16_t)(first + (i + 1) % c->ways);
+		}
+		c->newest[set] = (uint16_t)first;
+	}
 }
 
 void cache_start(struct cache *c, void *memory, uint32_t sets, uint32_t ways)
 {
-	uint32_t n = sets * ways, set;
-
 	c->sets = sets;
 	c->ways = ways;
-	c->hash_bits = (uint8_t)hash_bits(n);
+	c->many = ways > FEW_WAYS;
 	c->rng = 1;
 	c->entry = memory;
-	c->age = (struct cache_age *)(void *)(c->entry + n);
-	c->head = (uint32_t *)(void *)(c->age + n);
-	c->newest = (uint16_t *)(void *)(c->head + (1u << c->hash_bits));
-	memset(c->entry, 0, n * sizeof(*c->entry));
-	no_chains(c);
-	for (set = 0; set < sets; set++)
-		start_set(c, set);
+	memset(c->entry, 0, cache_entries(c) * sizeof(*c->entry));
+	if (c->many)
+		start_many(c);
+	else
+		start_few(c);
 }
 
-/* ---- chains ------------------------------------------------------------ */
+/* ---- of many ways: chains ------------------------------------------------------- */
+
+/* Heads hold numbers from 1, and 0 for none. */
 
 static inline uint64_t hash_of(uint64_t page, unsigned shift)
 {
@@ -87,32 +106,26 @@ static inline uint32_t part_of(uint64_t hash)
 	return (uint32_t)(hash >> 16) & HEAD_PART;
 }
 
-static inline int same_space(const struct cache_entry *e, uint32_t tag)
+static inline uint32_t first_of(uint32_t head)
 {
-	return e->tag == tag || (e->global && e->tag >> 12 == tag >> 12);
+	return (head & 0xffff) - 1;
 }
 
-static struct cache_entry *search(const struct cache *c, uint32_t i, uint64_t page, unsigned shift,
-				  uint32_t tag)
-{
-	for (; i != NO_ENTRY; i = c->entry[i].chain) {
-		struct cache_entry *e = &c->entry[i];
-
-		if (e->page == page && e->shift == shift && same_space(e, tag))
-			return e;
-	}
-	return NULL;
-}
-
-static inline struct cache_entry *find_size(const struct cache *c, uint64_t page, unsigned shift,
-					    uint32_t tag)
+struct cache_entry *cache_search(const struct cache *c, uint64_t page, unsigned shift, uint32_t tag)
 {
 	uint64_t hash = hash_of(page, shift);
-	uint32_t head = *head_of(c, hash);
+	uint32_t head = *head_of(c, hash), i = first_of(head);
 
-	if (likely(((head ^ part_of(hash)) & HEAD_PART) && !(head & HEAD_MORE)))
+	if (((head ^ part_of(hash)) & HEAD_PART) && !(head & HEAD_MORE))
 		return NULL;
-	return search(c, head & NO_ENTRY, page, shift, tag);
+	while (i < cache_entries(c)) {
+		struct cache_entry *e = &c->entry[i];
+
+		if (e->page == page && e->shift == shift && cache_same_space(e, tag))
+			return e;
+		i = e->chain;
+	}
+	return NULL;
 }
 
 /* Makes a chain's head tell of its first entry. */
@@ -120,9 +133,9 @@ static void set_head(struct cache *c, uint32_t *head, uint32_t first)
 {
 	const struct cache_entry *e = &c->entry[first];
 
-	*head = HEAD_NONE;
-	if (first != NO_ENTRY)
-		*head = first | part_of(hash_of(e->page, e->shift)) |
+	*head = 0;
+	if (first < cache_entries(c))
+		*head = (first + 1) | part_of(hash_of(e->page, e->shift)) |
 			(e->chain != NO_ENTRY ? HEAD_MORE : 0);
 }
 
@@ -130,14 +143,14 @@ static void chain(struct cache *c, struct cache_entry *e)
 {
 	uint32_t *head = head_of(c, hash_of(e->page, e->shift));
 
-	e->chain = (uint16_t)*head;
+	e->chain = (uint16_t)first_of(*head);
 	set_head(c, head, (uint32_t)(e - c->entry));
 }
 
 static void unchain(struct cache *c, const struct cache_entry *e)
 {
 	uint32_t *head = head_of(c, hash_of(e->page, e->shift));
-	struct cache_entry *before = &c->entry[*head & NO_ENTRY];
+	struct cache_entry *before = &c->entry[first_of(*head)];
 
 	if (before == e) {
 		set_head(c, head, e->chain);
@@ -146,7 +159,7 @@ static void unchain(struct cache *c, const struct cache_entry *e)
 	while (&c->entry[before->chain] != e)
 		before = &c->entry[before->chain];
 	before->chain = e->chain;
-	set_head(c, head, *head & NO_ENTRY);
+	set_head(c, head, first_of(*head));
 }
 
 /* ---- age ----------------------------------------------------------------- */
@@ -170,7 +183,7 @@ static void move_to_seam(struct cache *c, uint32_t i, uint32_t newest)
 	age[oldest].older = age[newest].newer = (uint16_t)i;
 }
 
-static inline void renew(struct cache *c, const struct cache_entry *e)
+void cache_renew(struct cache *c, const struct cache_entry *e)
 {
 	uint16_t *newest = newest_of(c, e), i = (uint16_t)(e - c->entry);
 
@@ -185,48 +198,47 @@ static inline void renew(struct cache *c, const struct cache_entry *e)
 /* The entry becomes free, and the oldest of its set. */
 static void drop_one(struct cache *c, struct cache_entry *e)
 {
-	uint16_t *newest = newest_of(c, e), i = (uint16_t)(e - c->entry);
+	uint32_t i = (uint32_t)(e - c->entry);
+	uint16_t *newest;
 
-	unchain(c, e);
 	e->used = 0;
+	if (!c->many) {
+		c->key[i] = 0;
+		c->stamp[i] = STAMP_FREE(c);
+		return;
+	}
+	unchain(c, e);
+	newest = newest_of(c, e);
 	if (*newest == i)
 		*newest = c->age[i].older;
 	else if (c->age[*newest].newer != i)
 		move_to_seam(c, i, *newest);
 }
 
-/* ---- finding and making -------------------------------------------------- */
+/* ---- making ---------------------------------------------------------------- */
 
-struct cache_entry *cache_find_size(struct cache *c, uint64_t ia, unsigned shift, uint32_t tag)
+static uint32_t oldest(const struct cache *c, uint32_t set)
 {
-	struct cache_entry *e = find_size(c, ia >> shift, shift, tag);
+	uint32_t first = set * c->ways, best = 0, most = 0, i;
 
-	if (e && c->policy == VMMU_REPLACE_LRU)
-		renew(c, e);
-	return e;
-}
+	if (c->many)
+		return c->age[c->newest[set]].newer;
+	for (i = 0; i < c->ways; i++) {
+		uint32_t age = c->clock - c->stamp[first + i];
 
-struct cache_entry *cache_find(struct cache *c, uint64_t ia, uint32_t tag)
-{
-	uint64_t todo;
-
-	for (todo = c->shifts; todo; todo &= todo - 1) {
-		struct cache_entry *e =
-			cache_find_size(c, ia, (unsigned)__builtin_ctzll(todo), tag);
-
-		if (e)
-			return e;
+		best = age > most ? i : best;
+		most = age > most ? age : most;
 	}
-	return NULL;
+	return first + best;
 }
 
 /* The entry of a set that makes room: a free one, or what the policy says. */
 static struct cache_entry *victim(struct cache *c, uint32_t set)
 {
-	struct cache_entry *oldest = &c->entry[c->age[c->newest[set]].newer];
+	struct cache_entry *e = &c->entry[oldest(c, set)];
 
-	if (likely(c->policy != VMMU_REPLACE_RANDOM) || !oldest->used)
-		return oldest;
+	if (likely(c->policy != VMMU_REPLACE_RANDOM) || !e->used)
+		return e;
 	/* An xorshift: any sequence that is the same each time will do. */
 	c->rng ^= c->rng << 13;
 	c->rng ^= c->rng >> 17;
@@ -234,25 +246,33 @@ static struct cache_entry *victim(struct cache *c, uint32_t set)
 	return &c->entry[set * c->ways + c->rng % c->ways];
 }
 
+static struct cache_entry *replace(struct cache *c, uint64_t page, unsigned shift)
+{
+	struct cache_entry *e = victim(c, (uint32_t)page & (c->sets - 1));
+
+	if (c->many && e->used)
+		unchain(c, e);
+	e->page = page;
+	e->shift = (uint8_t)shift;
+	e->used = 1;
+	if (c->many)
+		chain(c, e);
+	else
+		c->key[e - c->entry] = cache_key(page, shift);
+	return e;
+}
+
 struct cache_entry *cache_make(struct cache *c, uint64_t ia, unsigned shift, uint32_t tag,
 			       int global)
 {
-	uint64_t page = ia >> shift;
-	struct cache_entry *e = find_size(c, page, shift, tag);
+	struct cache_entry *e = cache_peek(c, ia >> shift, shift, tag);
 
-	if (!e) {
-		e = victim(c, (uint32_t)page & (c->sets - 1));
-		if (e->used)
-			unchain(c, e);
-		e->page = page;
-		e->shift = (uint8_t)shift;
-		e->used = 1;
-		chain(c, e);
-	}
-	renew(c, e);
-	e->out = e->gpa = e->acc = 0;
-	e->note = 0;
-	e->level = e->rights = e->nrights = e->pkey = e->dirty = e->guest_shift = 0;
+	if (!e)
+		e = replace(c, ia >> shift, shift);
+	if (c->many)
+		cache_renew(c, e);
+	else
+		c->stamp[e - c->entry] = ++c->clock;
 	e->tag = tag;
 	e->global = (uint8_t)global;
 	c->shifts |= 1ull << shift;
@@ -279,7 +299,7 @@ static int matches(const struct cache_entry *e, unsigned what, uint64_t ia, uint
 		return 0;
 	if ((what & DROP_ASID) && e->tag >> 12 != tag >> 12)
 		return 0;
-	return !(what & DROP_TAG) || same_space(e, tag);
+	return !(what & DROP_TAG) || cache_same_space(e, tag);
 }
 
 static void drop_all(struct cache *c)
@@ -288,22 +308,36 @@ static void drop_all(struct cache *c)
 
 	c->shifts = 0;
 	c->fragments = 0;
-	no_chains(c);
+	if (c->many)
+		no_chains(c);
+	else
+		memset(c->key, 0, cache_entries(c) * sizeof(*c->key));
 	for (i = 0; i < cache_entries(c); i++)
 		c->entry[i].used = 0;
 }
 
-/* Every entry of one page number, whatever its tag. */
+static void drop_if(struct cache *c, struct cache_entry *e, unsigned what, uint64_t ia,
+		    uint32_t tag)
+{
+	if (e->used && matches(e, what, ia, tag))
+		drop_one(c, e);
+}
+
+/* All that may have this page number, whatever the tag. */
 static void drop_page(struct cache *c, unsigned shift, unsigned what, uint64_t ia, uint32_t tag)
 {
-	uint32_t i = *head_of(c, hash_of(ia >> shift, shift)) & NO_ENTRY, next;
+	uint64_t page = ia >> shift;
+	uint32_t i, next, left;
 
-	for (; i != NO_ENTRY; i = next) {
-		struct cache_entry *e = &c->entry[i];
-
-		next = e->chain;
-		if (e->page == ia >> shift && e->shift == shift && matches(e, what, ia, tag))
-			drop_one(c, e);
+	if (!c->many) {
+		i = (uint32_t)(page & (c->sets - 1)) * c->ways;
+		for (left = c->ways; left--; i++)
+			drop_if(c, &c->entry[i], what, ia, tag);
+		return;
+	}
+	for (i = first_of(*head_of(c, hash_of(page, shift))); i < cache_entries(c); i = next) {
+		next = c->entry[i].chain;
+		drop_if(c, &c->entry[i], what, ia, tag);
 	}
 }
 
@@ -324,6 +358,5 @@ void cache_drop(struct cache *c, unsigned what, uint64_t ia, uint32_t tag)
 		return;
 	}
 	for (i = 0; i < cache_entries(c); i++)
-		if (c->entry[i].used && matches(&c->entry[i], what, ia, tag))
-			drop_one(c, &c->entry[i]);
+		drop_if(c, &c->entry[i], what, ia, tag);
 }

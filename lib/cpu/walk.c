@@ -28,14 +28,16 @@ static unsigned load_ops(const struct vmmu_mem_ops *ops, uint64_t pa, unsigned b
 }
 
 /* Reads an entry; answers a walk status. */
-static unsigned load(struct env *env, uint64_t pa, unsigned bytes, uint64_t *e)
+static inline unsigned load(struct env *env, uint64_t pa, unsigned bytes, uint64_t *e)
 {
-	const void *p;
+	const struct vmmu_bus *bus = &env->hw->bus;
+	const void *p = bus->base + pa;
 
-	if (env->o->ops)
+	if (unlikely(env->o->ops != NULL))
 		return load_ops(env->o->ops, pa, bytes, e);
-	p = bus_at(&env->hw->bus, pa);
-	if (!p)
+	if (unlikely(pa - bus->lo >= bus->size))
+		p = bus_at(bus, pa);
+	if (unlikely(!p))
 		return VMMU_WALK_NOMEM;
 	*e = entry_load(p, bytes);
 	return VMMU_WALK_OK;
