@@ -210,7 +210,7 @@ static void print_costs(FILE *out, const struct report_input *in, const struct c
 		print_part(out, in, cost, part);
 	fprintf(out, LABEL, "performance");
 	for (unsigned i = 0; i < in->nr_runs; i++)
-		fprintf(out, "%9.1f %%", cost[i].total ? 100 * cost[0].total / cost[i].total : 0);
+		fprintf(out, "%9.1f %%", cost[i].total > 0 ? 100 * cost[0].total / cost[i].total : 0);
 	fputc('\n', out);
 	free(cost);
 }
