@@ -53,7 +53,10 @@ void vmmu_trace_put(void *bytes, const struct vmmu_trace_record *rec)
 	put_u64((char *)bytes + 8, rec->b);
 }
 
-/* a: va page | type << 8 | 8; b: gpa page | mmio << 4 | privilege. */
+/*
+ * a: va page | type << 8 | 8; b: gpa page | line of the page << 5 | mmio << 4 |
+ * privilege.  Recorders that know pages only leave the line 0.
+ */
 int vmmu_trace_get_access(const struct vmmu_trace_record *rec, struct vmmu_trace_access *acc)
 {
 	static const uint32_t privilege[3] = { 0, VMMU_USER, VMMU_AC };
@@ -62,11 +65,21 @@ int vmmu_trace_get_access(const struct vmmu_trace_record *rec, struct vmmu_trace
 
 	if (type > VMMU_FETCH || priv > 2)
 		return -1;
-	acc->gva = a & ~0xfffull;
+	acc->gva = (a & ~0xfffull) | (rec->b & 0x7e0) << 1;
 	acc->gpa = rec->b & ~0xfffull;
 	acc->access = type | privilege[priv];
 	acc->mmio = rec->b >> 4 & 1;
 	return 0;
+}
+
+void vmmu_trace_put_access(void *bytes, const struct vmmu_trace_access *acc)
+{
+	uint64_t priv = acc->access & VMMU_USER ? 1 : acc->access & VMMU_AC ? 2 : 0;
+
+	put_u64(bytes, (acc->gva & ~0xfffull) | (uint64_t)(acc->access & VMMU_TYPE_MASK) << 8 |
+			       VMMU_TRACE_ACC);
+	put_u64((char *)bytes + 8, (acc->gpa & ~0xfffull) | (acc->gva >> 1 & 0x7e0) |
+					   (uint64_t)(acc->mmio != 0) << 4 | priv);
 }
 
 uint32_t vmmu_trace_fault_access(const struct vmmu_trace_record *rec)

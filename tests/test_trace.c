@@ -115,6 +115,32 @@ Test(trace, a_fetch_from_no_ram_has_rights_only)
 	t_eq(acc.gpa, ~UINT64_C(0xfff));
 }
 
+Test(trace, an_access_record_keeps_the_line)
+{
+	static const uint32_t access[] = { VMMU_READ, VMMU_WRITE | VMMU_USER,
+					   VMMU_FETCH | VMMU_AC };
+	unsigned i;
+
+	for (i = 0; i < 64 * 3; i++) {
+		struct vmmu_trace_access want = { .gva = 0xffff888012345000 + i / 3 * 64,
+						  .gpa = 0x12fee00000,
+						  .access = access[i % 3],
+						  .mmio = i & 1 },
+					 got;
+		uint8_t bytes[VMMU_TRACE_RECORD_BYTES];
+		struct vmmu_trace_record rec;
+
+		vmmu_trace_put_access(bytes, &want);
+		vmmu_trace_get(bytes, &rec);
+		t_eq(rec.type, VMMU_TRACE_ACC);
+		t_eq(vmmu_trace_get_access(&rec, &got), 0);
+		t_eq(got.gva, want.gva);
+		t_eq(got.gpa, want.gpa);
+		t_eq(got.access, want.access);
+		t_eq(got.mmio, want.mmio);
+	}
+}
+
 Test(trace, a_reserved_type_or_privilege_is_refused)
 {
 	struct vmmu_trace_access acc;

@@ -134,6 +134,8 @@ static int play(struct replay *r, const struct vmmu_trace_record *rec)
 		return apply_cr(r, rec);
 	case VMMU_TRACE_INVLPG:
 		return apply_invlpg(r, rec);
+	case VMMU_TRACE_INVPCID:
+		return apply_invpcid(r, rec);
 	case VMMU_TRACE_FLUSH:
 		vmmu_hw_flush(r->m->cpu);
 		return 0;
@@ -169,7 +171,7 @@ static int start(struct replay *r)
 		if (replay_next(r, &rec) <= 0)
 			return -1;
 		if (rec.type == VMMU_TRACE_CR || rec.type == VMMU_TRACE_INVLPG ||
-		    rec.type == VMMU_TRACE_FLUSH)
+		    rec.type == VMMU_TRACE_INVPCID || rec.type == VMMU_TRACE_FLUSH)
 			continue;
 		if (play(r, &rec) < 0)
 			return -1;

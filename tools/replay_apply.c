@@ -67,6 +67,17 @@ int apply_invlpg(struct replay *r, const struct vmmu_trace_record *rec)
 	return status == VMMU_OK ? 0 : failed(r, "INVLPG", status);
 }
 
+int apply_invpcid(struct replay *r, const struct vmmu_trace_record *rec)
+{
+	unsigned type = rec->arg & 0xff, pcid = (unsigned)(rec->arg >> 8 & 0xfff);
+	int status;
+
+	if (rec->arg >> 20)
+		return replay_bad(r, "INVPCID of PCID 0x%llx", (unsigned long long)rec->arg >> 8);
+	status = vmmu_invpcid(r->m->cpu, type, pcid, vmmu_gva(rec->b));
+	return status == VMMU_OK ? 0 : failed(r, "INVPCID", status);
+}
+
 /* The guest's store. */
 static int store(struct replay *r, uint64_t gpa, const void *bytes, size_t len, const char *what)
 {

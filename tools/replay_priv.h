@@ -36,6 +36,7 @@ int replay_next(struct replay *r, struct vmmu_trace_record *rec);
 
 int apply_cr(struct replay *r, const struct vmmu_trace_record *rec);
 int apply_invlpg(struct replay *r, const struct vmmu_trace_record *rec);
+int apply_invpcid(struct replay *r, const struct vmmu_trace_record *rec);
 /* Reads the PTE records that follow. */
 int apply_ptpage(struct replay *r, const struct vmmu_trace_record *rec);
 int apply_ptdrop(struct replay *r, const struct vmmu_trace_record *rec);

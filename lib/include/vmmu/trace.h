@@ -20,17 +20,19 @@ extern "C" {
 
 /* Types a reader does not know are to be skipped. */
 enum vmmu_trace_type {
-	VMMU_TRACE_CR = 1,     /* arg: register 0, 3, 4 or 8 (EFER); b: value */
-	VMMU_TRACE_INVLPG = 2, /* b: gva */
-	VMMU_TRACE_FLUSH = 3,  /* the silicon's TLB was emptied */
-	VMMU_TRACE_PTPAGE = 4, /* arg: gpa; b: level | number of PTE records << 8 */
-	VMMU_TRACE_PTE = 5,    /* arg: index; b: entry */
-	VMMU_TRACE_PTDROP = 6, /* arg >> 12: frame; b: level */
-	VMMU_TRACE_PTW = 7,    /* arg: gpa of the entry; b: value after the store */
-	VMMU_TRACE_ACC = 8,    /* see below */
-	VMMU_TRACE_FAULT = 9,  /* arg: #PF error code; b: CR2 */
-	VMMU_TRACE_MARK = 10,  /* b: 1 start, 2 end of the window */
-	VMMU_TRACE_COUNT = 11, /* arg: instructions, b: accesses since the last */
+	/* arg: register 0, 3, 4 or 8 (EFER); b: value, with bit 63 of a MOV to CR3 */
+	VMMU_TRACE_CR = 1,
+	VMMU_TRACE_INVLPG = 2,	 /* b: gva */
+	VMMU_TRACE_FLUSH = 3,	 /* the silicon's TLB was emptied */
+	VMMU_TRACE_PTPAGE = 4,	 /* arg: gpa; b: level | number of PTE records << 8 */
+	VMMU_TRACE_PTE = 5,	 /* arg: index; b: entry */
+	VMMU_TRACE_PTDROP = 6,	 /* arg >> 12: frame; b: level */
+	VMMU_TRACE_PTW = 7,	 /* arg: gpa of the entry; b: value after the store */
+	VMMU_TRACE_ACC = 8,	 /* see below */
+	VMMU_TRACE_FAULT = 9,	 /* arg: #PF error code; b: CR2 */
+	VMMU_TRACE_MARK = 10,	 /* b: 1 start, 2 end of the window */
+	VMMU_TRACE_COUNT = 11,	 /* arg: instructions, b: accesses since the last */
+	VMMU_TRACE_INVPCID = 12, /* arg: enum vmmu_invpcid | PCID << 8; b: gva */
 };
 
 /* One record, decoded: type = a & 0xff, arg = a >> 8. */
@@ -41,8 +43,9 @@ struct vmmu_trace_record {
 
 /* An ACC record, decoded. */
 struct vmmu_trace_access {
-	uint64_t gva, gpa; /* pages; gpa ~0xfff: rights only */
-	uint32_t access;   /* VMMU_READ/WRITE/FETCH | VMMU_USER | VMMU_AC */
+	uint64_t gva;	 /* to the 64-byte line where the record has it, else the page */
+	uint64_t gpa;	 /* the page; ~0xfff: rights only */
+	uint32_t access; /* VMMU_READ/WRITE/FETCH | VMMU_USER | VMMU_AC */
 	int mmio;
 };
 
@@ -54,6 +57,11 @@ VMMU_API void vmmu_trace_put(void *bytes, const struct vmmu_trace_record *rec);
 /* 0, or -1: a reserved type or privilege. */
 VMMU_API int vmmu_trace_get_access(const struct vmmu_trace_record *rec,
 				   struct vmmu_trace_access *acc);
+/*
+ * The record of an access: bits 5:0 of gva and 11:0 of gpa are dropped.  Of
+ * VMMU_USER and VMMU_AC at most one, nothing else beside the type.
+ */
+VMMU_API void vmmu_trace_put_access(void *bytes, const struct vmmu_trace_access *acc);
 /* The access that a FAULT record's error code tells of. */
 VMMU_API uint32_t vmmu_trace_fault_access(const struct vmmu_trace_record *rec);
 
