@@ -112,7 +112,7 @@ static int replay_once(struct comparison *c, const char *path, const struct mach
 		       struct report_input *in, struct result *r, struct err *err)
 {
 	struct replay_options ro = { .check = c->o->check };
-	struct input *file = input_open(path, err);
+	struct input *file = guest_trace(path, err);
 	struct machine m;
 	struct trace t;
 	int ret = -1;

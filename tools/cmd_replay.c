@@ -5,6 +5,7 @@
  * Invariant: exit status 0 only if something was checked and all of it agreed.
  */
 #include "command.h"
+#include "guest_file.h"
 #include "help.h"
 #include "options.h"
 #include "replay.h"
@@ -117,7 +118,7 @@ static int replay_file(const char *path, const struct options *o, struct err *er
 
 	if (o->strategies.nr)
 		r.strategy = o->strategies.s[0].name;
-	struct input *in = input_open(path, err);
+	struct input *in = guest_trace(path, err);
 	struct trace t;
 	int ret;
 

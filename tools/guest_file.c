@@ -8,6 +8,7 @@
 #include "input.h"
 #include "sidecar.h"
 #include "text.h"
+#include "workload.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -29,9 +30,14 @@ static int kind_of(const char *bytes, size_t n)
 	return i < n && bytes[i] == '{' ? GUEST_JSON : -1;
 }
 
+struct input *guest_trace(const char *path, struct err *err)
+{
+	return workload_named(path) ? workload_open(path, err) : input_open(path, err);
+}
+
 int guest_kind(const char *path, struct err *err)
 {
-	struct input *in = input_open(path, err);
+	struct input *in = guest_trace(path, err);
 	char bytes[64];
 	ssize_t n = in ? input_full(in, bytes, sizeof(bytes), err) : -1;
 	int kind;
@@ -78,9 +84,12 @@ static char *core_of(const char *json, struct err *err)
 
 int guest_ops(const char *trace, uint64_t *ops, char **unit, struct err *err)
 {
-	char *json = path_existing(path_retype(trace, ".vmt", ".json"));
+	char *json;
 	int ret;
 
+	if (workload_named(trace))
+		return workload_ops(trace, ops, unit, err);
+	json = path_existing(path_retype(trace, ".vmt", ".json"));
 	if (!json || access(json, F_OK) != 0)
 		ret = err_input(err, "%s: no JSON beside it says how many operations it is", trace);
 	else

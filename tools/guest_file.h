@@ -16,6 +16,10 @@ enum guest_kind { GUEST_TRACE, GUEST_CORE, GUEST_JSON };
 /* An enum guest_kind, or -1. */
 int guest_kind(const char *path, struct err *err);
 
+/* A trace: a file's bytes, or a workload's. */
+struct input;
+struct input *guest_trace(const char *path, struct err *err);
+
 struct guest_files {
 	char *core;
 	char *json; /* or NULL: there is none */

@@ -30,6 +30,8 @@ struct input {
 	uint64_t raw_done, raw_total; /* bytes of the file; total 0: unknown */
 	ZSTD_DCtx *zstd;	      /* NULL: plain */
 	int in_frame;
+	const struct input_source *source; /* NULL: a file or memory */
+	void *ctx;			   /* the source's */
 };
 
 static int fill_raw(struct input *in, struct err *err)
@@ -147,10 +149,26 @@ struct input *input_open_memory(const char *name, const void *bytes, size_t size
 	return in;
 }
 
+struct input *input_open_source(const char *name, const struct input_source *source, void *ctx,
+				struct err *err)
+{
+	struct input *in = make(name, err);
+
+	if (!in) {
+		source->close(ctx);
+		return NULL;
+	}
+	in->source = source;
+	in->ctx = ctx;
+	return in;
+}
+
 void input_close(struct input *in)
 {
 	if (!in)
 		return;
+	if (in->source)
+		in->source->close(in->ctx);
 	if (in->fd >= 0)
 		close(in->fd);
 	ZSTD_freeDCtx(in->zstd);
@@ -225,6 +243,8 @@ ssize_t input_some(struct input *in, void *buf, size_t len, struct err *err)
 {
 	if (len == 0)
 		return 0;
+	if (in->source)
+		return in->source->some(in->ctx, buf, len, err);
 	return in->zstd ? some_packed(in, buf, len, err) : some_plain(in, buf, len, err);
 }
 
@@ -251,6 +271,8 @@ const char *input_name(const struct input *in)
 
 double input_fraction(const struct input *in)
 {
+	if (in->source)
+		return in->source->fraction(in->ctx);
 	if (in->raw_total == 0)
 		return -1;
 	return (double)(in->raw_done - (in->raw_len - in->raw_pos)) / (double)in->raw_total;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A file, or standard input for "-", as a stream of bytes; zstd is unpacked.
+ * A file, or standard input for "-", or what a program makes, as a stream of
+ * bytes; zstd is unpacked.
  * No seeking and no formats: what the bytes mean is the readers' business.
  * Invariant: memory does not depend on how long the file is (slurping apart).
  */
@@ -18,6 +19,17 @@ struct input;
 struct input *input_open(const char *path, struct err *err);
 /* The bytes stay the caller's and must outlive the input. */
 struct input *input_open_memory(const char *name, const void *bytes, size_t size, struct err *err);
+
+/* Bytes that are made, not read. */
+struct input_source {
+	/* At least one byte; 0: the end; -1: *err. */
+	ssize_t (*some)(void *ctx, void *buf, size_t len, struct err *err);
+	double (*fraction)(void *ctx); /* as input_fraction() */
+	void (*close)(void *ctx);
+};
+/* Takes over ctx: close(ctx) is called also after failure. */
+struct input *input_open_source(const char *name, const struct input_source *source, void *ctx,
+				struct err *err);
 void input_close(struct input *in);
 
 /* Waits for at least one byte; 0: the end; -1: *err. */

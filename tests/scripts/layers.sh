@@ -13,6 +13,7 @@ private_includes() {
 			oracle/*) ;;
 			*/*) echo "$file: $inc" ;;
 			*) [ -e "$(dirname "$file")/$inc" ] || [ -e "$1/check/$inc" ] ||
+				[ -e "$1/$inc" ] || [ -e "$1/guest/$inc" ] ||
 				echo "$file: $inc" ;;
 			esac
 		done

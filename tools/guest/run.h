@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Between workload.c and the workloads: what one is, and one that runs.
+ * Invariant: a step makes a bounded number of records, whatever the length of
+ * the workload.
+ */
+#ifndef TOOLS_GUEST_RUN_H
+#define TOOLS_GUEST_RUN_H
+
+#include "input.h"
+#include "program.h"
+
+#define PARAMS_MOST 10u
+
+enum param_kind {
+	PARAM_NUMBER,
+	PARAM_SIZE, /* bytes */
+	PARAM_PAGE, /* 4K, 2M or 1G */
+	PARAM_FILE,
+};
+
+struct param {
+	const char *name;
+	enum param_kind kind;
+	uint64_t usual, least, most;
+	const char *text;
+};
+
+struct run {
+	struct guest g;
+	const struct workload *w;
+	uint64_t value[PARAMS_MOST]; /* of w->param[] */
+	const char *file;	     /* of PARAM_FILE, or NULL */
+	uint64_t ops;		     /* of the window */
+	uint64_t done;		     /* of them */
+	void *state;		     /* w->state_bytes, zero at first */
+};
+
+struct workload {
+	const char *name, *summary;
+	const char *unit;	   /* an operation */
+	const char *text;	   /* what it does, what it leaves out */
+	const struct param *param; /* first "n", the operations of the window */
+	unsigned nr_params;
+	size_t state_bytes;
+	/* How much memory it is going to use, tables and kernel apart. */
+	uint64_t (*memory)(const struct run *r);
+	/* What is wrong with the values together; NULL: nothing. */
+	const char *(*check)(const struct run *r);
+	/* One step before the window; 1: there are more. */
+	int (*prepare)(struct run *r);
+	/* One operation or more; counts r->done. */
+	void (*step)(struct run *r);
+	void (*close)(struct run *r);
+};
+
+#define PARAM_OPS(usual)                                                                           \
+	{                                                                                          \
+		"n", PARAM_NUMBER, usual, 1, 1ull << 48, "operations"                              \
+	}
+#define NR_PARAMS(table) ((unsigned)(sizeof(table) / sizeof(*(table))))
+
+extern const struct workload workload_chase, workload_random, workload_seq, workload_fork,
+	workload_exec, workload_sh;
+
+#endif
