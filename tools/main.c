@@ -16,6 +16,7 @@ static const struct command *const commands[] = {
 	&command_replay,
 	&command_compare,
 	&command_check,
+	&command_workload,
 };
 
 static const struct command *find(const char *name)

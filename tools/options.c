@@ -183,6 +183,9 @@ static int take(const struct option *o, const char *value, struct options *out, 
 	case OPT_CSV:
 		out->csv = value;
 		return 0;
+	case OPT_OUTPUT:
+		out->output = value;
+		return 0;
 	case OPT_CR0:
 	case OPT_CR3:
 	case OPT_CR4:
@@ -246,6 +249,16 @@ static int take(const struct option *o, const char *value, struct options *out, 
 	}
 }
 
+/* -o is --output, where there is one. */
+static int take_short(const struct option *table, char **argv, struct options *out, struct err *err)
+{
+	while (table->name && table->val != OPT_OUTPUT)
+		table++;
+	if (!table->name)
+		return err_set(err, STATUS_USAGE, "unknown option %s", argv[optind - 1]);
+	return take(table, optarg, out, err);
+}
+
 int options_parse(int argc, char **argv, const struct option *table, struct options *out,
 		  struct err *err)
 {
@@ -256,9 +269,13 @@ int options_parse(int argc, char **argv, const struct option *table, struct opti
 	out->check_options = (struct check_options){ .seed = 1, .ops = 1000000, .profile = -1 };
 	optind = 0;
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":h", table, &index)) != -1) {
+	while ((c = getopt_long(argc, argv, ":ho:", table, &index)) != -1) {
 		if (c == 'h')
 			out->help = 1;
+		else if (c == 'o' && take_short(table, argv, out, err) < 0)
+			return -1;
+		else if (c == 'o')
+			continue;
 		else if (c == ':')
 			return err_set(err, STATUS_USAGE, "%s needs a value", argv[optind - 1]);
 		else if (c == '?')

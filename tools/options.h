@@ -49,6 +49,7 @@ enum option_id {
 	OPT_SET,
 	OPT_SENSITIVITY,
 	OPT_HTML,
+	OPT_OUTPUT,
 };
 
 /* Assignments to a CPU profile. */
@@ -102,6 +103,7 @@ struct options {
 	const char *set[SETS_MOST];
 	unsigned nr_set;
 	int sensitivity;
+	const char *output;
 	struct strategies strategies; /* none: --shadow was not given */
 	int per_op;
 	struct check_options check_options;

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A file being written, or standard output for "-"; packed with zstd if its
+ * name ends in .zst.
+ * Invariant: a file that could not be written as a whole is reported by
+ * output_close() at the latest.
+ */
+#ifndef TOOLS_OUTPUT_H
+#define TOOLS_OUTPUT_H
+
+#include "err.h"
+
+#include <stddef.h>
+
+struct output;
+
+/* NULL: *err. */
+struct output *output_open(const char *path, struct err *err);
+/* Zero, or -1 with *err. */
+int output_write(struct output *out, const void *bytes, size_t len, struct err *err);
+/* Also after failure; ends the file.  Zero, or -1 with *err. */
+int output_close(struct output *out, struct err *err);
+
+#endif
