@@ -265,6 +265,8 @@ uint64_t space_reserve(struct guest *g, struct space *s, uint64_t lo, uint64_t h
  * one large one.  Where to go on.
  */
 uint64_t space_fill(struct guest *g, struct space *s, uint64_t gva, uint64_t hi, uint64_t pa);
+/* brk: the heap grows by whole pages; where it begins, or 0 with the guest failed. */
+uint64_t space_grow(struct guest *g, struct space *s, uint64_t bytes);
 /* The leaf bits that an area's rights give. */
 uint64_t area_bits(const struct area *a);
 

@@ -30,19 +30,19 @@ static struct task *new_task(struct guest *g)
 
 void process_switch(struct guest *g, struct task *next)
 {
-	kernel_work(g, PATH_SCHED, 1600);
+	kernel_work(g, PATH_SCHED, 2500);
 	if (next->space && next->space != g->loaded)
 		kernel_load_space(g, next->space);
 	g->cur = next;
-	kernel_work(g, PATH_SCHED, 400);
+	kernel_work(g, PATH_SCHED, 600);
 }
 
 /* argv, envp and the like at the top of the stack, and the rest of the data's last page. */
 static void put_arguments(struct guest *g, const struct program *p)
 {
 	for (unsigned i = 0; i < 8; i++)
-		guest_touch(g, STACK_TOP - 64 * (i + 1), VMMU_WRITE | VMMU_AC);
-	guest_touch(g, program_data(p) + (p->data - 1ull) * FRAME_BYTES, VMMU_WRITE | VMMU_AC);
+		program_touch(g, STACK_TOP - 64 * (i + 1), VMMU_WRITE | VMMU_AC);
+	program_touch(g, program_data(p) + (p->data - 1ull) * FRAME_BYTES, VMMU_WRITE | VMMU_AC);
 }
 
 struct task *process_first(struct guest *g, const struct program *p)
@@ -64,13 +64,13 @@ struct task *process_fork(struct guest *g)
 {
 	struct task *child;
 
-	kernel_work(g, PATH_FORK, 14000);
+	kernel_work(g, PATH_FORK, 36000);
 	child = new_task(g);
 	if (!child)
 		return NULL;
 	child->program = g->cur->program;
 	space_copy(g, child->space, g->cur->space);
-	kernel_work(g, PATH_FORK, 6000);
+	kernel_work(g, PATH_FORK, 18000);
 	return child;
 }
 
@@ -78,7 +78,7 @@ void process_exec(struct guest *g, const struct program *p)
 {
 	struct space *old = g->cur->space, *s;
 
-	kernel_work(g, PATH_EXEC, 30000);
+	kernel_work(g, PATH_EXEC, 110000);
 	s = space_new(g);
 	if (!s)
 		return;
@@ -88,7 +88,7 @@ void process_exec(struct guest *g, const struct program *p)
 	space_unmap_all(g, old);
 	space_free(g, old);
 	program_map(g, s, p);
-	kernel_work(g, PATH_EXEC, 20000);
+	kernel_work(g, PATH_EXEC, 70000);
 	put_arguments(g, p);
 }
 
@@ -97,9 +97,9 @@ void process_exit(struct guest *g, struct task *next)
 	struct task *t = g->cur;
 	struct space *old = t->space;
 
-	kernel_work(g, PATH_EXIT, 9000);
+	kernel_work(g, PATH_EXIT, 14000);
 	space_unmap_all(g, old);
-	kernel_work(g, PATH_EXIT, 5000);
+	kernel_work(g, PATH_EXIT, 8000);
 	process_switch(g, next);
 	if (g->loaded == old)
 		kernel_load_space(g, NULL);

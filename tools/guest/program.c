@@ -78,6 +78,13 @@ void program_map(struct guest *g, struct space *s, const struct program *p)
 	s->map_top = LIB_BASE - LIB_GAP;
 }
 
+void program_touch(struct guest *g, uint64_t gva, uint32_t access)
+{
+	if (guest_touch(g, gva, access) < 0)
+		guest_fail(g, "a process has touched 0x%llx, which it may not",
+			   (unsigned long long)gva);
+}
+
 /* A page below n, low ones far more often. */
 static uint64_t skewed(uint64_t r, uint64_t n)
 {
@@ -92,18 +99,18 @@ static void run_access(struct guest *g, const struct program *p, uint64_t r)
 	uint32_t rw = r >> 57 & 1 ? VMMU_WRITE : VMMU_READ;
 
 	if (kind < 4 && p->libs && (r >> 50 & 3) == 0)
-		guest_touch(g,
-			    p->lib + (sel % p->libs) * LIB_GAP +
-				    skewed(sel >> 8, LIB_TEXT_PAGES / 8) * PAGE + line,
-			    VMMU_FETCH | VMMU_USER);
+		program_touch(g,
+			      p->lib + (sel % p->libs) * LIB_GAP +
+				      skewed(sel >> 8, LIB_TEXT_PAGES / 8) * PAGE + line,
+			      VMMU_FETCH | VMMU_USER);
 	else if (kind < 4)
-		guest_touch(g, PROGRAM_TEXT + skewed(sel, p->hot_text) * PAGE + line,
-			    VMMU_FETCH | VMMU_USER);
+		program_touch(g, PROGRAM_TEXT + skewed(sel, p->hot_text) * PAGE + line,
+			      VMMU_FETCH | VMMU_USER);
 	else if (kind < 6)
-		guest_touch(g, STACK_TOP - (sel & 15 ? PAGE : 2 * PAGE) + line, rw | VMMU_USER);
+		program_touch(g, STACK_TOP - (sel & 15 ? PAGE : 2 * PAGE) + line, rw | VMMU_USER);
 	else
-		guest_touch(g, data_start(p) + skewed(sel, p->hot_data) * PAGE + line,
-			    rw | VMMU_USER);
+		program_touch(g, data_start(p) + skewed(sel, p->hot_data) * PAGE + line,
+			      rw | VMMU_USER);
 }
 
 void program_run(struct guest *g, unsigned instructions)
@@ -123,8 +130,8 @@ void program_start(struct guest *g)
 
 	for (unsigned i = 0; i < p->libs; i++)
 		for (unsigned k = 0; k < LIB_DATA_PAGES / 2; k++)
-			guest_touch(g, p->lib + i * LIB_GAP + (LIB_TEXT_PAGES + k) * PAGE,
-				    VMMU_WRITE | VMMU_USER);
-	guest_touch(g, data_start(p), VMMU_WRITE | VMMU_USER);
+			program_touch(g, p->lib + i * LIB_GAP + (LIB_TEXT_PAGES + k) * PAGE,
+				      VMMU_WRITE | VMMU_USER);
+	program_touch(g, data_start(p), VMMU_WRITE | VMMU_USER);
 	program_run(g, 4000 + 12000 * p->libs);
 }

@@ -30,6 +30,8 @@ const struct file *file_make(struct guest *g, uint64_t pages);
 void program_map(struct guest *g, struct space *s, const struct program *p);
 /* The current task, whose program it is, runs that many instructions. */
 void program_run(struct guest *g, unsigned instructions);
+/* guest_touch() where a signal would be a mistake of the workload. */
+void program_touch(struct guest *g, uint64_t gva, uint32_t access);
 /* Relocations and first steps after an exec. */
 void program_start(struct guest *g);
 /* Where its data and its stack are written first. */

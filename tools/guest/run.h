@@ -60,7 +60,8 @@ struct workload {
 	}
 #define NR_PARAMS(table) ((unsigned)(sizeof(table) / sizeof(*(table))))
 
-extern const struct workload workload_chase, workload_random, workload_seq, workload_fork,
-	workload_exec, workload_sh;
+extern const struct workload workload_fork, workload_exec, workload_sh, workload_pagefault,
+	workload_protfault, workload_mmap, workload_ctx, workload_build, workload_chase,
+	workload_random, workload_seq;
 
 #endif

@@ -94,6 +94,23 @@ uint64_t space_map(struct guest *g, struct space *s, uint64_t at, const struct a
 	return insert(g, s, &a) < 0 ? 0 : a.start;
 }
 
+uint64_t space_grow(struct guest *g, struct space *s, uint64_t bytes)
+{
+	struct area *heap = space_find(s, s->brk),
+		    a = { .end = bytes, .flags = AREA_READ | AREA_WRITE };
+
+	if (!heap) {
+		a.flags |= g->config.thp ? AREA_HUGE : 0;
+		return space_map(g, s, s->brk, &a);
+	}
+	if (is_used(s, heap->end, heap->end + bytes)) {
+		guest_fail(g, "no room for a larger heap in a process");
+		return 0;
+	}
+	heap->end += bytes;
+	return heap->start;
+}
+
 uint64_t area_bits(const struct area *a)
 {
 	uint64_t bits = PTE_U | PTE_A | (a->flags & AREA_EXEC ? 0 : PTE_NX);
@@ -220,8 +237,8 @@ static void zap(struct guest *g, struct space *s, uint64_t lo, uint64_t hi)
 		if (!f.entry)
 			continue;
 		pt_set(g, f.at, 0);
-		g->instructions += 60;
-		g->accesses += 96;
+		g->instructions += 260;
+		g->accesses += 400;
 		gather(g, s,
 		       &(struct gathered){ f.entry & PTE_ADDR, (uint8_t)order_of(f.level), 0 }, gva,
 		       next - gva);

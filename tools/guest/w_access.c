@@ -159,7 +159,7 @@ static unsigned batch_of(const struct run *r)
 static void tell_code(struct guest *g, struct heap *h)
 {
 	if (h->code++ % CODE_EVERY == 0)
-		guest_touch(g, PROGRAM_TEXT, VMMU_FETCH | VMMU_USER);
+		program_touch(g, PROGRAM_TEXT, VMMU_FETCH | VMMU_USER);
 }
 
 static void billed(struct run *r, unsigned nr, unsigned instructions)

@@ -32,7 +32,7 @@ static void make_heap(struct run *r, struct processes *p)
 	a.flags |= g->config.thp ? AREA_HUGE : 0;
 	p->heap = space_map(g, g->cur->space, 0, &a);
 	for (uint64_t at = 0; at < a.end && p->heap && !g->failed; at += FRAME_BYTES)
-		guest_touch(g, p->heap + at, VMMU_WRITE | VMMU_USER);
+		program_touch(g, p->heap + at, VMMU_WRITE | VMMU_USER);
 }
 
 static void processes_begin(struct run *r, struct processes *p)
@@ -59,7 +59,7 @@ static void processes_begin(struct run *r, struct processes *p)
 static void child_starts(struct guest *g, struct task *child)
 {
 	process_switch(g, child);
-	guest_touch(g, STACK_TOP - 0x1000 + 64, VMMU_WRITE | VMMU_AC); /* its own TID */
+	program_touch(g, STACK_TOP - 0x1000 + 64, VMMU_WRITE | VMMU_AC); /* its own TID */
 	kernel_return(g);
 	program_run(g, 1200);
 }
@@ -117,7 +117,7 @@ static void exec_step(struct run *r)
 
 	if (child) {
 		do_exec(&r->g, &p->tool);
-		program_run(&r->g, 20000);
+		program_run(&r->g, 50000);
 		child_ends(&r->g, child, p->parent);
 	}
 	program_run(&r->g, 800);
@@ -133,14 +133,14 @@ static void sh_step(struct run *r)
 	if (!shell)
 		return;
 	do_exec(&r->g, &p->shell);
-	program_run(&r->g, 200000);
+	program_run(&r->g, 400000);
 	child = fork_child(r, p);
 	if (!child)
 		return;
 	do_exec(&r->g, &p->tool);
 	program_run(&r->g, 20000);
 	child_ends(&r->g, child, shell);
-	program_run(&r->g, 20000);
+	program_run(&r->g, 120000);
 	child_ends(&r->g, shell, p->parent);
 	program_run(&r->g, 800);
 	r->done++;

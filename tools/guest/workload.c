@@ -15,8 +15,9 @@
 #define WORKLOAD_RAM_MOST (1ull << 40)
 
 static const struct workload *const workloads[] = {
-	&workload_fork,	 &workload_exec,   &workload_sh,
-	&workload_chase, &workload_random, &workload_seq,
+	&workload_fork,	     &workload_exec,   &workload_sh,  &workload_pagefault,
+	&workload_protfault, &workload_mmap,   &workload_ctx, &workload_build,
+	&workload_chase,     &workload_random, &workload_seq,
 };
 #define NR_WORKLOADS (sizeof(workloads) / sizeof(*workloads))
 
