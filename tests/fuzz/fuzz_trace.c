@@ -25,8 +25,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		nr++;
 		fuzz_holds(rec.arg >> 56 == 0, "an argument has 56 bits");
 		if (rec.type == VMMU_TRACE_ACC && vmmu_trace_get_access(&rec, &acc) == 0)
-			fuzz_holds(!(acc.gva & 0xfff) && !(acc.gpa & 0xfff),
-				   "accesses are to pages");
+			fuzz_holds(!(acc.gva & 0x3f) && !(acc.gpa & 0xfff),
+				   "accesses are to lines");
 		else if (rec.type == VMMU_TRACE_FAULT)
 			(void)vmmu_trace_fault_access(&rec);
 	}

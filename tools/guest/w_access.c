@@ -145,14 +145,11 @@ static inline uint64_t next_seq(struct heap *h)
 	return element;
 }
 
-/* How many accesses now: what goes straight to the reader, or as many as are left. */
+/* How many accesses this step makes, however much room the reader has. */
 static unsigned batch_of(const struct run *r)
 {
-	size_t room = sink_left(&r->g.out);
 	uint64_t nr = r->ops - r->done;
 
-	room = room > CODE_EVERY ? room - room / CODE_EVERY - 2 : 1;
-	nr = nr < room ? nr : room;
 	return nr < BATCH ? (unsigned)nr : BATCH;
 }
 
