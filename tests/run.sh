@@ -11,6 +11,7 @@ set -u
 cd "$(dirname "$0")/.."
 . tools/setup.sh
 need $build_packages libcriterion-dev clang libclang-rt-dev llvm python3 zstd || exit 1
+need_unicorn
 root=${BUILD:-build-tests}
 mkdir -p "$root"
 logs=

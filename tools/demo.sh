@@ -7,6 +7,7 @@ set -eu
 cd "$(dirname "$0")/.."
 . tools/setup.sh
 need $build_packages
+need_unicorn
 build=${BUILD:-build}
 if [ ! -f "$build/build.ninja" ]; then
 	meson setup "$build" -Dbuildtype=release -Dtests=disabled -Dtools=enabled >"$build.log" 2>&1 ||

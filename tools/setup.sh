@@ -33,3 +33,4 @@ need()
 }
 
 build_packages="gcc libc6-dev meson ninja-build pkg-config libbsd-dev uthash-dev libzstd-dev libelf-dev libjson-c-dev"
+. tools/unicorn.sh

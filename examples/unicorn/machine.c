@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * RAM, and a VM on each backend that takes part.
+ * All views have the same RAM, which the guest's stores reach once: a view is told of those that it
+ * wants to see.
+ * Invariant: GPA = offset in ram.base = Unicorn's physical address.
+ */
+#include "run.h"
+
+#include <native.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <vmmu/backend.h>
+#include <vmmu/nested.h>
+#include <vmmu/shadow.h>
+
+#define GIB (1ull << 30)
+
+static const struct {
+	const char *name;
+	const struct vmmu_backend *ops;
+	int native;
+} backends[] = {
+	{ "native", &vmmu_native, 1 },
+	{ "shadow", &vmmu_shadow, 0 },
+	{ "nested-npt", &vmmu_nested_npt, 0 },
+	{ "nested-ept", &vmmu_nested_ept, 0 },
+};
+#define NR_BACKENDS (sizeof(backends) / sizeof(*backends))
+
+/* What Unicorn's TCG implements of the CPU that main.c chooses; no PCIDs among it. */
+static const struct vmmu_profile profile = {
+	.name = "unicorn",
+	.features = VMMU_CPU_PSE36 | VMMU_CPU_1G,
+	.maxphyaddr = 40,
+	.cr4_valid = 0x7ff | VMMU_CR4_LA57 | 1u << 16 | 1u << 18 | VMMU_CR4_SMEP | VMMU_CR4_SMAP |
+		     VMMU_CR4_PKE,
+	.efer_valid = 1u | VMMU_EFER_LME | VMMU_EFER_LMA | VMMU_EFER_NXE,
+};
+
+const struct vmmu_profile *machine_profile(void)
+{
+	return &profile;
+}
+
+const char *machine_backends(void)
+{
+	return "native, shadow, nested-npt, nested-ept";
+}
+
+static unsigned find(const char *name)
+{
+	unsigned i = 0;
+
+	while (i < NR_BACKENDS && strcmp(backends[i].name, name) != 0)
+		i++;
+	return i;
+}
+
+int machine_has_backend(const char *name)
+{
+	return find(name) < NR_BACKENDS;
+}
+
+/* All but the hole where a PC has its VGA memory. */
+static int open_ram(struct ram *ram, uint64_t bytes)
+{
+	ram->map_bytes = (size_t)(bytes + GIB);
+	ram->map = mmap(NULL, ram->map_bytes, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (ram->map == MAP_FAILED) {
+		ram->map = NULL;
+		return -1;
+	}
+	ram->base = (uint8_t *)(((uintptr_t)ram->map + GIB - 1) & ~(uintptr_t)(GIB - 1));
+	ram->bytes = bytes;
+	ram->range[0] = (struct vmmu_range){ 0, 0xa0000 };
+	ram->range[1] = (struct vmmu_range){ 0xc0000, bytes };
+	return 0;
+}
+
+static int add_slots(struct run *r, struct view *v, uint64_t host_page)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		const struct vmmu_range *range = &r->ram.range[i];
+		struct vmmu_slot_info slot = {
+			.gpa = vmmu_gpa(range->lo),
+			.size = range->hi - range->lo,
+			.pointer = r->ram.base + range->lo,
+			.page_size = host_page,
+		};
+		int st = vmmu_slot_add(v->vm, &slot);
+
+		if (st != VMMU_OK) {
+			run_end(r, END_INPUT, "%s: RAM at 0x%llx: %s: %s", v->name,
+				(unsigned long long)range->lo, vmmu_strerror(st),
+				vmmu_reason(v->vm));
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* Protected mode without paging, as multiboot begins. */
+static int start_regs(struct run *r, struct view *v)
+{
+	const struct vmmu_regs regs = { .cr0 = VMMU_CR0_PE | VMMU_CR0_ET };
+	int st = vmmu_set_regs(v->cpu, &regs, 0);
+
+	if (st != VMMU_OK)
+		run_end(r, END_DIFFERENT, "%s: first registers: %s", v->name, vmmu_strerror(st));
+	return st == VMMU_OK ? 0 : -1;
+}
+
+static int open_view(struct run *r, unsigned which, const struct machine_options *o)
+{
+	struct vmmu_native_config native = { r->ram.range, 2, o->host_page };
+	struct view *v = &r->mmu.view[r->mmu.nr_views];
+	struct vmmu_config config = {
+		.size = sizeof(config),
+		.backend = backends[which].ops,
+		.backend_config = backends[which].native ? &native : NULL,
+		.profile = &profile,
+		.base = backends[which].native ? r->ram.base : NULL,
+		.front_entries = o->front_entries,
+		.cb = { .flush = mmu_flush, .ctx = r },
+	};
+	int st;
+
+	v->name = backends[which].name;
+	st = vmmu_create(&config, &v->vm);
+	if (st != VMMU_OK) {
+		run_end(r, END_INPUT, "cannot make a %s machine: %s", v->name, vmmu_strerror(st));
+		return -1;
+	}
+	r->mmu.nr_views++;
+	v->cpu = vmmu_cpu(v->vm, 0);
+	if (!backends[which].native && add_slots(r, v, o->host_page) < 0)
+		return -1;
+	return start_regs(r, v);
+}
+
+int machine_open(struct run *r, const struct machine_options *o)
+{
+	unsigned first = find(o->backend);
+	uint64_t frames = o->ram_bytes >> 12;
+
+	r->mmu.half = HALF_NONE;
+	r->mmu.implicit = 1;
+	r->mmu.epoch = 1;
+	r->mmu.protected_mode = 1;
+	r->sense.age = 1;
+	r->mmu.frame = calloc((size_t)frames, sizeof(*r->mmu.frame));
+	r->mmu.written = calloc((size_t)frames, sizeof(*r->mmu.written));
+	if (!r->mmu.frame || !r->mmu.written || open_ram(&r->ram, o->ram_bytes) < 0) {
+		run_end(r, END_INPUT, "out of memory for 0x%llx bytes of RAM",
+			(unsigned long long)o->ram_bytes);
+		return -1;
+	}
+	if (open_view(r, first, o) < 0)
+		return -1;
+	for (unsigned i = 0; o->all && i < NR_BACKENDS; i++)
+		if (i != first && open_view(r, i, o) < 0)
+			return -1;
+	return 0;
+}
+
+void machine_close(struct run *r)
+{
+	for (unsigned i = 0; i < r->mmu.nr_views; i++)
+		vmmu_destroy(r->mmu.view[i].vm);
+	r->mmu.nr_views = 0;
+	free(r->mmu.frame);
+	free(r->mmu.written);
+	if (r->ram.map)
+		munmap(r->ram.map, r->ram.map_bytes);
+}

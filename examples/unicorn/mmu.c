@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The glue: Unicorn's TLB is filled from libvmmu, and libvmmu hears what the guest does.
+ * For an emulator of one's own, read fill() first, then window_write(), then flush().
+ *
+ *	Unicorn                                     libvmmu
+ *	  TLB miss, or store without the right ---> fill() ---> vmmu_translate()
+ *	      entry: gpa, rights for this privilege <--- VMMU_OK
+ *	      entry: WINDOW + gpa                   <--- VMMU_OK, and stores trap; VMMU_MMIO
+ *	      the instruction stops, #PF delivered  <--- VMMU_FAULT
+ *	  store to WINDOW + gpa -------------------> vmmu_write_begin(), vmmu_write_end()
+ *	  TLB emptied <----------------------------- the flush callback
+ *	  MOV CR, INVLPG, WRMSR (sense.c) ---------> vmmu_set_cr3(), vmmu_invlpg(), ...
+ *
+ * Guest-physical addresses are Unicorn's physical ones, and RAM is the same memory for both.  At
+ * WINDOW all of them are there again as a device, for what must not be reached by pointer.
+ *
+ * Invariant: Unicorn's TLB grants nothing that the library has not granted since its last flush;
+ * a frame that Unicorn may fetch from, or of which all stores must be seen, is writable in it
+ * by way of the window only.
+ */
+#include "run.h"
+
+#include <string.h>
+
+#define WINDOW (1ull << 40)
+#define WINDOW_BYTES (1ull << 40)
+
+static uint8_t *frame_of(struct run *r, uint64_t gpa)
+{
+	return &r->mmu.frame[gpa >> 12];
+}
+
+/* ---- accesses ---------------------------------------------------------------------------------
+ */
+
+uint32_t mmu_privilege(struct run *r)
+{
+	uint64_t cs, flags;
+
+	if (!r->mmu.protected_mode)
+		return 0;
+	cs = cpu_reg(&r->cpu, UC_X86_REG_CS);
+	if (r->mmu.long_mode) {
+		if ((cs & 3) == 3)
+			return VMMU_USER;
+		if (!r->mmu.smap)
+			return 0;
+	}
+	flags = cpu_reg(&r->cpu, UC_X86_REG_RFLAGS);
+	if ((cs & 3) == 3 || (flags & 1u << 17)) /* virtual-8086 mode is CPL 3 */
+		return VMMU_USER;
+	return flags & 1u << 18 ? VMMU_AC : 0;
+}
+
+int mmu_ask(struct run *r, uint64_t gva, uint32_t access, struct vmmu_xlat *x)
+{
+	int st = vmmu_translate(r->mmu.view[0].cpu, vmmu_gva(gva), 1, access, x);
+
+	if (st < 0 || st == VMMU_AGAIN)
+		run_end(r, END_DIFFERENT, "%s: gva 0x%llx, access 0x%x: %s: %s",
+			r->mmu.view[0].name, (unsigned long long)gva, access, vmmu_strerror(st),
+			vmmu_reason(r->mmu.view[0].vm));
+	if (r->trace && (st == VMMU_OK || (st == VMMU_MMIO && x->stage == VMMU_STAGE_GPA)))
+		trace_access(r, gva, access, x, st);
+	return st;
+}
+
+/* A guest table that is no memory: the bus reads ones, which have reserved bits. */
+static uint32_t table_fault(const struct run *r, uint32_t access)
+{
+	uint32_t code = VMMU_PF_P | VMMU_PF_RSVD;
+	uint32_t type = access & VMMU_TYPE_MASK;
+	struct vmmu_regs regs;
+
+	vmmu_get_regs(r->mmu.view[0].cpu, &regs);
+	code |= type == VMMU_WRITE ? VMMU_PF_W : 0;
+	code |= (access & (VMMU_USER | VMMU_IMPLICIT)) == VMMU_USER ? VMMU_PF_U : 0;
+	if (type == VMMU_FETCH && ((regs.efer & VMMU_EFER_NXE) || (regs.cr4 & VMMU_CR4_SMEP)))
+		code |= VMMU_PF_I;
+	return code;
+}
+
+struct exception mmu_exception(struct run *r, uint64_t gva, uint32_t access, int status,
+			       const struct vmmu_xlat *x)
+{
+	struct exception e = { .vector = 14, .kind = EXC_FAULT, .cr2 = gva };
+
+	if (status == VMMU_MMIO) {
+		e.code = table_fault(r, access);
+	} else {
+		e.vector = x->fault.vector;
+		e.code = x->fault.code;
+	}
+	return e;
+}
+
+/* ---- the fill -----------------------------------------------------------------------------------
+ */
+
+static uint32_t type_of(uc_mem_type type)
+{
+	return type == UC_MEM_WRITE ? VMMU_WRITE : type == UC_MEM_FETCH ? VMMU_FETCH : VMMU_READ;
+}
+
+/* Before Unicorn may execute from the frame: nobody writes to it unseen. */
+static void become_code(struct run *r, uint64_t page, uint64_t gpa)
+{
+	uint8_t *frame = frame_of(r, gpa);
+
+	if (!(*frame & FRAME_MIXED) && r->mmu.written[gpa >> 12] == r->mmu.epoch)
+		mmu_flush_tlb(r);
+	sense_page(r, page, PAGE_OF(gpa), *frame & FRAME_MIXED);
+	*frame |= FRAME_CODE;
+}
+
+/* Before Unicorn may write to it: what it fetched has to be searched again. */
+static void become_data(struct run *r, uint64_t gpa)
+{
+	uint8_t *frame = frame_of(r, gpa);
+
+	*frame = (uint8_t)((*frame & ~FRAME_CODE) + FRAME_TURN);
+	if (*frame / FRAME_TURN == MOST_TURNS)
+		*frame |= FRAME_MIXED;
+	r->sense.age++;
+	mmu_flush_tlb(r);
+}
+
+static int is_code(struct run *r, uint64_t gpa)
+{
+	return (*frame_of(r, gpa) & (FRAME_CODE | FRAME_MIXED)) == FRAME_CODE;
+}
+
+/* perms of an entry without traps, of a page of RAM. */
+static uint8_t rights_of(struct run *r, uint64_t page, uint32_t type, const struct vmmu_xlat *x)
+{
+	uint8_t rights = x->rights;
+
+	/* A right that was not asked for is given only where nothing depends on it. */
+	if (type != VMMU_FETCH)
+		rights &= (uint8_t)~VMMU_X;
+	if (*frame_of(r, x->gpa.v) & FRAME_TABLE)
+		rights &= (uint8_t)~VMMU_W;
+	if (type == VMMU_FETCH)
+		become_code(r, page, x->gpa.v);
+	if (is_code(r, x->gpa.v)) {
+		if (type == VMMU_WRITE)
+			become_data(r, x->gpa.v);
+		else
+			rights &= (uint8_t)~VMMU_W;
+	}
+	if (rights & VMMU_W)
+		r->mmu.written[x->gpa.v >> 12] = r->mmu.epoch;
+	return rights;
+}
+
+static void grant(struct run *r, uint64_t page, uint32_t type, const struct vmmu_xlat *x,
+		  uc_tlb_entry *e)
+{
+	int table = *frame_of(r, x->gpa.v) & FRAME_TABLE;
+	uint8_t rights;
+
+	if (type == VMMU_WRITE && (x->trap || x->once || table)) {
+		e->paddr = WINDOW + PAGE_OF(x->gpa.v);
+		e->perms = (x->rights & VMMU_R ? UC_PROT_READ : 0) | UC_PROT_WRITE;
+		r->mmu.flush_late |= x->once;
+		return;
+	}
+	rights = rights_of(r, page, type, x);
+	e->paddr = PAGE_OF(x->gpa.v);
+	e->perms = (rights & VMMU_R ? UC_PROT_READ : 0) | (rights & VMMU_W ? UC_PROT_WRITE : 0) |
+		   (rights & VMMU_X ? UC_PROT_EXEC : 0);
+}
+
+static int device_entry(struct run *r, uint64_t page, uint32_t type, const struct vmmu_xlat *x,
+			uc_tlb_entry *e)
+{
+	if (type == VMMU_FETCH) {
+		run_end(r, END_UNSUPPORTED,
+			"instruction fetch at 0x%llx from gpa 0x%llx, where "
+			"there is no memory",
+			(unsigned long long)page, (unsigned long long)PAGE_OF(x->gpa.v));
+		return 0;
+	}
+	if (x->gpa.v >= WINDOW_BYTES) {
+		run_end(r, END_UNSUPPORTED, "access to gpa 0x%llx, beyond the physical addresses",
+			(unsigned long long)x->gpa.v);
+		return 0;
+	}
+	e->paddr = WINDOW + PAGE_OF(x->gpa.v);
+	e->perms = UC_PROT_READ | UC_PROT_WRITE;
+	return 1;
+}
+
+/*
+ * At CPL 3 a load of a segment register reads the GDT as the CPU itself.  Unicorn does not say so,
+ * and where RIP is, is known only when the fill has failed: so it fails, and loop.c, which
+ * decodes the instruction, lets it try again with the page in `implicit`.
+ */
+static uint32_t access_of(struct run *r, uint64_t page, uc_mem_type type)
+{
+	uint32_t access = type_of(type) | mmu_privilege(r);
+
+	if (page == r->mmu.implicit && (access & VMMU_USER))
+		access = (access & VMMU_TYPE_MASK) | VMMU_IMPLICIT;
+	return access;
+}
+
+/* true: *e is what Unicorn caches for this page.  false: it gives up the instruction. */
+static bool fill(uc_engine *uc, uint64_t page, uc_mem_type type, uc_tlb_entry *e, void *ctx)
+{
+	struct run *r = ctx;
+	uint32_t access = access_of(r, page, type);
+	struct vmmu_xlat x;
+	int st;
+
+	(void)uc;
+	mmu_settle(r);
+	r->mmu.fills++;
+	st = mmu_ask(r, page, access, &x);
+	if (st == VMMU_OK) {
+		grant(r, page, access & VMMU_TYPE_MASK, &x, e);
+		return true;
+	}
+	if (st == VMMU_MMIO && x.stage == VMMU_STAGE_GPA)
+		return device_entry(r, page, access & VMMU_TYPE_MASK, &x, e);
+	if (st >= 0 && r->end == GOING) {
+		r->pending = mmu_exception(r, page, access, st, &x);
+		r->fault_access = access;
+	}
+	return false;
+}
+
+/* ---- what is not reached by pointer --------------------------------------------------------- */
+
+void mmu_end_store(struct run *r, uint64_t gpa, size_t n)
+{
+	for (unsigned i = 0; i < r->mmu.nr_views; i++)
+		vmmu_write_end(r->mmu.view[i].vm, r->mmu.view[i].cpu, vmmu_gpa(gpa), n);
+	if (r->trace)
+		trace_store(r, gpa, (unsigned)n);
+}
+
+/* The library may refuse: then the run has ended. */
+int mmu_begin_store(struct run *r, uint64_t gpa, size_t n)
+{
+	for (unsigned i = 0; i < r->mmu.nr_views; i++) {
+		void *p;
+		int st = vmmu_write_begin(r->mmu.view[i].vm, vmmu_gpa(gpa), n, &p);
+
+		if (st != VMMU_OK) {
+			run_end(r, END_DIFFERENT, "%s: store to gpa 0x%llx: %s: %s",
+				r->mmu.view[i].name, (unsigned long long)gpa, vmmu_strerror(st),
+				vmmu_reason(r->mmu.view[i].vm));
+			return -1;
+		}
+	}
+	return 0;
+}
+
+void mmu_settle(struct run *r)
+{
+	if (r->mmu.half != HALF_NONE) {
+		mmu_end_store(r, r->mmu.half, 8);
+		r->mmu.half = HALF_NONE;
+	}
+}
+
+/*
+ * A store of 8 bytes arrives as two of 4, the lower first.  To the library it is one: the first
+ * half begins it, the second ends it, and so does whatever comes instead of that.
+ */
+static void store_ram(struct run *r, uint64_t gpa, unsigned n, uint64_t value)
+{
+	int second = r->mmu.half != HALF_NONE && n == 4 && gpa == r->mmu.half + 4;
+	int first = !second && n == 4 && !(gpa & 7) && r->mmu.wide;
+
+	if (!second) {
+		mmu_settle(r);
+		r->mmu.stores++;
+		if (mmu_begin_store(r, gpa, first ? 8 : n) < 0)
+			return;
+	}
+	memcpy(r->ram.base + gpa, &value, n);
+	if (first) {
+		r->mmu.half = gpa;
+	} else if (second) {
+		mmu_settle(r);
+	} else {
+		mmu_end_store(r, gpa, n);
+	}
+	/* Unicorn has not seen the store: what it translated from there may be wrong. */
+	if (*frame_of(r, gpa) & (FRAME_CODE | FRAME_MIXED))
+		uc_ctl_flush_tb(r->uc);
+}
+
+static void after_once(struct run *r)
+{
+	if (r->mmu.flush_late)
+		mmu_flush_tlb(r);
+}
+
+static void window_write(uc_engine *uc, uint64_t gpa, unsigned n, uint64_t value, void *ctx)
+{
+	struct run *r = ctx;
+
+	(void)uc;
+	if (is_ram(r, gpa, n)) {
+		store_ram(r, gpa, n, value);
+	} else {
+		mmu_settle(r);
+		device_write(r, gpa, n, value);
+	}
+	after_once(r);
+}
+
+static uint64_t window_read(uc_engine *uc, uint64_t gpa, unsigned n, void *ctx)
+{
+	struct run *r = ctx;
+	uint64_t value = 0;
+
+	(void)uc;
+	if (!is_ram(r, gpa, n))
+		return device_read(r, gpa, n);
+	memcpy(&value, r->ram.base + gpa, n);
+	return value;
+}
+
+/* ---- what empties Unicorn's TLB -----------------------------------------------------------------
+ */
+
+void mmu_flush_tlb(struct run *r)
+{
+	uc_ctl_flush_tlb(r->uc);
+	r->mmu.flushes++;
+	r->mmu.flush_late = 0;
+	r->mmu.epoch++;
+}
+
+void mmu_watch_table(struct run *r, uint64_t gpa)
+{
+	*frame_of(r, gpa) |= FRAME_TABLE;
+	if (r->mmu.written[gpa >> 12] == r->mmu.epoch)
+		mmu_flush_tlb(r);
+}
+
+/* The library's: stores to [start, start + len) must come by it again, above all. */
+void mmu_flush(void *ctx, const struct vmmu_flush *what)
+{
+	struct run *r = ctx;
+	uint64_t last = (what->start + what->len - 1) >> 12, frames = r->ram.bytes >> 12;
+
+	if (what->scope == VMMU_FLUSH_GPA) {
+		uint64_t i = what->start >> 12;
+
+		while (i <= last && i < frames && r->mmu.written[i] != r->mmu.epoch)
+			i++;
+		if (i > last || i >= frames)
+			return;
+	}
+	mmu_flush_tlb(r);
+}
+
+int mmu_attach(struct run *r)
+{
+	uc_hook hook;
+
+	if (uc_ctl_tlb_mode(r->uc, UC_TLB_VIRTUAL) != UC_ERR_OK ||
+	    uc_mem_map_ptr(r->uc, 0, r->ram.bytes, UC_PROT_ALL, r->ram.base) != UC_ERR_OK ||
+	    uc_mmio_map(r->uc, WINDOW, WINDOW_BYTES, window_read, r, window_write, r) !=
+		    UC_ERR_OK ||
+	    uc_hook_add(r->uc, &hook, UC_HOOK_TLB_FILL, (void *)fill, r, 1, 0) != UC_ERR_OK)
+		return -1;
+	return 0;
+}

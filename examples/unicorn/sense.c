@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The instructions that tell the MMU something: MOV to CR0, CR3 and CR4, LMSW, INVLPG, WRMSR,
+ * WRPKRU. Unicorn has no hook for them, but one for any address.  So a page that is about to be
+ * executed is searched for their opcodes, and each place where one could begin gets a hook, which
+ * looks at the instruction that is really there.  The library hears of it first, and may refuse it
+ * (#GP); then Unicorn does it too, and drops from its TLB what the instruction says.
+ *
+ * Invariant: no such instruction executes unseen.  A page is searched when Unicorn asks for it to
+ * fetch from, and while it may fetch from it, it may not write to it (FRAME_CODE, mmu.c); where
+ * code and data share a page (FRAME_MIXED), all instructions in it have the hook.
+ */
+#include "run.h"
+
+#include <string.h>
+
+#define EFER 0xc0000080u
+#define LONGEST 15u
+
+/* ---- what they do --------------------------------------------------------------------------- */
+
+static int is_privileged(struct run *r)
+{
+	return !(mmu_privilege(r) & VMMU_USER);
+}
+
+static void do_register(struct run *r, unsigned number, uint64_t value)
+{
+	r->sense.registers++;
+	if (mmu_set_register(r, number, value) == VMMU_GP)
+		run_raise(r, 13, 0);
+}
+
+static void do_mov_cr(struct run *r, const struct insn *i)
+{
+	unsigned number = (i->modrm >> 3 & 7) | (i->rex & 4 ? 8u : 0);
+	uint64_t value = insn_gpr(r, (i->modrm & 7) | (i->rex & 1 ? 8u : 0));
+
+	if (number == 0 || number == 3 || number == 4)
+		do_register(r, number, cpu_is_code64(&r->cpu) ? value : (uint32_t)value);
+}
+
+/* LMSW sets PE, MP, EM and TS, and clears all but PE. */
+static void do_lmsw(struct run *r, const struct insn *i)
+{
+	uint64_t cr0 = cpu_reg(&r->cpu, UC_X86_REG_CR0), msw;
+	struct exception e;
+	uint16_t word = 0;
+
+	msw = insn_gpr(r, (i->modrm & 7) | (i->rex & 1 ? 8u : 0));
+	if (i->has_memory) {
+		/* What cannot be read faults in the instruction itself. */
+		if (mmu_read(r, i->ea, &word, sizeof(word), VMMU_READ | mmu_privilege(r), &e) < 0)
+			return;
+		msw = word;
+	}
+	do_register(r, 0, (cr0 & ~0xeull) | (msw & 0xf));
+}
+
+static void do_wrmsr(struct run *r)
+{
+	uint64_t low = (uint32_t)insn_gpr(r, 0), high = (uint32_t)insn_gpr(r, 2);
+
+	if ((uint32_t)insn_gpr(r, 1) == EFER)
+		do_register(r, 8, high << 32 | low);
+}
+
+/* 0F 01: by the ModRM byte. */
+static void do_group7(struct run *r, const struct insn *i)
+{
+	unsigned reg = i->modrm >> 3 & 7;
+
+	if (i->modrm == 0xef) { /* WRPKRU, at any privilege */
+		if (cpu_reg(&r->cpu, UC_X86_REG_CR4) & VMMU_CR4_PKE && !(uint32_t)insn_gpr(r, 1) &&
+		    !(uint32_t)insn_gpr(r, 2))
+			mmu_set_pkru(r, (uint32_t)insn_gpr(r, 0));
+	} else if (!is_privileged(r)) {
+		return; /* Unicorn raises #GP */
+	} else if (reg == 7 && i->has_memory) {
+		r->sense.invlpgs++;
+		mmu_invlpg(r, i->ea);
+	} else if (reg == 6) {
+		do_lmsw(r, i);
+	}
+}
+
+/* Bytes of the instruction as Unicorn last fetched that page; NULL: not known. */
+static const uint8_t *bytes_at(const struct run *r, uint64_t at)
+{
+	const struct sense_page *p = &r->sense.fetched[(at >> 12) % FETCHED];
+
+	return p->page == PAGE_OF(at) && p->age ? r->ram.base + p->frame + (at & 0xfff) : NULL;
+}
+
+/* Not one of them, by its first bytes?  For pages in which all instructions are looked at. */
+static int is_other(const struct run *r, uint64_t at)
+{
+	const uint8_t *p = bytes_at(r, at);
+
+	return p && (at & 0xfff) <= VMMU_PAGE_SIZE - LONGEST && *p != 0x0f && *p != 0x66 &&
+	       *p != 0x67 && *p >> 4 != 4 && *p < 0xf0 && (*p & 0xe7) != 0x26 &&
+	       (*p & 0xfe) != 0x64;
+}
+
+/* Ranges may overlap, and Unicorn calls for each: the first of them does the work. */
+static int is_first(const struct sense_hook *h, uint64_t at)
+{
+	for (const struct sense_hook *i = h->run->sense.hook; i < h; i++)
+		if (i->first > i->last || (at >= i->first && at <= i->last))
+			return 0;
+	return 1;
+}
+
+static void look(uc_engine *uc, uint64_t at, uint32_t size, void *ctx)
+{
+	const struct sense_hook *h = ctx;
+	struct run *r = h->run;
+	struct insn i;
+
+	(void)uc;
+	(void)size;
+	if (is_other(r, at) || !is_first(h, at))
+		return;
+	mmu_settle(r);
+	if (r->end != GOING || insn_decode(r, at, &i) < 0)
+		return;
+	if (i.opcode == 0x0f01)
+		do_group7(r, &i);
+	else if ((i.opcode != 0x0f22 && i.opcode != 0x0f30) || !is_privileged(r))
+		return;
+	else if (i.opcode == 0x0f22)
+		do_mov_cr(r, &i);
+	else
+		do_wrmsr(r);
+}
+
+/* ---- where they are ----------------------------------------------------------------------------
+ */
+
+/* Could the byte after 0F make one of them?  0F 01 needs /6, /7 or EF. */
+static int is_sensed(const uint8_t *after, size_t n)
+{
+	unsigned reg;
+
+	if (n == 0)
+		return 1; /* on the next page */
+	if (after[0] == 0x22 || after[0] == 0x30)
+		return 1;
+	if (after[0] != 0x01)
+		return 0;
+	if (n == 1)
+		return 1;
+	reg = after[1] >> 3 & 7;
+	return reg == 6 || after[1] == 0xef || (reg == 7 && after[1] >> 6 != 3);
+}
+
+static void hook_range(struct run *r, uint64_t first, uint64_t last)
+{
+	struct sense *s = &r->sense;
+	struct sense_hook *h = &s->hook[s->nr];
+	uc_hook hook;
+
+	for (unsigned i = 0; i < s->nr; i++)
+		if (s->hook[i].first > s->hook[i].last ||
+		    (s->hook[i].first <= first && s->hook[i].last >= last))
+			return;
+	if (s->nr == MOST_SENSED - 1) {
+		/* Garbage is being executed: then every instruction is looked at. */
+		first = 1;
+		last = 0;
+	}
+	*h = (struct sense_hook){ r, first, last };
+	s->nr++;
+	if (uc_hook_add(r->uc, &hook, UC_HOOK_CODE, (void *)look, h, first, last) != UC_ERR_OK)
+		run_end(r, END_DIFFERENT, "out of memory for hooks of Unicorn's");
+}
+
+/* An instruction whose 0F lies at `at`; three prefixes may be before it. */
+static void hook_at(struct run *r, uint64_t at)
+{
+	hook_range(r, at < 3 ? 0 : at - 3, at);
+}
+
+static void search(struct run *r, uint64_t page, const uint8_t *bytes)
+{
+	const uint8_t *end = bytes + VMMU_PAGE_SIZE, *p = bytes;
+
+	while (p < end && (p = memchr(p, 0x0f, (size_t)(end - p)))) {
+		if (is_sensed(p + 1, (size_t)(end - p) - 1))
+			hook_at(r, page + (uint64_t)(p - bytes));
+		p++;
+	}
+	/* 0F may be the first byte of the next page, behind a prefix at the end of this one. */
+	if (end[-1] == 0x66 || end[-1] >> 4 == 4)
+		hook_at(r, page + VMMU_PAGE_SIZE);
+}
+
+void sense_page(struct run *r, uint64_t page, uint64_t frame, int all)
+{
+	struct sense_page *p = &r->sense.fetched[(page >> 12) % FETCHED];
+	int known = p->page == page && p->frame == frame && p->age == r->sense.age;
+
+	*p = (struct sense_page){ page, frame, r->sense.age };
+	if (all) {
+		hook_range(r, page, page + VMMU_PAGE_SIZE - 1);
+	} else if (!known) {
+		r->sense.searched++;
+		search(r, page, r->ram.base + frame);
+	}
+}
