@@ -12,6 +12,8 @@
 #include <string.h>
 
 #define MIB (1ull << 20)
+/* For Unicorn's translations; it would take 1 GiB, and touch most of it at the first flush. */
+#define CODE_BYTES (64u << 20)
 #define RAM_LEAST (2 * MIB)
 #define RAM_MOST (0xc0000000ull)
 
@@ -199,6 +201,7 @@ static int open_engine(struct run *r)
 	(void)uc_version(&major, &minor);
 	if (uc_open(UC_ARCH_X86, UC_MODE_64, &r->uc) != UC_ERR_OK ||
 	    uc_ctl_set_cpu_model(r->uc, UC_CPU_X86_ICELAKE_SERVER) != UC_ERR_OK ||
+	    uc_ctl_set_tcg_buffer_size(r->uc, CODE_BYTES) != UC_ERR_OK ||
 	    uc_ctl_exits_enable(r->uc) != UC_ERR_OK || mmu_attach(r) < 0 ||
 	    cpu_open(&r->cpu, r->uc, 0x1000, &why) < 0) {
 		run_end(r, END_INPUT, "Unicorn %u.%u: %s", major, minor, why);
