@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One access that may fault, by the supervisor or in ring 3, and what became of it. */
+#ifndef PROBE64_H
+#define PROBE64_H
+
+#include "cpu64.h"
+
+enum way { READ, WRITE, RUN, USER_READ, USER_WRITE, USER_RUN };
+
+struct outcome {
+	unsigned vector; /* 0: it succeeded */
+	unsigned error;
+	uint64_t cr2;	/* of vector 14 */
+	uint64_t value; /* that was read */
+};
+
+/* Needs cpu_setup().  RUN calls the address: a `ret` has to be there. */
+struct outcome probe(enum way way, uint64_t va, uint64_t value);
+/* Maps ring 3's code and a page of stack at `va`, 2 pages. */
+void probe_map_user(void (*map)(uint64_t va, uint64_t entry), uint64_t va);
+
+#endif
