@@ -42,9 +42,11 @@
 #define EFER_LME (1u << 8)
 #define EFER_NXE (1u << 11)
 
-/* %s %c %u %x %lu %lx %llx, as printf() has them; to the serial port at 0x3f8. */
+/* %s %c %u %x %lu %lx %llx, as printf() has them. */
 __attribute__((format(printf, 1, 2))) void print(const char *format, ...);
-/* Status 0: well.  Through the debug exit at 0xf4; where there is none, it halts. */
+/* One character of it.  In a kernel: to the serial port at 0x3f8. */
+void put(char c);
+/* Status 0: well.  In a kernel through the debug exit at 0xf4; where there is none, it halts. */
 _Noreturn void finish(unsigned status);
 /* Prints as well. */
 __attribute__((format(printf, 1, 2))) _Noreturn void panic(const char *format, ...);
