@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What interp.c runs: an instruction set, a user program and the handler of its page faults.
+ */
+#ifndef INTERP_GUEST_H
+#define INTERP_GUEST_H
+
+#include <stdint.h>
+
+/* ---- the instruction set: 8 bytes each, 8 registers for the user and 8 for the handler ---- */
+
+enum op { LI, ADD, SHL, SHR, OR, LOAD, STORE, JNZ, FROM, CR2, INVLPG, TRAP, RET, HALT };
+
+struct insn {
+	uint8_t op, a, b, zero;
+	int32_t imm; /* sign-extended; of JNZ, the instruction to go to */
+};
+
+/* Guest-physical memory: 1 MiB, of which the handler sees all, and a device behind it. */
+#define RAM_BYTES 0x100000u
+#define ROOT 0x1000u
+#define USER_LEAVES 0x6000u /* the table whose entries the handler writes */
+#define NEXT_FREE 0x7000u   /* the handler's variable: the next page to give away */
+#define HANDLER 0x8000u
+#define PROGRAM 0x9000u
+#define DEVICE RAM_BYTES
+#define HEAP 0x40000000 /* guest-virtual: what the handler fills page by page */
+#define PAGES 24
+
+/* User code: stores to pages that are not there, sums them up, and so on.  The labels are indices.
+ */
+static const struct insn program[] = {
+	{ LI, 1, 0, 0, HEAP },
+	{ LI, 2, 0, 0, PAGES },
+	{ STORE, 2, 1, 0, 0 }, /* 2: each page, with its countdown */
+	{ ADD, 1, 7, 0, 4096 },
+	{ ADD, 2, 7, 0, -1 },
+	{ JNZ, 2, 0, 0, 2 },
+	{ LI, 1, 0, 0, HEAP },
+	{ LI, 2, 0, 0, PAGES },
+	{ LOAD, 4, 1, 0, 0 }, /* 8: the sum */
+	{ ADD, 3, 4, 0, 0 },
+	{ ADD, 1, 7, 0, 4096 },
+	{ ADD, 2, 7, 0, -1 },
+	{ JNZ, 2, 0, 0, 8 },
+	{ LI, 5, 0, 0, DEVICE },
+	{ STORE, 3, 5, 0, 0 }, /* the device prints it */
+	{ LI, 1, 0, 0, HEAP + 4092 },
+	{ STORE, 3, 1, 0, 4096 * PAGES }, /* across two pages, neither of them there */
+	{ LOAD, 4, 1, 0, 4096 * PAGES },
+	{ STORE, 4, 5, 0, 8 },
+	{ LI, 1, 0, 0, HEAP },
+	{ TRAP, 1, 0, 0, 0 }, /* gives the first page back ... */
+	{ LOAD, 4, 1, 0, 0 }, /* ... and finds another one there */
+	{ STORE, 4, 5, 0, 16 },
+	{ LI, 1, 0, 0, ROOT },
+	{ LOAD, 4, 1, 0, 0 }, /* not the user's: the handler ends the program */
+};
+
+/* Supervisor code.  r7 is 0 throughout; FROM reads one of the user's registers. */
+static const struct insn handler[] = {
+	{ CR2, 0, 0, 0, 0 }, /* 0: a page fault */
+	{ ADD, 1, 0, 0, 0 },
+	{ SHR, 1, 0, 0, 30 },
+	{ JNZ, 1, 0, 0, 7 },
+	{ LI, 5, 0, 0, DEVICE },
+	{ STORE, 0, 5, 0, 24 },
+	{ HALT, 0, 0, 0, 0 },
+	{ SHR, 0, 0, 0, 12 }, /* 7: the entry of the page */
+	{ ADD, 0, 7, 0, -(HEAP >> 12) },
+	{ SHL, 0, 0, 0, 3 },
+	{ LI, 2, 0, 0, NEXT_FREE },
+	{ LOAD, 3, 2, 0, 0 },
+	{ ADD, 4, 3, 0, 0 },
+	{ ADD, 4, 7, 0, 4096 },
+	{ STORE, 4, 2, 0, 0 },
+	{ LI, 4, 0, 0, 7 }, /* present, writable, user */
+	{ OR, 3, 4, 0, 0 },
+	{ STORE, 3, 0, 0, USER_LEAVES },
+	{ RET, 0, 0, 0, 0 },
+	{ FROM, 0, 1, 0, 0 }, /* 19: TRAP */
+	{ ADD, 6, 0, 0, 0 },
+	{ SHR, 0, 0, 0, 12 },
+	{ ADD, 0, 7, 0, -(HEAP >> 12) },
+	{ SHL, 0, 0, 0, 3 },
+	{ STORE, 7, 0, 0, USER_LEAVES },
+	{ INVLPG, 6, 0, 0, 0 },
+	{ RET, 0, 0, 0, 0 },
+};
+#define ON_TRAP (HANDLER + 19 * sizeof(struct insn))
+
+#endif
