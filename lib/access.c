@@ -7,6 +7,8 @@
  */
 #include <string.h>
 
+#include <vmmu/yield.h>
+
 #include "priv.h"
 
 /* One page, there and (for a store) writable; status as vmmu_read(). */
@@ -87,6 +89,7 @@ static void tell_stored(struct vmmu *vm, struct vmmu_cpu *cpu, struct slot *s, u
 {
 	if (!mem_tracked(s, gpa))
 		return;
+	VMMU_YIELD(vm, STORED);
 	exit_event(vm, cpu, VMMU_EV_EXIT_PT_WRITE, gpa, len);
 	vm->be->pt_write(vm, cpu, vmmu_gpa(gpa), len);
 }

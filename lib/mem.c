@@ -7,6 +7,8 @@
  */
 #include <string.h>
 
+#include <vmmu/yield.h>
+
 #include "priv.h"
 
 static const uint64_t level_size[] = { 0, 4096, 2ull << 20, 1ull << 30 };
@@ -156,12 +158,14 @@ static void free_slot(struct vmmu *vm, struct slot *s)
 
 static void slots_begin(struct vmmu *vm)
 {
-	vm->last = NULL;
 	vm->slot_changes++;
+	VMMU_YIELD(vm, SLOTS);
+	vm->last = NULL;
 }
 
 static void slots_end(struct vmmu *vm)
 {
+	VMMU_YIELD(vm, SLOTS);
 	vm->last = NULL;
 	vm->slot_changes++;
 	/* Generations are used again from here: nothing may have one. */
@@ -447,6 +451,7 @@ int vmmu_be_track(struct vmmu *vm, vmmu_gpa_t gpa)
 	if ((*n)++)
 		return VMMU_OK;
 	b->nr_tracked++;
+	VMMU_YIELD(vm, TRACK);
 	change_range(vm, gpa.v & PAGE_MASK, VMMU_PAGE_SIZE, VMMU_CHANGE_WRPROT);
 	return VMMU_OK;
 }
@@ -479,6 +484,7 @@ int vmmu_dirty_log(struct vmmu *vm, vmmu_gpa_t slot, int on)
 		if (!s->dirty)
 			return fail(vm, VMMU_ENOMEM, "no memory for a dirty bitmap");
 	}
+	VMMU_YIELD(vm, LOG);
 	change_range(vm, slot.v, s->info.size, VMMU_CHANGE_WRPROT);
 	return VMMU_OK;
 }
@@ -508,6 +514,7 @@ int vmmu_dirty_harvest(struct vmmu *vm, vmmu_gpa_t slot, uint64_t first, uint64_
 		bitmap[word] = s->dirty[first / 64 + word];
 		s->dirty[first / 64 + word] = 0;
 	}
+	VMMU_YIELD(vm, LOG);
 	for (word = 0; word < words; word++) {
 		uint64_t left = bitmap[word];
 

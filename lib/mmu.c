@@ -7,6 +7,8 @@
  */
 #include <string.h>
 
+#include <vmmu/yield.h>
+
 #include "priv.h"
 
 uint64_t linear(const struct vmmu_cpu *cpu, uint64_t gva)
@@ -365,7 +367,9 @@ static never_inline int handle_exit(struct vmmu_cpu *cpu, struct attempt *a,
 
 	memset(&fix, 0, sizeof(fix));
 	cpu_drop_faulting(cpu, a->gva, w);
+	VMMU_YIELD(cpu->vm, EXIT);
 	kind = cpu->vm->be->fault(cpu, &exit, &fix);
+	VMMU_YIELD(cpu->vm, REPAIRED);
 	if (kind == VMMU_FIX_NEED_PAGE || kind == VMMU_FIX_BUSY || kind == VMMU_FIX_NO_TABLES ||
 	    kind < 0)
 		return again(settle(cpu->vm, kind, &fix, &a->reclaims));

@@ -6,6 +6,8 @@
  * and no answer the host gave before its end is installed after it: a fault
  * samples notify_seq before it asks, and end() moves it before the range goes.
  */
+#include <vmmu/yield.h>
+
 #include "priv.h"
 
 int notify_covers(const struct vmmu *vm, uint64_t gpa, uint64_t len)
@@ -35,6 +37,7 @@ uint64_t change_range(struct vmmu *vm, uint64_t gpa, uint64_t len, enum vmmu_cha
 
 	if (how != VMMU_CHANGE_FLUSH)
 		nr = vm->be->protect(vm, vmmu_gpa(gpa), len, how);
+	VMMU_YIELD(vm, PROTECTED);
 	if ((nr || vm->flush_owed) && how != VMMU_CHANGE_YOUNG)
 		vmmu_be_flush_all(vm);
 	/* It may cache what our tables have since forgotten. */
@@ -66,6 +69,7 @@ int vmmu_notify_begin(struct vmmu *vm, vmmu_gpa_t gpa, uint64_t len)
 	vm->notify[vm->nr_notify].lo = gpa.v;
 	vm->notify[vm->nr_notify].hi = gpa.v + len;
 	vm->nr_notify++;
+	VMMU_YIELD(vm, NOTIFY);
 	change_range(vm, gpa.v, len, VMMU_CHANGE_ZAP);
 	mem_forget(vm, gpa.v, len);
 	return VMMU_OK;

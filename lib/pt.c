@@ -8,6 +8,8 @@
  */
 #include <string.h>
 
+#include <vmmu/yield.h>
+
 #include "priv.h"
 
 static unsigned span_shift(const struct vmmu_pt *pt, unsigned level)
@@ -144,6 +146,7 @@ static int set_entry(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned in
 	enum vmmu_event ev = VMMU_EV_MAP;
 	uint64_t ia;
 
+	VMMU_YIELD(pt->vm, ENTRY);
 	if (!entry_cmpxchg(entry_at(pt, t, index), pt->fmt->entry_bytes, old, new_entry))
 		return 0;
 	t->live = (uint16_t)(t->live + is_present(pt, new_entry) - is_present(pt, old));

@@ -12,6 +12,8 @@
  */
 #include <string.h>
 
+#include <vmmu/yield.h>
+
 #include "shadow_priv.h"
 
 /* How a step down ends. */
@@ -306,8 +308,11 @@ static int fix_miss(struct miss *m, struct vmmu_fix *fix)
 {
 	unsigned level, rights, grants;
 	struct vmmu_page page;
-	int kind, down = go_down(m);
+	int kind, down;
 
+	VMMU_YIELD(m->s->vm, WALKED);
+	down = go_down(m);
+	VMMU_YIELD(m->s->vm, DOWN);
 	fix->event = VMMU_EV_EXIT_SHADOW_MISS;
 	if (down)
 		return down == CHANGED ? VMMU_FIX_RETRY : VMMU_FIX_NO_TABLES;

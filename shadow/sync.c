@@ -12,6 +12,8 @@
  */
 #include <string.h>
 
+#include <vmmu/yield.h>
+
 #include "shadow_priv.h"
 
 const struct mode *mode_of(const struct shadow_vm *s, const struct spage *sp)
@@ -149,6 +151,7 @@ int sync_page(struct shadow_vm *s, struct spage *sp)
 	if (!vmmu_be_track(s->vm, gpa)) {
 		LIST_REMOVE(sp, out);
 		sp->unsync = 0;
+		VMMU_YIELD(s->vm, TRACKED);
 		table = vmmu_be_frame(s->vm, gpa);
 	} else {
 		table = NULL;
@@ -287,6 +290,7 @@ int frame_unsync(struct shadow_vm *s, struct frame *f)
 		vmmu_be_event(s->vm, NULL, VMMU_EV_UNSYNC, sp->key.gfn << VMMU_PAGE_SHIFT,
 			      sp->key.role.level);
 		vmmu_be_untrack(s->vm, vmmu_gpa(sp->key.gfn << VMMU_PAGE_SHIFT));
+		VMMU_YIELD(s->vm, UNSYNC);
 	}
 	return 1;
 }

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Where the library lets go, for a tester; only in a build for tests.
+ * Not here: what happens then (the tester).
+ * Keeps: what goes on at a point sees the VM as another CPU would, and leaves the operation
+ * in progress what it holds: its reason, the tables that it has taken away.
+ */
+#include <string.h>
+
+#include <vmmu/yield.h>
+
+#include "priv.h"
+
+/* The one global of the library, in no library that is installed. */
+static struct {
+	vmmu_yield_fn *fn;
+	void *ctx;
+	int busy;
+} hook;
+
+void vmmu_yield_to(vmmu_yield_fn *fn, void *ctx)
+{
+	hook.fn = fn;
+	hook.ctx = ctx;
+}
+
+void vmmu_yield(struct vmmu *vm, enum vmmu_yield where)
+{
+	char reason[sizeof(vm->reason)];
+
+	if (!hook.fn || hook.busy)
+		return;
+	hook.busy = 1;
+	memcpy(reason, vm->reason, sizeof(reason));
+	hook.fn(hook.ctx, vm, where);
+	memcpy(vm->reason, reason, sizeof(reason));
+	hook.busy = 0;
+}
+
+int vmmu_yield_is_open(enum vmmu_yield where)
+{
+	return where == VMMU_YIELD_EXIT || where == VMMU_YIELD_SLOTS;
+}
+
+const char *vmmu_yield_name(enum vmmu_yield where)
+{
+	static const char *const name[VMMU_NR_YIELDS] = {
+		"exit",	  "repaired", "walked",	   "down",   "entry", "track", "tracked",
+		"unsync", "stored",   "protected", "notify", "log",   "slots",
+	};
+
+	return where < VMMU_NR_YIELDS ? name[where] : "?";
+}
+
+/* The lock is somebody's. */
+static int wait_for_lock(struct vmmu_cpu *cpu, const struct vmmu_exit *exit, struct vmmu_fix *fix)
+{
+	(void)cpu;
+	(void)exit;
+	(void)fix;
+	return VMMU_ELOOP;
+}
+
+int vmmu_yield_silicon(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size, uint32_t access,
+		       struct vmmu_xlat *out)
+{
+	struct vmmu *vm = cpu->vm;
+	const struct vmmu_backend *be = vm->be;
+	struct vmmu_backend nobody = *be;
+	struct table_list retired;
+	int st;
+
+	/* What was taken away is not this CPU's to free. */
+	TAILQ_INIT(&retired);
+	TAILQ_CONCAT(&retired, &vm->pool.retired, link);
+	nobody.fault = wait_for_lock;
+	vm->be = &nobody;
+	st = vmmu_translate(cpu, gva, size, access & ~(VMMU_PROBE | VMMU_NO_AD), out);
+	vm->be = be;
+	TAILQ_CONCAT(&vm->pool.retired, &retired, link);
+	return st == VMMU_ELOOP ? VMMU_AGAIN : st;
+}
