@@ -11,6 +11,7 @@
 #include "ops.h"
 #include "options.h"
 #include "progress.h"
+#include "race.h"
 #include "small.h"
 #include "text.h"
 
@@ -28,6 +29,7 @@ struct check {
 	uint64_t worlds, ops, backend_ops;
 	uint64_t ok, fault, mmio, legal[NR_LEGAL];
 	uint64_t seen[VMMU_NR_EVENTS][NR_MODES];
+	uint64_t raced[WORLD_POINTS];
 };
 
 static void add_up(struct check *c, const struct world *w)
@@ -45,6 +47,8 @@ static void add_up(struct check *c, const struct world *w)
 	for (i = 0; i < VMMU_NR_EVENTS; i++)
 		for (m = 0; m < NR_MODES; m++)
 			c->seen[i][m] += w->seen[i][m];
+	for (i = 0; i < WORLD_POINTS; i++)
+		c->raced[i] += w->raced[i];
 }
 
 static int over(const struct check *c)
@@ -133,6 +137,13 @@ static void summary(const struct check *c)
 	for (i = 0; i < NR_LEGAL; i++) {
 		format_count(n, sizeof(n), c->legal[i]);
 		printf("            %15s  %s\n", n, legal_name(i));
+	}
+	puts("operations inside another:");
+	for (i = 0; i < WORLD_POINTS; i++) {
+		if (!race_point_name(i))
+			continue;
+		format_count(n, sizeof(n), c->raced[i]);
+		printf("            %15s  %s\n", n, race_point_name(i));
 	}
 	puts("differences               0");
 }

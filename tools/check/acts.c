@@ -50,7 +50,8 @@ void world_store(struct world *w, unsigned cpu, uint64_t gpa, const void *buf, u
 	unsigned i;
 
 	memcpy(op.bytes, buf, len < OP_BYTES ? len : OP_BYTES);
-	note(w, &op);
+	if (!note(w, &op))
+		return;
 	while (ok < len && world_is_ram(w, gpa + ok) && !world_is_rom(w, gpa + ok))
 		ok++;
 	if (how == STORE_BEGIN_END && ok < len)
@@ -65,7 +66,7 @@ void world_store(struct world *w, unsigned cpu, uint64_t gpa, const void *buf, u
 		struct world_vm *v = &w->vm[i];
 		int st, want = ok == len ? VMMU_OK : VMMU_MMIO;
 
-		if (is_victim(w, i, SABOTAGE_STORE))
+		if (is_victim(w, i, SABOTAGE_STORE) || !takes_part(w, i))
 			continue;
 		st = store_in(v, cpu, gpa, buf, len, how, &done);
 		if (st != want || done != ok)
@@ -100,7 +101,7 @@ static void check_regs(struct world *w, struct world_vm *v, unsigned cpu)
 				   o->pdpte[i]);
 }
 
-static int set_in(struct vmmu_cpu *cpu, enum world_reg reg, uint64_t value)
+int set_in(struct vmmu_cpu *cpu, enum world_reg reg, uint64_t value)
 {
 	switch (reg) {
 	case SET_CR0:
@@ -144,12 +145,16 @@ bool world_set(struct world *w, unsigned cpu, enum world_reg reg, uint64_t value
 {
 	static const char *const name[] = { "cr0", "cr3", "cr4", "efer", "pkru", "pkrs" };
 	struct or_regs before = *world_regs(w, cpu);
-	enum or_kind want = set_oracle(w, cpu, reg, value);
 	const struct or_regs *now = world_regs(w, cpu);
+	enum or_kind want;
 	unsigned i;
 
-	note(w, &(struct world_op){
-			.what = OP_SET, .cpu = (uint8_t)cpu, .how = (uint8_t)reg, .value = value });
+	if (!note(w, &(struct world_op){ .what = OP_SET,
+					 .cpu = (uint8_t)cpu,
+					 .how = (uint8_t)reg,
+					 .value = value }))
+		return true;
+	want = set_oracle(w, cpu, reg, value);
 	w->mode = world_mode_of(world_regs(w, cpu));
 	world_log(w, "%u %s = 0x%" PRIx64 "%s", cpu, name[reg], value, want ? " -> #GP" : "");
 	/* Other tables, as good as a store to them. */
@@ -162,6 +167,8 @@ bool world_set(struct world *w, unsigned cpu, enum world_reg reg, uint64_t value
 		uint64_t its = value;
 		int st;
 
+		if (!takes_part(w, i))
+			continue;
 		if (is_victim(w, i, SABOTAGE_CR3) && reg == SET_CR3 && (before.cr4 & OR_CR4_PCIDE))
 			its |= OR_CR3_NOFLUSH;
 		st = set_in(vmmu_cpu(v->vm, cpu), reg, its);
@@ -192,8 +199,10 @@ void world_set_all(struct world *w, unsigned cpu, const struct or_regs *regs, bo
 	unsigned i, k;
 	bool bad = pae && pdptes_bad(w, regs);
 
-	note(w, &(struct world_op){
-			.what = OP_ALL, .cpu = (uint8_t)cpu, .how = lib_reads, .regs = *regs });
+	if (!note(w,
+		  &(struct world_op){
+			  .what = OP_ALL, .cpu = (uint8_t)cpu, .how = lib_reads, .regs = *regs }))
+		return;
 	w->mode = world_mode_of(world_regs(w, cpu));
 	world_log(w,
 		  "%u set all: cr0 0x%" PRIx64 " cr3 0x%" PRIx64 " cr4 0x%" PRIx64
@@ -236,7 +245,8 @@ void world_reset(struct world *w, unsigned cpu)
 	struct or_regs r = { .cr0 = OR_CR0_ET | OR_CR0_CD | OR_CR0_NW };
 	unsigned i;
 
-	note(w, &(struct world_op){ .what = OP_RESET, .cpu = (uint8_t)cpu });
+	if (!note(w, &(struct world_op){ .what = OP_RESET, .cpu = (uint8_t)cpu }))
+		return;
 	w->mode = world_mode_of(world_regs(w, cpu));
 	world_log(w, "%u reset", cpu);
 	for (i = 0; i < w->nr_vms; i++) {
@@ -258,11 +268,12 @@ void world_invlpg(struct world *w, unsigned cpu, uint64_t gva)
 {
 	unsigned i;
 
-	note(w, &(struct world_op){ .what = OP_INVLPG, .cpu = (uint8_t)cpu, .at = gva });
+	if (!note(w, &(struct world_op){ .what = OP_INVLPG, .cpu = (uint8_t)cpu, .at = gva }))
+		return;
 	w->mode = world_mode_of(world_regs(w, cpu));
 	world_log(w, "%u invlpg 0x%" PRIx64, cpu, gva);
 	for (i = 0; i < w->nr_vms; i++)
-		if (!is_victim(w, i, SABOTAGE_INVLPG) &&
+		if (!is_victim(w, i, SABOTAGE_INVLPG) && takes_part(w, i) &&
 		    vmmu_invlpg(vmmu_cpu(w->vm[i].vm, cpu), vmmu_gva(gva)))
 			world_fail(w, &w->vm[i], "INVLPG failed");
 	or_note_invlpg(w->or, cpu, gva);
@@ -279,11 +290,12 @@ void world_invpcid(struct world *w, unsigned cpu, unsigned type, unsigned pcid, 
 		  (type == 0 && lma && !is_canonical(gva, r->cr4 & OR_CR4_LA57 ? 57 : 48));
 	unsigned i;
 
-	note(w, &(struct world_op){ .what = OP_INVPCID,
-				    .cpu = (uint8_t)cpu,
-				    .how = (uint8_t)type,
-				    .size = pcid,
-				    .at = gva });
+	if (!note(w, &(struct world_op){ .what = OP_INVPCID,
+					 .cpu = (uint8_t)cpu,
+					 .how = (uint8_t)type,
+					 .size = pcid,
+					 .at = gva }))
+		return;
 	w->mode = world_mode_of(world_regs(w, cpu));
 	world_log(w, "%u invpcid type %u pcid %u 0x%" PRIx64 "%s", cpu, type, pcid, gva,
 		  gp ? " -> #GP" : "");
@@ -307,8 +319,11 @@ void world_hw_flush(struct world *w, unsigned cpu, unsigned which, uint64_t gva)
 {
 	unsigned i;
 
-	note(w, &(struct world_op){
-			.what = OP_FLUSH, .cpu = (uint8_t)cpu, .how = (uint8_t)which, .at = gva });
+	if (!note(w, &(struct world_op){ .what = OP_FLUSH,
+					 .cpu = (uint8_t)cpu,
+					 .how = (uint8_t)which,
+					 .at = gva }))
+		return;
 	w->mode = world_mode_of(world_regs(w, cpu));
 	world_log(w, "%u host flush %u 0x%" PRIx64, cpu, which, gva);
 	for (i = 0; i < w->nr_vms; i++) {

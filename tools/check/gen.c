@@ -7,6 +7,9 @@
  */
 #include "gen.h"
 
+#include "race.h"
+#include "yield.h"
+
 /* ---- the guest's tables ---------------------------------------------------- */
 
 static unsigned below(struct gen *g, unsigned n)
@@ -567,6 +570,177 @@ static void op_memory(struct gen *g)
 	world_host(g->w, which, which < HOST_WINDOW ? r : (unsigned)(rng_next(&g->r) >> 40));
 }
 
+/* ---- two at once ----------------------------------------------------------------- */
+
+/* The first operation of what run() does, as data; nothing is done. */
+static bool first_of(struct gen *g, void (*run)(struct gen *g), struct world_op *op)
+{
+	struct ops all = { 0 };
+	bool any;
+
+	g->w->instead = &all;
+	run(g);
+	g->w->instead = NULL;
+	any = all.nr != 0;
+	if (any)
+		*op = all.op[0];
+	ops_free(&all);
+	return any;
+}
+
+/* Where a vCPU sees this word of memory and may write it, as far as memory says so. */
+static bool mapped_at(struct gen *g, unsigned cpu, uint64_t gpa, uint64_t *gva)
+{
+	unsigned i, first = below(g, g->w->nr_gvas);
+	struct or_result res;
+
+	for (i = 0; i < g->w->nr_gvas; i++) {
+		struct or_access acc = { .op = OR_WRITE, .no_ad = true };
+
+		acc.gva = g->w->gva[(first + i) % g->w->nr_gvas] + (gpa & 4095);
+		or_translate(world_regs(g->w, cpu), &g->w->orp, &g->w->ormem, &acc, &res);
+		if (res.kind == OR_OK && res.gpa == gpa && !res.readonly) {
+			*gva = acc.gva;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void forget_region(struct gen *g, uint64_t gpa)
+{
+	unsigned r;
+
+	for (r = 0; r < NR_REGIONS; r++)
+		if (gpa - g->w->place[r].gpa < region[r].size)
+			world_host(g->w, HOST_NOTIFY, r);
+}
+
+/* A store by another vCPU to an entry that a walk of gva reads; often it has done one before. */
+static bool store_to_walk(struct gen *g, unsigned cpu, unsigned by, uint64_t gva,
+			  struct world_op *op)
+{
+	static const unsigned bit[] = { 0, 1, 2, 5, 6, 63, 0, 1, 12, 13 };
+	struct step path[5];
+	unsigned n = walk_path(g, cpu, gva, path), k;
+	uint64_t e;
+
+	if (!n)
+		return false;
+	k = percent(g, 60) ? n - 1 : below(g, n);
+	if (!mapped_at(g, by, path[k].pa, &gva))
+		return false;
+	/* Nothing of it is known, or that it is a table is not, or that it may be written is. */
+	if (percent(g, 40))
+		forget_region(g, path[k].pa);
+	if (percent(g, 75))
+		world_access(g->w, by, gva, 1, VMMU_WRITE, NULL);
+	e = world_read(g->w, path[k].pa, path[k].bytes);
+	if (percent(g, 60))
+		e ^= 1ull << bit[below(g, sizeof(bit) / sizeof(bit[0]))];
+	else if (percent(g, 60))
+		e = (e & ~0xffffffffff000ull) | any_frame(g);
+	else
+		e = 0;
+	*op = (struct world_op){ .what = OP_ACCESS,
+				 .cpu = (uint8_t)by,
+				 .at = gva,
+				 .size = path[k].bytes,
+				 .access = VMMU_WRITE,
+				 .has_value = 1,
+				 .value = path[k].bytes == 4 ? (uint32_t)e : e };
+	return true;
+}
+
+/* What goes on while it does not look. */
+static bool inner_op(struct gen *g, struct world_op *outer, struct world_op *op)
+{
+	static void (*const other[])(struct gen *) = {
+		op_access, op_access, op_access, op_invlpg, op_cr3, op_scribble,
+	};
+	unsigned by = any_cpu(g);
+
+	if (by == outer->cpu)
+		by = (by + 1) % g->w->cfg.nr_cpus;
+	if (percent(g, 50) &&
+	    store_to_walk(g, outer->cpu, by, outer->what == OP_ACCESS ? outer->at : any_gva(g),
+			  op)) {
+		if (percent(g, 60))
+			outer->access = VMMU_READ;
+		return true;
+	}
+	if (percent(g, 15) && g->w->cfg.kind == WORLD_HOST) {
+		*op = (struct world_op){ .what = OP_HOST,
+					 .how = percent(g, 50) ? HOST_NOTIFY : HOST_REPLACE,
+					 .size = (unsigned)(rng_next(&g->r) >> 40) };
+		return true;
+	}
+	if (!first_of(g, other[below(g, sizeof(other) / sizeof(other[0]))], op))
+		return false;
+	if (outer->what != OP_HOST)
+		op->cpu = (uint8_t)by;
+	if (percent(g, 50) && op->what == OP_ACCESS && outer->what == OP_ACCESS)
+		op->at = (outer->at & ~0xfffull) | (op->at & 0xfff);
+	return true;
+}
+
+/* A log of a region, with pages in it that were not used of late. */
+static bool log_op(struct gen *g, struct world_op *op)
+{
+	unsigned r = below(g, NR_REGIONS), k;
+
+	if (percent(g, 50))
+		world_host(g->w, HOST_LOG_OFF, r);
+	for (k = below(g, 4); k; k--)
+		world_access(g->w, any_cpu(g), any_gva(g), 1, VMMU_READ, NULL);
+	world_host(g->w, HOST_AGE, r);
+	*op = (struct world_op){ .what = OP_HOST, .how = HOST_LOG, .size = r };
+	return true;
+}
+
+static bool outer_op(struct gen *g, struct world_op *op)
+{
+	static void (*const other[])(struct gen *) = {
+		op_access, op_access, op_access,  op_access, op_scribble, op_cr3,
+		op_invlpg, op_map,    op_invpcid, op_memory, op_cr3,	  op_tweak,
+	};
+
+	if (percent(g, 1))
+		return log_op(g, op);
+	return first_of(g, other[below(g, sizeof(other) / sizeof(other[0]))], op);
+}
+
+/* A kind of point that the outer operation may come to; race_point_name() has the names. */
+static uint8_t likely_point(struct gen *g, const struct world_op *outer)
+{
+	static const uint8_t fault[] = { 0, 1, 2, 2, 3, 4, 5, 9, RACE_ASKED };
+	static const uint8_t other[] = { 4, 5, 6, 7, 8, 9 };
+	static const uint8_t host[] = { 4, 9, 10, 11, 12 };
+
+	if (outer->what == OP_ACCESS)
+		return fault[below(g, sizeof(fault))];
+	if (outer->what == OP_HOST)
+		return host[below(g, sizeof(host))];
+	return other[below(g, sizeof(other))];
+}
+
+static void op_race(struct gen *g)
+{
+	struct world_op outer, inner;
+	struct world_op race = { .what = OP_RACE, .how = RACE_ANY };
+
+	if (g->w->cfg.nr_cpus < 2 && percent(g, 70))
+		return;
+	if (!outer_op(g, &outer) || !inner_op(g, &outer, &inner))
+		return;
+	/* Shadows have the most points. */
+	race.size = percent(g, 60) ? below(g, 6) : below(g, WORLD_VMS);
+	if (percent(g, 75))
+		race.how = likely_point(g, &outer);
+	race.access = below(g, 1u << below(g, 4));
+	race_run(g->w, &race, &outer, &inner);
+}
+
 struct op {
 	void (*run)(struct gen *g);
 	unsigned weight;
@@ -578,7 +752,7 @@ static const struct op ops[] = {
 	{ op_cr3, 40 },	       { op_cr0, 20 },		 { op_cr4, 25 },     { op_efer, 10 },
 	{ op_keys, 15 },       { op_invlpg, 45 },	 { op_invpcid, 30 }, { op_hw_flush, 8 },
 	{ op_switch_mode, 6 }, { op_set_all, 4 },	 { op_restore, 3 },  { op_host, 4 },
-	{ op_memory, 30 },
+	{ op_memory, 30 },     { op_race, 60 },
 };
 #define NR_OPS (sizeof(ops) / sizeof(ops[0]))
 

@@ -150,6 +150,11 @@ static void check_dirty(struct world *w, struct world_vm *v, unsigned r, const u
 	uint64_t page, nr = region[r].size / PAGE;
 	unsigned f;
 
+	if (race_is_on(w, v) && w->race->len)
+		w->race->told =
+			home_of(w, w->race->stored) - region[r].gpa < region[r].size &&
+			was_dirty(bits, (home_of(w, w->race->stored) - region[r].gpa) / PAGE);
+
 	for (f = 0; f < w->nr_frames; f++)
 		if ((w->wrote & frames_in(w, r)) >> f & 1 &&
 		    !was_dirty(bits, (w->frame[f] - region[r].gpa) / PAGE))
@@ -207,10 +212,9 @@ static void notify_region(struct world *w, unsigned r)
 {
 	unsigned i;
 
-	for (i = 0; i < w->nr_vms; i++) {
-		notify(w, &w->vm[i], w->place[r].gpa, region[r].size, false);
-		notify(w, &w->vm[i], w->place[r].gpa, region[r].size, true);
-	}
+	for (i = 0; i < w->nr_vms; i++)
+		if (takes_part(w, i))
+			host_one(w, &w->vm[i], HOST_NOTIFY, r);
 }
 
 /* While [lo, hi) is being taken away: nothing there may be answered. */
@@ -280,6 +284,18 @@ static void replace_page(struct world *w, struct world_vm *v, unsigned f)
 	notify(w, v, gpa, PAGE, true);
 }
 
+void host_one(struct world *w, struct world_vm *v, unsigned which, unsigned where)
+{
+	unsigned r = where % NR_REGIONS, f = where % w->nr_frames;
+
+	if (which == HOST_NOTIFY) {
+		notify(w, v, w->place[r].gpa, region[r].size, false);
+		notify(w, v, w->place[r].gpa, region[r].size, true);
+	} else if (v->cfg.ask && world_is_ram(w, world_frame(w, f))) {
+		replace_page(w, v, f);
+	}
+}
+
 static void change_page(struct world *w, struct world_vm *v, unsigned f, bool share)
 {
 	struct vmmu_host_page page = { .size = PAGE, .writable = !share };
@@ -304,10 +320,10 @@ static void change_frame(struct world *w, unsigned which, unsigned f)
 	for (i = 0; i < w->nr_vms; i++) {
 		struct world_vm *v = &w->vm[i];
 
-		if (!v->cfg.ask)
+		if (!v->cfg.ask || !takes_part(w, i))
 			continue;
 		if (which == HOST_REPLACE)
-			replace_page(w, v, f);
+			host_one(w, v, which, f);
 		else
 			change_page(w, v, f, which == HOST_SHARE);
 	}
@@ -380,7 +396,8 @@ void world_host(struct world *w, unsigned which, unsigned where)
 	};
 
 	which %= NR_HOST;
-	note(w, &(struct world_op){ .what = OP_HOST, .how = (uint8_t)which, .size = where });
+	if (!note(w, &(struct world_op){ .what = OP_HOST, .how = (uint8_t)which, .size = where }))
+		return;
 	world_log(w, "host: %s %s", name[which],
 		  which < HOST_REPLACE ? region[where % NR_REGIONS].name : "a frame");
 	/* Memory behind a native CPU is what it is. */

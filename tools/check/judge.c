@@ -84,6 +84,8 @@ static void compare_word(struct world *w, unsigned f, unsigned at, const enum ad
 	bool differs = false;
 	unsigned i;
 
+	if (race_is_ahead(w, world_frame(w, f) + at, 8))
+		return;
 	for (i = 0; i < w->nr_vms; i++) {
 		if (load(w->vm[i].at[f] + at, 8) == ours)
 			continue;
@@ -121,6 +123,16 @@ static void compare_walk(struct world *w, unsigned cpu, uint64_t gva,
 	for (f = 0; f < w->nr_frames; f++)
 		for (k = 0; k < n; k++)
 			compare_word(w, f, word[k], rule);
+}
+
+void level_walk(struct world *w, unsigned cpu, uint64_t gva)
+{
+	enum ad_rule any[WORLD_VMS];
+	unsigned i;
+
+	for (i = 0; i < WORLD_VMS; i++)
+		any[i] = AD_ANY;
+	compare_walk(w, cpu, gva, any);
 }
 
 /* Everything else is the same at any time; looked at now and then. */
@@ -412,7 +424,7 @@ static void check_stale_dirty(struct world *w, const struct vmmu_xlat x[WORLD_VM
 	if (!w->nr_ad || !w->dirtied_now)
 		return;
 	for (i = 0; i < w->nr_vms; i++)
-		if (st[i] == VMMU_OK && x[i].gpa.v != fresh->gpa &&
+		if (!race_is_on(w, &w->vm[i]) && st[i] == VMMU_OK && x[i].gpa.v != fresh->gpa &&
 		    (load(vm_ram_at(w, &w->vm[i], w->dirtied), 4) & 0x40))
 			world_fail(w, &w->vm[i],
 				   "stored to gpa 0x%" PRIx64 ", but D is set of 0x%" PRIx64,
@@ -512,6 +524,53 @@ static bool asks_first(const struct world_vm *v, int st, uint32_t access)
 	return st == VMMU_AGAIN && v->cfg.ask && (access & VMMU_PROBE);
 }
 
+/* What that VM may be early or late with, the other operation at once is the reason. */
+static void answer_in_race(struct world *w, struct world_vm *v, unsigned cpu, uint64_t gva,
+			   unsigned size, uint32_t access, int st, const struct vmmu_xlat *x)
+{
+	const struct claim c = {
+		.made = true,
+		.cpu = cpu,
+		.size = size,
+		.gva = gva,
+		.access = access,
+		.st = st,
+		.x = *x,
+	};
+
+	race_answer(w, 0, &c);
+	check_cr2(w, v, cpu, st, x, access);
+	if (st == VMMU_OK && (access & VMMU_TYPE_MASK) == VMMU_WRITE)
+		world_may_write(w, x->gpa.v);
+}
+
+bool judge_claim(struct world *w, struct world_vm *v, struct claim *c)
+{
+	struct or_access acc = oracle_access(c->gva, c->access), dry = acc;
+	struct or_result seen, fresh;
+	char a[128], b[128];
+
+	dry.no_ad = true;
+	or_translate(world_regs(w, c->cpu), &w->orp, &w->ormem, &dry, &fresh);
+	if (!to_oracle(w, c->st, &c->x, c->access, &seen)) {
+		snprintf(c->why, sizeof(c->why), "%s: %s", vmmu_strerror(c->st),
+			 vmmu_reason(v->vm));
+		return false;
+	}
+	if (!same_result(&seen, &fresh) && !or_legal(w->or, c->cpu, &acc, &seen)) {
+		snprintf(c->why, sizeof(c->why), "%s, but a walk answers %s", describe(&seen, a),
+			 describe(&fresh, b));
+		return false;
+	}
+	if (c->st != VMMU_OK || (acc.no_ad && !c->x.host))
+		return true;
+	if (world_is_ram(w, c->x.gpa.v) && c->x.host == vm_ram_at(w, v, c->x.gpa.v))
+		return true;
+	snprintf(c->why, sizeof(c->why), "gpa 0x%" PRIx64 " is not at %p", (uint64_t)c->x.gpa.v,
+		 c->x.host);
+	return false;
+}
+
 static void access_page(struct world *w, unsigned cpu, uint64_t gva, unsigned size, uint32_t access,
 			const uint64_t *value)
 {
@@ -536,6 +595,10 @@ static void access_page(struct world *w, unsigned cpu, uint64_t gva, unsigned si
 		bool walked, exact;
 
 		memset(&x[i], 0, sizeof(x[i]));
+		rule[i] = AD_ANY;
+		st[i] = VMMU_AGAIN;
+		if (!takes_part(w, i))
+			continue;
 		forget(v, cpu);
 		if (!acc.no_ad)
 			check_front(w, v, cpu, size, access, &acc, &fresh);
@@ -547,6 +610,12 @@ static void access_page(struct world *w, unsigned cpu, uint64_t gva, unsigned si
 		sabotage_answer(w, i, &x[i], st[i]);
 		if (asks_first(v, st[i], access))
 			continue;
+		if (race_is_on(w, v)) {
+			rule[i] = AD_ANY;
+			answer_in_race(w, v, cpu, gva, size, access, st[i], &x[i]);
+			faults += st[i] == VMMU_FAULT && x[i].fault.vector == 14;
+			continue;
+		}
 		if (!to_oracle(w, st[i], &x[i], access, &seen)) {
 			world_fail(w, v, "%s: %s", vmmu_strerror(st[i]), vmmu_reason(v->vm));
 			continue;
@@ -563,7 +632,7 @@ static void access_page(struct world *w, unsigned cpu, uint64_t gva, unsigned si
 	w->nr_ad = 0;
 	or_translate(world_regs(w, cpu), &w->orp, &w->ormem, &acc, &res);
 	for (i = 0; i < w->nr_vms && !w->failed[0]; i++)
-		if (st[i] == VMMU_OK)
+		if (st[i] == VMMU_OK && !race_is_on(w, &w->vm[i]))
 			check_ok(w, &w->vm[i], cpu, &acc, &x[i], &fresh, grants,
 				 rule[i] == AD_EXACT);
 	check_stale_dirty(w, x, st, &fresh);
@@ -650,13 +719,14 @@ static void check_span(struct world *w, struct world_vm *v, unsigned cpu,
 void world_access(struct world *w, unsigned cpu, uint64_t gva, unsigned size, uint32_t access,
 		  const uint64_t *value)
 {
-	note(w, &(struct world_op){ .what = OP_ACCESS,
-				    .cpu = (uint8_t)cpu,
-				    .at = gva,
-				    .size = size,
-				    .access = access,
-				    .has_value = value != NULL,
-				    .value = value ? *value : 0 });
+	if (!note(w, &(struct world_op){ .what = OP_ACCESS,
+					 .cpu = (uint8_t)cpu,
+					 .at = gva,
+					 .size = size,
+					 .access = access,
+					 .has_value = value != NULL,
+					 .value = value ? *value : 0 }))
+		return;
 	access_page(w, cpu, gva, size, access, value);
 }
 
@@ -668,11 +738,12 @@ void world_span(struct world *w, unsigned cpu, uint64_t gva, unsigned size, uint
 	struct or_result fresh[2], res;
 	bool stops;
 
-	note(w, &(struct world_op){ .what = OP_SPAN,
-				    .cpu = (uint8_t)cpu,
-				    .at = gva,
-				    .size = size,
-				    .access = access });
+	if (!note(w, &(struct world_op){ .what = OP_SPAN,
+					 .cpu = (uint8_t)cpu,
+					 .at = gva,
+					 .size = size,
+					 .access = access }))
+		return;
 	memset(fresh, 0, sizeof(fresh));
 	acc.size = size;
 	if ((gva & (PAGE - 1)) + size <= PAGE) {

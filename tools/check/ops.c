@@ -6,6 +6,8 @@
  */
 #include "ops.h"
 
+#include "race.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,9 +29,29 @@ void ops_free(struct ops *ops)
 	*ops = (struct ops){ 0 };
 }
 
+/* What is kept of a race, until all three are there. */
+static void add_to_race(struct world *w, const struct world_op *op)
+{
+	struct world_op all[3];
+
+	ops_add(&w->pair, op);
+	if (w->pair.nr < 3)
+		return;
+	memcpy(all, w->pair.op, sizeof(all));
+	w->pair.nr = 0;
+	race_run(w, &all[0], &all[1], &all[2]);
+}
+
 void op_apply(struct world *w, const struct world_op *op)
 {
 	unsigned cpu = op->cpu % w->cfg.nr_cpus;
+
+	if (w->pair.nr || op->what == OP_RACE) {
+		if (op->what == OP_RACE)
+			w->pair.nr = 0;
+		add_to_race(w, op);
+		return;
+	}
 
 	switch (op->what) {
 	case OP_POKE:
@@ -294,6 +316,9 @@ static void write_op(FILE *to, const struct world_op *op)
 	case OP_HOST:
 		fprintf(to, "host %u %u", op->how, op->size);
 		break;
+	case OP_RACE:
+		fprintf(to, "race %u %u %u", op->size, op->how, op->access);
+		break;
 	}
 	fputc('\n', to);
 }
@@ -376,6 +401,8 @@ static bool read_rest(unsigned what, const char *s, struct world_op *op)
 		       4;
 	case OP_FLUSH:
 		return sscanf(s, "%hhu %hhu %" SCNx64, &op->cpu, &op->how, &op->at) == 3;
+	case OP_RACE:
+		return sscanf(s, "%u %hhu %u", &op->size, &op->how, &op->access) == 3;
 	default:
 		if (sscanf(s, "%u %u", &a, &b) != 2)
 			return false;
@@ -389,7 +416,7 @@ static bool read_op(const char *line, struct world_op *op)
 {
 	static const char *const name[NR_OP_KINDS] = {
 		"poke ",  "store ",  "access ",	 "span ",  "set ",  "all ",
-		"reset ", "invlpg ", "invpcid ", "flush ", "host ",
+		"reset ", "invlpg ", "invpcid ", "flush ", "host ", "race ",
 	};
 	unsigned what;
 
@@ -497,8 +524,29 @@ static void write_c_op(FILE *to, const struct world_op *op)
 	fputs(";\n", to);
 }
 
+/* One of a race's three, as data. */
+static void write_c_part(FILE *to, const struct world_op *op)
+{
+	unsigned i;
+
+	fprintf(to,
+		"op_apply(w, &(struct world_op){ .what = %u, .cpu = %u, .how = %u, .has_value = "
+		"%u, .size = %u, .access = 0x%x, .at = 0x%" PRIx64,
+		op->what, op->cpu, op->how, op->has_value, op->size, op->access, op->at);
+	if (op->what == OP_STORE) {
+		fputs(", .bytes = { ", to);
+		for (i = 0; i < op->size; i++)
+			fprintf(to, "%s0x%02x", i ? ", " : "", op->bytes[i]);
+		fputs(" }", to);
+	} else if (op->what == OP_SET || op->has_value) {
+		fprintf(to, ", .value = 0x%" PRIx64, op->value);
+	}
+	fputs(" });\n", to);
+}
+
 void ops_write_c(FILE *to, const struct world_cfg *cfg, const struct ops *ops)
 {
+	unsigned parts = 0;
 	size_t i;
 
 	fprintf(to,
@@ -509,7 +557,12 @@ void ops_write_c(FILE *to, const struct world_cfg *cfg, const struct ops *ops)
 		cfg->seed, cfg->nr_cpus, cfg->kind, cfg->profile, cfg->backends);
 	for (i = 0; i < ops->nr; i++) {
 		fputs("# \t", to);
-		write_c_op(to, &ops->op[i]);
+		if (ops->op[i].what == OP_RACE)
+			parts = 3;
+		if (parts && parts--)
+			write_c_part(to, &ops->op[i]);
+		else
+			write_c_op(to, &ops->op[i]);
 	}
 	fputs("# \tworld_check(w, true);\n# \tt_check(!w->failed[0], \"%s\", w->failed);\n"
 	      "# \tworld_free(w);\n# }\n",

@@ -16,6 +16,8 @@
  *	invpcid CPU TYPE PCID GVA
  *	flush CPU WHICH GVA
  *	host WHICH WHERE                     enum world_host; a region or a frame
+ *	race VM WHERE NTH                    the next operation, and in it, at the NTH point of a
+ *	                                     kind at which VM lets go, the one after it; race.h
  */
 #ifndef OPS_H
 #define OPS_H
@@ -38,11 +40,6 @@ struct world_op {
 	};
 };
 
-struct ops {
-	struct world_op *op;
-	size_t nr, room;
-};
-
 enum {
 	OP_POKE,
 	OP_STORE,
@@ -55,6 +52,7 @@ enum {
 	OP_INVPCID,
 	OP_FLUSH,
 	OP_HOST,
+	OP_RACE,
 	NR_OP_KINDS
 };
 

@@ -257,7 +257,8 @@ void world_poke(struct world *w, uint64_t gpa, uint64_t value)
 {
 	unsigned i;
 
-	note(w, &(struct world_op){ .what = OP_POKE, .at = gpa, .value = value });
+	if (!note(w, &(struct world_op){ .what = OP_POKE, .at = gpa, .value = value }))
+		return;
 	memcpy(w->mem + gpa, &value, 8);
 	for (i = 0; i < w->nr_vms; i++)
 		memcpy(w->vm[i].mem + gpa, &value, 8);
@@ -557,6 +558,7 @@ static int cb_host_page(void *ctx, vmmu_gpa_t gpa, int write, struct vmmu_host_p
 
 	if (i < 0)
 		return -1;
+	race_asked(v);
 	if (f >= 0 && write)
 		v->shared[f] = false;
 	*page = (struct vmmu_host_page){ vm_ram_at(w, v, gpa.v), answer_size(v, i, home),
@@ -580,7 +582,7 @@ static void add_vm(struct world *w, struct rng *r, const struct vmmu_backend *be
 {
 	static const uint64_t size[] = { 4096, 2 * MIB, GIB };
 	struct world_vm *v = &w->vm[w->nr_vms];
-	unsigned i;
+	unsigned i, number = w->nr_tried++;
 	int st;
 
 	memset(v, 0, sizeof(*v));
@@ -604,6 +606,7 @@ static void add_vm(struct world *w, struct rng *r, const struct vmmu_backend *be
 		return;
 	describe_vm(v, w->nr_vms);
 	v->w = w;
+	v->number = number;
 	v->mem = mem_arena(1 + w->nr_vms);
 	v->spare = mem_spare(1 + w->nr_vms);
 	for (i = 0; i < w->nr_frames; i++)
@@ -696,5 +699,6 @@ void world_free(struct world *w)
 	for (i = 0; i < w->nr_vms; i++)
 		vmmu_destroy(w->vm[i].vm);
 	or_world_free(w->or);
+	ops_free(&w->pair);
 	free(w);
 }

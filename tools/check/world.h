@@ -118,6 +118,7 @@ struct world_vm {
 	uint64_t walks;	   /* so far */
 	uint64_t cr2[WORLD_CPUS];
 	struct world *w;
+	unsigned number;	   /* among all, with those that are left out */
 	uint8_t *at[WORLD_FRAMES]; /* where each frame's page is now */
 	uint8_t *spare;		   /* a second place for each */
 	bool shared[WORLD_FRAMES]; /* the host lets nobody write to it */
@@ -182,6 +183,14 @@ const char *world_profile_name(unsigned n); /* NULL: none */
 struct world_cfg world_cfg_of(uint64_t seed, unsigned vcpus, int profile);
 
 #define NR_MAYBE 512u
+/* Points at which a race can be; the last: while the host is asked for a page. */
+#define WORLD_POINTS 17u
+
+/* A list of operations; ops.h. */
+struct ops {
+	struct world_op *op;
+	size_t nr, room;
+};
 
 struct world {
 	struct world_cfg cfg;
@@ -190,7 +199,7 @@ struct world {
 	struct or_mem ormem;
 	struct or_world * or ;
 	uint8_t *mem; /* the oracle's */
-	unsigned nr_vms, nr_shadows;
+	unsigned nr_vms, nr_tried, nr_shadows;
 	struct world_vm vm[WORLD_VMS];
 	uint64_t frame[WORLD_FRAMES]; /* where tables and data live */
 	unsigned nr_frames;
@@ -219,12 +228,17 @@ struct world {
 	unsigned nr_maybe;
 	char log[WORLD_LOG][120];
 	unsigned nr_log;
-	struct ops *record;	 /* or NULL: where operations are put down as they are done */
-	bool quiet;		 /* no log: the operations are recorded */
-	bool all;		 /* VMMU_FULL is set: vmmu_check() after each operation */
-	bool trace;		 /* VMMU_TRACE is set: the log goes to stderr as it grows */
-	char failed[1024];	 /* "": not yet */
-	unsigned failed_backend; /* WORLD_*; 0: no one VM */
+	struct ops *record;	      /* or NULL: where operations are put down as they are done */
+	struct ops *instead;	      /* or NULL: where they are put down and not done */
+	struct race *race;	      /* or NULL: two operations at once; race.h */
+	uint32_t skip;		      /* VMs that do not take part now */
+	struct ops pair;	      /* a race, as far as it is known */
+	uint64_t raced[WORLD_POINTS]; /* operations done inside another, by point */
+	bool quiet;		      /* no log: the operations are recorded */
+	bool all;		      /* VMMU_FULL is set: vmmu_check() after each operation */
+	bool trace;		      /* VMMU_TRACE is set: the log goes to stderr as it grows */
+	char failed[1024];	      /* "": not yet */
+	unsigned failed_backend;      /* WORLD_*; 0: no one VM */
 };
 
 /* Never NULL: what goes wrong is in ->failed. */

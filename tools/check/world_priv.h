@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ops.h"
+#include "race.h"
 #include "world.h"
 
 #define PAGE 4096ull
@@ -54,12 +55,31 @@ static inline bool is_victim(const struct world *w, unsigned vm, enum sabotage w
 	return w->cfg.sabotage == what && vm == w->cfg.victim % w->nr_vms;
 }
 
-/* One operation of the guest's, the host's or a device's begins. */
-static inline void note(struct world *w, const struct world_op *op)
+/* One operation of the guest's, the host's or a device's begins.  False: it is not to be done. */
+static inline bool note(struct world *w, const struct world_op *op)
 {
+	if (w->instead) {
+		ops_add(w->instead, op);
+		return false;
+	}
 	if (w->record)
 		ops_add(w->record, op);
+	return true;
 }
+
+static inline bool takes_part(const struct world *w, unsigned vm)
+{
+	return !(w->skip >> vm & 1);
+}
+
+/* What the host does that concerns one VM alone: HOST_NOTIFY, HOST_REPLACE. */
+void host_one(struct world *w, struct world_vm *v, unsigned which, unsigned where);
+/* A MOV to a register of one vCPU of one VM; a status. */
+int set_in(struct vmmu_cpu *cpu, enum world_reg reg, uint64_t value);
+/* Is the answer legal now?  If not, c->why says why. */
+bool judge_claim(struct world *w, struct world_vm *v, struct claim *c);
+/* What walks of gva read is made the same in all VMs, whatever A and D bits are missing. */
+void level_walk(struct world *w, unsigned cpu, uint64_t gva);
 
 /* A walk that sets no A or D bit, and reads no PDPTEs that it could spoil. */
 bool world_is_quiet(struct world *w, unsigned cpu, const struct or_access *acc);

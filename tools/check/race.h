@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Two operations at once, without threads: one begins, and at one of the points at which the
+ * library lets go the other is done, on one VM.  All other VMs do one after the other.
+ */
+#ifndef RACE_H
+#define RACE_H
+
+#include "ops.h"
+
+#define RACE_ASKED (WORLD_POINTS - 1)
+#define RACE_ANY WORLD_POINTS
+/* Names of the points; NULL: there is none of that number. */
+const char *race_point_name(unsigned point);
+
+/* An answer on the raced VM that no order has made legal yet. */
+struct claim {
+	bool made;
+	unsigned cpu, size;
+	uint64_t gva;
+	uint32_t access;
+	int st;
+	struct vmmu_xlat x;
+	char why[256];
+};
+
+struct race {
+	struct world *w;
+	struct world_vm *v;
+	const struct world_op *outer, *inner;
+	unsigned where;	      /* at which kind of point; RACE_ANY */
+	unsigned nth;	      /* at which of the points; 0 is the first */
+	bool inside;	      /* the outer one is going on */
+	bool ran;	      /* the inner one is done on the raced VM */
+	bool told;	      /* ... and a harvest has told of its store */
+	int answer;	      /* what an inner access answered */
+	uint64_t stored, len; /* ... what it has stored, and the others have not yet */
+	uint64_t value;
+	struct claim claim[2]; /* the outer one's, the inner one's */
+};
+
+/* Is this the VM on which two things happen at once? */
+bool race_is_on(const struct world *w, const struct world_vm *v);
+/* Has that VM stored here, and the others not yet? */
+bool race_is_ahead(const struct world *w, uint64_t gpa, uint64_t len);
+/* An answer of that VM, of the outer or the inner operation. */
+void race_answer(struct world *w, unsigned which, const struct claim *c);
+/* The host is being asked for a page: anything may come. */
+void race_asked(struct world_vm *v);
+/*
+ * The two, at once as far as they and the library let them; else in turn.  `race` says on which VM
+ * (its number) in .size, at which kind of point in .how, and which of those in .access.
+ */
+void race_run(struct world *w, const struct world_op *race, const struct world_op *outer,
+	      const struct world_op *inner);
+
+#endif
