@@ -202,7 +202,7 @@ Test(ops, what_is_written_is_read_again)
 	size_t i;
 
 	t_true(f != NULL);
-	record(&cfg, 3000, &done);
+	record(&cfg, 9000, &done);
 	ops_write(f, &cfg, &done);
 	rewind(f);
 	t_eq(ops_read(f, &again, &read), 0);
