@@ -21,21 +21,27 @@ struct plan {
 	const char *backend;
 	uint64_t host_page; /* native: its pages bound its TLB entries */
 	const struct strategy *strategy;
+	unsigned share; /* percent on 2M pages, in --host-2m's order; 0 with host_page 4K */
 };
 
 /* Native has no host pages: let nothing bound its TLB entries. */
 static const struct plan usual[] = {
-	{ "native", 1ull << 30, NULL },	    { "shadow", 4096, NULL },
-	{ "shadow", 2ull << 20, NULL },	    { "nested-npt", 4096, NULL },
-	{ "nested-npt", 2ull << 20, NULL }, { "nested-ept", 4096, NULL },
-	{ "nested-ept", 2ull << 20, NULL },
+	{ .backend = "native", .host_page = 1ull << 30 },
+	{ .backend = "shadow", .host_page = 4096 },
+	{ .backend = "shadow", .host_page = 2ull << 20 },
+	{ .backend = "nested-npt", .host_page = 4096 },
+	{ .backend = "nested-npt", .host_page = 2ull << 20 },
+	{ .backend = "nested-ept", .host_page = 4096 },
+	{ .backend = "nested-ept", .host_page = 2ull << 20 },
 };
 
 /* On a modelled CPU, whose vendor has one of the two ways of nested paging. */
 static const struct plan modelled[] = {
-	{ "native", 1ull << 30, NULL },	    { "shadow", 4096, NULL },
-	{ "nested-ept", 4096, NULL },	    { "nested-ept", 2ull << 20, NULL },
-	{ "nested-ept", 1ull << 30, NULL },
+	{ .backend = "native", .host_page = 1ull << 30 },
+	{ .backend = "shadow", .host_page = 4096 },
+	{ .backend = "nested-ept", .host_page = 4096 },
+	{ .backend = "nested-ept", .host_page = 2ull << 20 },
+	{ .backend = "nested-ept", .host_page = 1ull << 30 },
 };
 
 #define RUNS_MOST (STRATEGIES_MOST + 1)
@@ -46,8 +52,22 @@ struct comparison {
 	unsigned nr_runs;
 	struct report report;
 	struct progress progress;
-	struct cpu_model cpu; /* with --profile */
+	struct cpu_model cpu;	     /* with --profile */
+	char label[SHARES_MOST][12]; /* of --host-2m's runs */
 };
+
+static void plan_shares(struct comparison *c)
+{
+	c->plan[c->nr_runs++] = usual[0];
+	for (unsigned i = 0; i < c->o->nr_shares; i++) {
+		snprintf(c->label[i], sizeof(c->label[i]), "%u%% 2M", c->o->share_2m[i]);
+		c->plan[c->nr_runs++] = (struct plan){
+			.backend = c->cpu.amd ? "nested-npt" : "nested-ept",
+			.host_page = VMMU_PAGE_SIZE,
+			.share = c->o->share_2m[i],
+		};
+	}
+}
 
 static void plan_modelled(struct comparison *c)
 {
@@ -62,6 +82,10 @@ static void make_plan(struct comparison *c)
 {
 	const struct strategies *all = &c->o->strategies;
 
+	if (c->o->nr_shares) {
+		plan_shares(c);
+		return;
+	}
 	if (!all->nr && c->report.cpu) {
 		plan_modelled(c);
 		return;
@@ -73,8 +97,9 @@ static void make_plan(struct comparison *c)
 	}
 	c->plan[c->nr_runs++] = usual[0];
 	for (unsigned i = 0; i < all->nr; i++)
-		c->plan[c->nr_runs++] =
-			(struct plan){ "shadow", c->o->machine.host_page, &all->s[i] };
+		c->plan[c->nr_runs++] = (struct plan){ .backend = "shadow",
+						       .host_page = c->o->machine.host_page,
+						       .strategy = &all->s[i] };
 }
 
 /* What run number i is made with, and its result's name. */
@@ -91,6 +116,9 @@ static struct machine_options options_of(const struct comparison *c, unsigned i,
 	*r = (struct result){ .backend = m.backend->name };
 	if (m.backend->hypervisor)
 		r->host_page = page_size_name(m.host_page);
+	m.share_2m = plan->share;
+	if (c->o->nr_shares && i)
+		r->host_page = c->label[i - 1];
 	if (plan->strategy) {
 		m.shadow.off = plan->strategy->off;
 		r->strategy = plan->strategy->name;
@@ -119,6 +147,10 @@ static int replay_once(struct comparison *c, const char *path, const struct mach
 
 	if (!file || trace_open(&t, file, err) < 0)
 		return -1;
+	if (opt->share_2m || (opt->backend->hypervisor && opt->host_page > VMMU_PAGE_SIZE)) {
+		ro.large = opt->share_2m ? 2ull << 20 : opt->host_page;
+		ro.share_large = opt->share_2m ? opt->share_2m : 100;
+	}
 	t.progress = &c->progress;
 	snprintf(in->about, sizeof(in->about), "trace, %llu MiB of RAM",
 		 (unsigned long long)(t.ram_bytes >> 20));
@@ -351,6 +383,7 @@ static int run(int argc, char **argv, struct err *err)
 					       OPTION("csv", OPT_CSV),
 					       OPTION("profile", OPT_MODEL),
 					       OPTION("set", OPT_SET),
+					       OPTION("host-2m", OPT_HOST_2M),
 					       OPTIONS_END };
 	struct options o;
 	struct comparison c = { .o = &o };
@@ -366,6 +399,8 @@ static int run(int argc, char **argv, struct err *err)
 		return err_set(err, STATUS_USAGE, "--per-op is for --shadow");
 	if (read_profile(&c, err) < 0)
 		return -1;
+	if (o.nr_shares && (!c.report.cpu || o.strategies.nr))
+		return err_set(err, STATUS_USAGE, "--host-2m is for --profile without --shadow");
 	make_plan(&c);
 	c.report.input = calloc((size_t)(argc - first), sizeof(*c.report.input));
 	if (!c.report.input)
@@ -386,6 +421,10 @@ const struct command command_compare = {
 	"  --shadow LIST        instead, native and shadow paging with these strategies, one\n"
 	"                       row each: names with commas between, or all-strategies\n"
 	"  --host-page SIZE     of these: 4K (default), 2M or 1G\n"
+	"  --profile CPU        count cycles on this CPU (`vmmu cpus` lists them) or file\n"
+	"  --set KEY=VALUE      with this number of the profile's instead\n"
+	"  --host-2m LIST       with --profile: nested paging with 0, 25, ... percent of the\n"
+	"                       guest's memory on 2M pages of the host's\n"
 	"  --per-op             exits for each operation of a recorded workload\n"
 	"  --json FILE          write all numbers as JSON (- is standard output)\n"
 	"  --csv FILE           the same as CSV\n"

@@ -109,22 +109,56 @@ static int check_cap(const struct machine_options *opt, struct vmmu_config *conf
 		       (unsigned long long)least);
 }
 
-static int add_slots(struct machine *m, uint64_t host_page, struct err *err)
+static int add_slot(struct machine *m, uint64_t lo, uint64_t hi, uint64_t host_page,
+		    struct err *err)
+{
+	struct vmmu_slot_info slot = {
+		.gpa = vmmu_gpa(lo),
+		.size = hi - lo,
+		.pointer = machine_ram(m, lo),
+		.page_size = host_page,
+	};
+	int status = vmmu_slot_add(m->vm, &slot);
+
+	if (status == VMMU_OK)
+		return 0;
+	return err_input(err, "RAM at 0x%llx, 0x%llx bytes: %s: %s", (unsigned long long)lo,
+			 (unsigned long long)slot.size, vmmu_strerror(status), vmmu_reason(m->vm));
+}
+
+#define REGION (2ull << 20)
+
+/* Spread evenly, and what is on 2M with a smaller share is so with a larger. */
+int machine_on_2m(uint64_t gpa, unsigned percent)
+{
+	return (gpa / REGION * 0x9e3779b97f4a7c15ull >> 32) % 100 < percent;
+}
+
+/* A slot for each run of regions that are on the same pages. */
+static int add_mixed(struct machine *m, const struct vmmu_range *r, unsigned share, struct err *err)
+{
+	for (uint64_t lo = r->lo, hi; lo < r->hi; lo = hi) {
+		int large = machine_on_2m(lo, share);
+
+		for (hi = (lo / REGION + 1) * REGION; hi < r->hi; hi += REGION)
+			if (machine_on_2m(hi, share) != large)
+				break;
+		if (hi > r->hi)
+			hi = r->hi;
+		if (add_slot(m, lo, hi, large ? REGION : VMMU_PAGE_SIZE, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int add_slots(struct machine *m, const struct machine_options *opt, struct err *err)
 {
 	for (unsigned i = 0; i < m->ram.nr; i++) {
 		const struct vmmu_range *r = &m->ram.range[i];
-		struct vmmu_slot_info slot = {
-			.gpa = vmmu_gpa(r->lo),
-			.size = r->hi - r->lo,
-			.pointer = machine_ram(m, r->lo),
-			.page_size = host_page,
-		};
-		int status = vmmu_slot_add(m->vm, &slot);
 
-		if (status != VMMU_OK)
-			return err_input(err, "RAM at 0x%llx, 0x%llx bytes: %s: %s",
-					 (unsigned long long)r->lo, (unsigned long long)slot.size,
-					 vmmu_strerror(status), vmmu_reason(m->vm));
+		if ((opt->share_2m ? add_mixed(m, r, opt->share_2m, err)
+				   : add_slot(m, r->lo, r->hi, opt->host_page, err)) < 0)
+			return -1;
 	}
 	return 0;
 }
@@ -142,7 +176,7 @@ static int create(struct machine *m, const struct machine_options *opt, struct e
 		return err_set(err, STATUS_MISMATCH, "cannot make a %s machine: %s",
 			       opt->backend->name, vmmu_strerror(status));
 	m->cpu = vmmu_cpu(m->vm, 0);
-	return opt->backend->hypervisor ? add_slots(m, opt->host_page, err) : 0;
+	return opt->backend->hypervisor ? add_slots(m, opt, err) : 0;
 }
 
 int machine_open(struct machine *m, const struct machine_options *opt, struct ranges *ram,

@@ -38,6 +38,8 @@ const char *page_size_name(uint64_t bytes);
 struct machine_options {
 	const struct backend *backend;
 	uint64_t host_page;
+	/* Not 0: this share, in percent, of RAM's 2M regions is on 2M pages, the rest on 4K. */
+	unsigned share_2m;
 	uint64_t table_pages; /* 0: no cap */
 	unsigned pwc, nested_tlb;
 	const struct cpu_model *cpu; /* NULL: TLBs as they are always compared, and those two */
@@ -58,6 +60,9 @@ struct machine {
 int machine_open(struct machine *m, const struct machine_options *opt, struct ranges *ram,
 		 struct err *err);
 void machine_close(struct machine *m);
+
+/* Whether the 2M region of gpa is on a 2M page, if so many percent of all are. */
+int machine_on_2m(uint64_t gpa, unsigned percent);
 
 /* Guest memory before the guest runs: not a store, nobody sees it. */
 static inline uint8_t *machine_ram(struct machine *m, uint64_t gpa)

@@ -10,6 +10,7 @@
 #include "world.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int bad_value(const struct option *o, const char *value, const char *want, struct err *err)
@@ -168,6 +169,24 @@ static int take_check(const struct option *o, const char *value, struct check_op
 	}
 }
 
+static int take_shares(const struct option *o, const char *value, struct options *out,
+		       struct err *err)
+{
+	char *end;
+
+	for (out->nr_shares = 0; *value; value = end + (*end == ',')) {
+		unsigned long share = strtoul(value, &end, 10);
+
+		if (end == value || (*end && *end != ',') || share > 100 ||
+		    out->nr_shares == SHARES_MOST)
+			break;
+		out->share_2m[out->nr_shares++] = (unsigned)share;
+	}
+	return *value || !out->nr_shares
+		       ? bad_value(o, value, "a list of up to 12 numbers from 0 to 100", err)
+		       : 0;
+}
+
 static int take(const struct option *o, const char *value, struct options *out, struct err *err)
 {
 	switch (o->val) {
@@ -240,6 +259,8 @@ static int take(const struct option *o, const char *value, struct options *out, 
 	case OPT_SENSITIVITY:
 		out->sensitivity = 1;
 		return 0;
+	case OPT_HOST_2M:
+		return take_shares(o, value, out, err);
 	case OPT_HTML:
 		out->html = value;
 		return 0;

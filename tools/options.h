@@ -49,11 +49,14 @@ enum option_id {
 	OPT_SET,
 	OPT_SENSITIVITY,
 	OPT_HTML,
+	OPT_HOST_2M,
 	OPT_OUTPUT,
 };
 
 /* Assignments to a CPU profile. */
 #define SETS_MOST 32u
+/* Shares of RAM on 2M pages. */
+#define SHARES_MOST 12u
 
 #define OPTION(name, id)                                                                           \
 	{                                                                                          \
@@ -103,6 +106,7 @@ struct options {
 	const char *set[SETS_MOST];
 	unsigned nr_set;
 	int sensitivity;
+	unsigned share_2m[SHARES_MOST], nr_shares; /* percent */
 	const char *output;
 	struct strategies strategies; /* none: --shadow was not given */
 	int per_op;

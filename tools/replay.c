@@ -199,6 +199,27 @@ static int play_all(struct replay *r, const struct replay_options *opt)
 	return got;
 }
 
+/* Frames of a word of a bitmap, in bytes. */
+#define WORD_BYTES (64ull * VMMU_PAGE_SIZE)
+
+/* What the guest used, and what the host has to back it with. */
+static void count_touched(struct replay *r, const struct replay_options *opt)
+{
+	uint64_t words = r->nr_frames / 64 + 1;
+	uint64_t region = (opt->large ? opt->large : WORD_BYTES) / WORD_BYTES;
+
+	for (uint64_t at = 0; at < words; at += region) {
+		uint64_t end = at + region < words ? at + region : words, used = 0;
+
+		for (uint64_t i = at; i < end; i++)
+			used += (uint64_t)__builtin_popcountll(r->touched[i]);
+		r->res->touched_bytes += used * VMMU_PAGE_SIZE;
+		if (used && opt->large && machine_on_2m(at * WORD_BYTES, opt->share_large))
+			used = (end - at) * 64;
+		r->res->backed_bytes += used * VMMU_PAGE_SIZE;
+	}
+}
+
 static int run(struct replay *r, const struct replay_options *opt)
 {
 	double begin = clock_now(), reading = r->trace->reading;
@@ -208,6 +229,7 @@ static int run(struct replay *r, const struct replay_options *opt)
 	verify_invariants(r);
 	if (r->window || !r->res->windowed)
 		result_add_stats(r->res, r->m->vm);
+	count_touched(r, opt);
 	r->res->records = r->trace->next;
 	r->res->seconds = clock_now() - begin - (r->trace->reading - reading);
 	return 0;
@@ -221,11 +243,13 @@ int replay_run(struct trace *trace, struct machine *m, const struct replay_optio
 
 	r.nr_frames = ranges_end(&m->ram) >> VMMU_PAGE_SHIFT;
 	r.tracked = calloc((size_t)(r.nr_frames / 64 + 1), sizeof(*r.tracked));
-	if (!r.tracked)
+	r.touched = calloc((size_t)(r.nr_frames / 64 + 1), sizeof(*r.touched));
+	if (!r.tracked || !r.touched)
 		err_input(err, "%s: out of memory", input_name(trace->in));
 	else
 		ret = run(&r, opt);
 	free(r.tracked);
+	free(r.touched);
 	free(r.initial.record);
 	return ret;
 }

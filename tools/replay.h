@@ -12,6 +12,9 @@
 #include "trace_file.h"
 
 struct replay_options {
+	/* The host's large pages, 0: none, and how much of RAM is on them, in percent. */
+	uint64_t large;
+	unsigned share_large;
 	uint64_t check; /* vmmu_check() after each of the first so many records */
 };
 

@@ -16,6 +16,7 @@ struct replay {
 	struct err *err;
 	uint64_t record; /* number of the record in hand */
 	uint64_t *tracked;
+	uint64_t *touched; /* frames that an access of the guest's used */
 	uint64_t nr_frames;
 	unsigned entry_bytes; /* 4 or 8 */
 	unsigned pdpt;	      /* PAE: level-3 tables have 4 entries */

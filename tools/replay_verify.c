@@ -71,6 +71,14 @@ static int answer_right(const struct vmmu_trace_access *acc, int status, const s
 	return status == VMMU_OK && right_granted(acc->access, x);
 }
 
+static void touch(struct replay *r, uint64_t gpa)
+{
+	uint64_t frame = gpa >> VMMU_PAGE_SHIFT;
+
+	if (frame < r->nr_frames)
+		r->touched[frame / 64] |= 1ull << frame % 64;
+}
+
 int verify_access(struct replay *r, const struct vmmu_trace_record *rec)
 {
 	struct vmmu_trace_access acc;
@@ -92,6 +100,7 @@ int verify_access(struct replay *r, const struct vmmu_trace_record *rec)
 		wrong(r, acc.gva, acc.access, want, status, &x);
 		return 0;
 	}
+	touch(r, x.gpa.v);
 	/* A table that the trace dropped and a shadow pager still watches. */
 	if (status == VMMU_OK && x.trap && (acc.access & VMMU_TYPE_MASK) == VMMU_WRITE &&
 	    !is_tracked(r, x.gpa.v))

@@ -144,6 +144,8 @@ static struct json_object *run_json(const struct cpu_model *cpu, const struct re
 	}
 	put(o, "table_bytes", run->stats.table_peak);
 	put(o, "meta_bytes", run->stats.meta_peak);
+	put(o, "touched_bytes", run->touched_bytes);
+	put(o, "backed_bytes", run->backed_bytes);
 	snprintf(seconds, sizeof(seconds), "%.6f", run->seconds);
 	json_object_object_add(o, "seconds", json_object_new_double_s(run->seconds, seconds));
 	return o;

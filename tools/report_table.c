@@ -112,6 +112,18 @@ static void cell_meta_bytes(char *buf, const struct result *run, unsigned exit)
 	format_bytes(buf, CELL_BYTES, run->stats.meta_peak);
 }
 
+static void cell_touched(char *buf, const struct result *run, unsigned exit)
+{
+	(void)exit;
+	format_bytes(buf, CELL_BYTES, run->touched_bytes);
+}
+
+static void cell_backed(char *buf, const struct result *run, unsigned exit)
+{
+	(void)exit;
+	format_bytes(buf, CELL_BYTES, run->backed_bytes);
+}
+
 static void cell_seconds(char *buf, const struct result *run, unsigned exit)
 {
 	(void)exit;
@@ -210,7 +222,8 @@ static void print_costs(FILE *out, const struct report_input *in, const struct c
 		print_part(out, in, cost, part);
 	fprintf(out, LABEL, "performance");
 	for (unsigned i = 0; i < in->nr_runs; i++)
-		fprintf(out, "%9.1f %%", cost[i].total > 0 ? 100 * cost[0].total / cost[i].total : 0);
+		fprintf(out, "%9.1f %%",
+			cost[i].total > 0 ? 100 * cost[0].total / cost[i].total : 0);
 	fputc('\n', out);
 	free(cost);
 }
@@ -235,6 +248,11 @@ void report_table(FILE *out, const struct report_input *in, const struct cpu_mod
 		{ "seconds", cell_seconds, 0, 0 },
 	};
 
+	static const struct row memory[] = {
+		{ "memory used", cell_touched, 0, 0 },
+		{ "memory backed", cell_backed, 0, 0 },
+	};
+
 	fprintf(out, "%s%s%s: %s\n", colour ? "\033[1m" : "", in->name, colour ? "\033[0m" : "",
 		in->about);
 	print_rows(out, in, head, sizeof(head) / sizeof(*head), colour);
@@ -242,6 +260,8 @@ void report_table(FILE *out, const struct report_input *in, const struct cpu_mod
 	print_rows(out, in, tail, sizeof(tail) / sizeof(*tail), colour);
 	if (cpu)
 		print_costs(out, in, cpu);
+	if (in->run[0].touched_bytes)
+		print_rows(out, in, memory, sizeof(memory) / sizeof(*memory), colour);
 	fputc('\n', out);
 }
 

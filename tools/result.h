@@ -22,7 +22,9 @@ struct result {
 	uint64_t accesses, faults, mismatches; /* checked; over the whole input */
 	struct vmmu_stats stats;	       /* of the window if there is one */
 	struct vmmu_silicon_stats silicon;     /* the same; of the one vCPU */
-	double seconds;			       /* without reading and unpacking */
+	/* Pages that the guest's accesses used, and what the host needs for them. */
+	uint64_t touched_bytes, backed_bytes;
+	double seconds; /* without reading and unpacking */
 
 	/* A closer look, for `replay`. */
 	uint64_t gpas, rights, mmios, codes;   /* checked, each */
