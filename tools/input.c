@@ -5,6 +5,7 @@
  * Invariant: raw[raw_pos, raw_len) is read from the file and not yet used.
  */
 #include "input.h"
+#include "xz.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +21,10 @@
 #define WINDOW_LOG_MAX 27
 
 static const uint8_t zstd_magic[4] = { 0x28, 0xb5, 0x2f, 0xfd };
+/* The first four of six bytes. */
+static const uint8_t xz_magic[4] = { 0xfd, '7', 'z', 'X' };
+
+enum packed { PACKED_NOT, PACKED_ZSTD, PACKED_XZ };
 
 struct input {
 	char *name;
@@ -29,7 +34,9 @@ struct input {
 	size_t raw_pos, raw_len;
 	uint64_t raw_done, raw_total; /* bytes of the file; total 0: unknown */
 	ZSTD_DCtx *zstd;	      /* NULL: plain */
+	struct xz *xz;		      /* the same */
 	int in_frame;
+	int ended;			   /* the file is read to its end */
 	const struct input_source *source; /* NULL: a file or memory */
 	void *ctx;			   /* the source's */
 };
@@ -50,10 +57,11 @@ static int fill_raw(struct input *in, struct err *err)
 				 (unsigned long long)in->raw_done);
 	in->raw_len += (size_t)n;
 	in->raw_done += (uint64_t)n;
+	in->ended = n == 0;
 	return n > 0;
 }
 
-/* 1 zstd, 0 not; reads no more than it takes to tell (a terminal may be slow). */
+/* An enum packed; reads no more than it takes to tell (a terminal may be slow). */
 static int looks_packed(struct input *in, struct err *err)
 {
 	int got = 1;
@@ -61,13 +69,15 @@ static int looks_packed(struct input *in, struct err *err)
 	while (got > 0) {
 		size_t n = in->raw_len < 4 ? in->raw_len : 4;
 
-		if (n && memcmp(in->raw, zstd_magic, n) != 0)
-			return 0;
+		int zstd = memcmp(in->raw, zstd_magic, n) == 0;
+
+		if (n && !zstd && memcmp(in->raw, xz_magic, n) != 0)
+			return PACKED_NOT;
 		if (n == 4)
-			return 1;
+			return zstd ? PACKED_ZSTD : PACKED_XZ;
 		got = fill_raw(in, err);
 	}
-	return got;
+	return got < 0 ? -1 : PACKED_NOT;
 }
 
 static int detect(struct input *in, struct err *err)
@@ -77,10 +87,14 @@ static int detect(struct input *in, struct err *err)
 
 	if (packed < 0)
 		return -1;
-	if (!packed && len > 4 && strcmp(in->name + len - 4, ".zst") == 0)
+	if (packed != PACKED_ZSTD && len > 4 && strcmp(in->name + len - 4, ".zst") == 0)
 		return err_input(err, "%s: not zstd: wrong magic at byte 0", in->name);
-	if (!packed)
+	if (packed == PACKED_NOT)
 		return 0;
+	if (packed == PACKED_XZ) {
+		in->xz = xz_open(in->name, err);
+		return in->xz ? 0 : -1;
+	}
 	in->zstd = ZSTD_createDCtx();
 	if (!in->zstd ||
 	    ZSTD_isError(ZSTD_DCtx_setParameter(in->zstd, ZSTD_d_windowLogMax, WINDOW_LOG_MAX)))
@@ -172,6 +186,7 @@ void input_close(struct input *in)
 	if (in->fd >= 0)
 		close(in->fd);
 	ZSTD_freeDCtx(in->zstd);
+	xz_close(in->xz);
 	free(in->own);
 	free(in->name);
 	free(in);
@@ -219,6 +234,26 @@ static ssize_t unpack(struct input *in, void *buf, size_t len, struct err *err)
 	return (ssize_t)dst.pos;
 }
 
+static ssize_t some_xz(struct input *in, void *buf, size_t len, struct err *err)
+{
+	ssize_t n = 0;
+
+	in->in_frame = 1;
+	while (n == 0 && in->in_frame) {
+		struct xz_bytes src = { in->raw, 0, 0, 0, 0 };
+
+		if (in->raw_pos == in->raw_len && !in->ended && fill_raw(in, err) < 0)
+			return -1;
+		src.pos = in->raw_pos;
+		src.len = in->raw_len;
+		src.last = in->ended || in->fd < 0;
+		src.at = in->raw_done - in->raw_len;
+		n = xz_step(in->xz, &src, buf, len, &in->in_frame, err);
+		in->raw_pos = src.pos;
+	}
+	return n;
+}
+
 static ssize_t some_packed(struct input *in, void *buf, size_t len, struct err *err)
 {
 	ssize_t n = 0;
@@ -245,6 +280,8 @@ ssize_t input_some(struct input *in, void *buf, size_t len, struct err *err)
 		return 0;
 	if (in->source)
 		return in->source->some(in->ctx, buf, len, err);
+	if (in->xz)
+		return some_xz(in, buf, len, err);
 	return in->zstd ? some_packed(in, buf, len, err) : some_plain(in, buf, len, err);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A file, or standard input for "-", or what a program makes, as a stream of
- * bytes; zstd is unpacked.
+ * bytes; zstd and xz are unpacked.
  * No seeking and no formats: what the bytes mean is the readers' business.
  * Invariant: memory does not depend on how long the file is (slurping apart).
  */
