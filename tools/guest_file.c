@@ -32,7 +32,12 @@ static int kind_of(const char *bytes, size_t n)
 
 struct input *guest_trace(const char *path, struct err *err)
 {
-	return workload_named(path) ? workload_open(path, err) : input_open(path, err);
+	struct input *in;
+
+	if (workload_named(path))
+		return workload_open(path, err);
+	in = input_open(path, err);
+	return in ? workload_of_file(in, err) : NULL;
 }
 
 int guest_kind(const char *path, struct err *err)

@@ -36,7 +36,9 @@ struct input {
 	ZSTD_DCtx *zstd;	      /* NULL: plain */
 	struct xz *xz;		      /* the same */
 	int in_frame;
-	int ended;			   /* the file is read to its end */
+	int ended;	   /* the file is read to its end */
+	uint8_t again[16]; /* unread: again[again_pos, again_len) */
+	size_t again_pos, again_len;
 	const struct input_source *source; /* NULL: a file or memory */
 	void *ctx;			   /* the source's */
 };
@@ -274,10 +276,30 @@ static ssize_t some_packed(struct input *in, void *buf, size_t len, struct err *
 	return n;
 }
 
+void input_unread(struct input *in, const void *bytes, size_t n)
+{
+	memcpy(in->again, bytes, n);
+	in->again_pos = 0;
+	in->again_len = n;
+}
+
+static ssize_t some_again(struct input *in, void *buf, size_t len)
+{
+	size_t n = in->again_len - in->again_pos;
+
+	if (n > len)
+		n = len;
+	memcpy(buf, in->again + in->again_pos, n);
+	in->again_pos += n;
+	return (ssize_t)n;
+}
+
 ssize_t input_some(struct input *in, void *buf, size_t len, struct err *err)
 {
 	if (len == 0)
 		return 0;
+	if (in->again_pos < in->again_len)
+		return some_again(in, buf, len);
 	if (in->source)
 		return in->source->some(in->ctx, buf, len, err);
 	if (in->xz)

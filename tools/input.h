@@ -37,6 +37,9 @@ ssize_t input_some(struct input *in, void *buf, size_t len, struct err *err);
 /* All of len, or less at the end; -1: *err. */
 ssize_t input_full(struct input *in, void *buf, size_t len, struct err *err);
 
+/* Bytes that the next reads are to give again; 16 at most, none waiting. */
+void input_unread(struct input *in, const void *bytes, size_t n);
+
 const char *input_name(const struct input *in);
 /* How much of the file is read, 0..1; negative if its length is unknown. */
 double input_fraction(const struct input *in);

@@ -31,6 +31,7 @@ struct run {
 	const struct workload *w;
 	uint64_t value[PARAMS_MOST]; /* of w->param[] */
 	const char *file;	     /* of PARAM_FILE, or NULL */
+	struct input *in;	     /* the file, if it was open before; until taken */
 	uint64_t ops;		     /* of the window */
 	uint64_t done;		     /* of them */
 	void *state;		     /* w->state_bytes, zero at first */
@@ -51,6 +52,8 @@ struct workload {
 	int (*prepare)(struct run *r);
 	/* One operation or more; counts r->done. */
 	void (*step)(struct run *r);
+	/* How much is done, or NULL: r->done of r->ops. */
+	double (*fraction)(const struct run *r);
 	void (*close)(struct run *r);
 };
 
@@ -62,6 +65,6 @@ struct workload {
 
 extern const struct workload workload_fork, workload_exec, workload_sh, workload_pagefault,
 	workload_protfault, workload_mmap, workload_ctx, workload_build, workload_chase,
-	workload_random, workload_seq;
+	workload_random, workload_seq, workload_lackey, workload_champsim;
 
 #endif

@@ -17,7 +17,8 @@
 static const struct workload *const workloads[] = {
 	&workload_fork,	     &workload_exec,   &workload_sh,  &workload_pagefault,
 	&workload_protfault, &workload_mmap,   &workload_ctx, &workload_build,
-	&workload_chase,     &workload_random, &workload_seq,
+	&workload_chase,     &workload_random, &workload_seq, &workload_lackey,
+	&workload_champsim,
 };
 #define NR_WORKLOADS (sizeof(workloads) / sizeof(*workloads))
 
@@ -165,9 +166,10 @@ static void set_usual(struct made *m)
 static int check(struct made *m, struct err *err)
 {
 	const struct workload *w = m->run.w;
-	const char *wrong = w->check ? w->check(&m->run) : NULL;
+	const char *wrong;
 
 	m->run.file = m->file;
+	wrong = w->check ? w->check(&m->run) : NULL;
 	m->run.ops = m->run.value[0];
 	if (wrong)
 		return err_set(err, STATUS_USAGE, "%s: %s", m->name, wrong);
@@ -192,8 +194,9 @@ static int parse_spec(struct made *m, struct err *err)
 	if (!m->run.w)
 		return no_such(name, len, err);
 	set_usual(m);
-	list = strdup(name + len + (name[len] == ','));
-	if (!list)
+	/* NAME=FILE is NAME,file=FILE. */
+	if (asprintf(&list, "%s%s", name[len] == '=' ? "file" : "",
+		     name + len + (name[len] == ',')) < 0)
 		return err_input(err, "%s: out of memory", m->name);
 	ret = take_all(m, list, err);
 	free(list);
@@ -279,6 +282,8 @@ static double fraction(void *ctx)
 
 	if (m->phase < PHASE_RUN)
 		return 0;
+	if (m->run.w->fraction)
+		return m->run.w->fraction(&m->run);
 	return (double)m->run.done / (double)m->run.ops;
 }
 
@@ -290,6 +295,7 @@ static void close_made(void *ctx)
 		return;
 	if (m->run.w && m->run.w->close && m->run.state)
 		m->run.w->close(&m->run);
+	input_close(m->run.in);
 	if (m->opened)
 		guest_end(&m->run.g);
 	free(m->run.state);
@@ -298,22 +304,50 @@ static void close_made(void *ctx)
 	free(m);
 }
 
-static struct made *make(const char *path, struct err *err)
+static struct made *make_unnamed(const char *path, struct err *err)
 {
 	struct made *m = calloc(1, sizeof(*m));
 
 	if (m)
 		m->name = strdup(path);
-	if (!m || !m->name) {
-		err_input(err, "%s: out of memory", path);
-		close_made(m);
-		return NULL;
-	}
-	if (parse_spec(m, err) < 0) {
+	if (m && m->name)
+		return m;
+	err_input(err, "%s: out of memory", path);
+	close_made(m);
+	return NULL;
+}
+
+static struct made *make(const char *path, struct err *err)
+{
+	struct made *m = make_unnamed(path, err);
+
+	if (m && parse_spec(m, err) < 0) {
 		close_made(m);
 		return NULL;
 	}
 	return m;
+}
+
+/* The file, open already, as the only parameter. */
+static struct made *make_for_file(const char *kind, struct input *in, struct err *err)
+{
+	const char *file = input_name(in);
+	struct made *m = make_unnamed(file, err);
+
+	if (!m) {
+		input_close(in);
+		return NULL;
+	}
+	m->run.in = in;
+	m->run.w = find(kind, strlen(kind));
+	set_usual(m);
+	m->file = strdup(file);
+	if (m->file && check(m, err) == 0)
+		return m;
+	if (!m->file)
+		err_input(err, "%s: out of memory", file);
+	close_made(m);
+	return NULL;
 }
 
 static int start(struct made *m, struct err *err)
@@ -332,10 +366,9 @@ static int start(struct made *m, struct err *err)
 	return guest_make(&m->run.g, &config, m->name, err);
 }
 
-struct input *workload_open(const char *path, struct err *err)
+static struct input *open_made(struct made *m, struct err *err)
 {
 	static const struct input_source source = { some, fraction, close_made };
-	struct made *m = make(path, err);
 
 	if (!m)
 		return NULL;
@@ -343,7 +376,42 @@ struct input *workload_open(const char *path, struct err *err)
 		close_made(m);
 		return NULL;
 	}
-	return input_open_source(path, &source, m, err);
+	return input_open_source(m->name, &source, m, err);
+}
+
+struct input *workload_open(const char *path, struct err *err)
+{
+	return open_made(make(path, err), err);
+}
+
+/* Lackey's text begins with valgrind's ==pid==, or without it with an access. */
+static int is_lackey(const char *bytes, size_t n)
+{
+	static const char *const start[] = { "I  ", " L ", " S ", " M " };
+
+	for (unsigned i = 0; i < 4; i++)
+		if (n >= 3 && memcmp(bytes, start[i], 3) == 0)
+			return 1;
+	return n >= 3 && memcmp(bytes, "==", 2) == 0 && bytes[2] >= '0' && bytes[2] <= '9';
+}
+
+struct input *workload_of_file(struct input *in, struct err *err)
+{
+	const char *path = input_name(in);
+	char bytes[8];
+	ssize_t n = input_full(in, bytes, sizeof(bytes), err);
+	const char *last = strrchr(path, '/');
+
+	if (n < 0) {
+		input_close(in);
+		return NULL;
+	}
+	input_unread(in, bytes, (size_t)n);
+	if (is_lackey(bytes, (size_t)n))
+		return open_made(make_for_file("lackey", in, err), err);
+	if (strstr(last ? last : path, ".champsim"))
+		return open_made(make_for_file("champsim", in, err), err);
+	return in;
 }
 
 int workload_ops(const char *path, uint64_t *ops, char **unit, struct err *err)
@@ -352,6 +420,12 @@ int workload_ops(const char *path, uint64_t *ops, char **unit, struct err *err)
 
 	if (!m)
 		return -1;
+	*unit = NULL;
+	if (m->run.w->fraction && m->run.ops == m->run.w->param[0].usual) {
+		err_set(err, STATUS_USAGE, "%s: how many operations is not known: give n=", path);
+		close_made(m);
+		return -1;
+	}
 	*ops = m->run.ops;
 	*unit = strdup(m->run.w->unit);
 	close_made(m);
@@ -371,7 +445,8 @@ static void tell_param(FILE *out, const struct param *p)
 	char usual[32];
 
 	format_value(usual, sizeof(usual), p, p->usual);
-	fprintf(out, "  %-10s %-8s %s\n", p->name, p->kind == PARAM_FILE ? "" : usual, p->text);
+	fprintf(out, "  %-10s %-8s %s\n", p->name,
+		p->kind == PARAM_FILE || p->usual == p->most ? "" : usual, p->text);
 }
 
 int workload_help(const char *name, FILE *out, struct err *err)

@@ -16,6 +16,11 @@
 int workload_named(const char *path);
 /* NULL: *err, a wrong name or parameter among others (usage). */
 struct input *workload_open(const char *path, struct err *err);
+/*
+ * The input itself; or, if it is lackey's text or has .champsim in its name,
+ * the workload that runs it.  Takes the input over.  NULL: *err.
+ */
+struct input *workload_of_file(struct input *in, struct err *err);
 /* How many operations its window is, and of what (malloced); -1: *err. */
 int workload_ops(const char *path, uint64_t *ops, char **unit, struct err *err);
 
