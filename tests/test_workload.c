@@ -359,6 +359,167 @@ Test(workload, a_guest_out_of_memory_says_so)
 	}
 }
 
+/* ---- recorded programs ------------------------------------------------------------------ */
+
+static const char lackey_text[] = "==7== Lackey\n"
+				  "==7== \n"
+				  "I  00401000,3\n"
+				  "I  00401003,5\n"
+				  " S 1ffe000ffc,8\n" /* in two pages */
+				  " L 1ffe000ffc,4\n"
+				  "I  0040103e,4\n" /* in two lines */
+				  " M 00602000,1\n"
+				  "==7== end\n";
+
+/* A recorded program as an input; lackey's text or ChampSim's records. */
+static struct input *open_user(const char *name, const void *bytes, size_t size, struct err *err)
+{
+	struct input *in = input_open_memory(name, bytes, size, err);
+
+	t_check(in != NULL, "%s", err->text);
+	return workload_of_file(in, err);
+}
+
+/* The accesses of user mode, and what COUNT says. */
+struct seen {
+	struct vmmu_trace_access acc[32];
+	unsigned nr, faults;
+	uint64_t instructions, accesses;
+};
+
+static void look(struct input *in, struct seen *s)
+{
+	struct vmmu_trace_record rec;
+	struct vmmu_trace_access acc;
+	struct err err = { 0 };
+	struct trace t;
+	int window = 0, got;
+
+	*s = (struct seen){ 0 };
+	t_check(in && trace_open(&t, in, &err) == 0, "%s", err.text);
+	while ((got = trace_next(&t, &rec, &err)) > 0) {
+		window |= rec.type == VMMU_TRACE_MARK;
+		s->faults += window && rec.type == VMMU_TRACE_FAULT;
+		if (window && rec.type == VMMU_TRACE_COUNT)
+			s->instructions += rec.arg;
+		if (!window || rec.type != VMMU_TRACE_ACC)
+			continue;
+		t_eq(vmmu_trace_get_access(&rec, &acc), 0);
+		if (acc.access & VMMU_USER && s->nr < 32)
+			s->acc[s->nr++] = acc;
+	}
+	t_check(got == 0, "%s", err.text);
+	trace_close(&t);
+}
+
+static void same(const struct seen *s, const uint64_t (*want)[2], unsigned nr)
+{
+	t_eq(s->nr, nr);
+	for (unsigned i = 0; i < nr; i++) {
+		t_eq(s->acc[i].gva, want[i][0]);
+		t_eq(s->acc[i].access, want[i][1] | VMMU_USER);
+	}
+}
+
+Test(workload, lackey_text_is_run)
+{
+	static const uint64_t want[][2] = {
+		{ 0x401000, VMMU_FETCH },     { 0x1ffe000fc0, VMMU_WRITE },
+		{ 0x1ffe001000, VMMU_WRITE }, { 0x1ffe000fc0, VMMU_READ },
+		{ 0x401040, VMMU_FETCH },     { 0x602000, VMMU_READ },
+		{ 0x602000, VMMU_WRITE },
+	};
+	struct err err = { 0 };
+	struct seen s;
+
+	look(open_user("x", lackey_text, sizeof(lackey_text) - 1, &err), &s);
+	same(&s, want, NR(want));
+	/* A page of zeros is shared until it is written. */
+	t_eq(s.faults, 5);
+}
+
+/* ip, branch, taken, two written, four read. */
+static void put_champsim(uint8_t *p, uint64_t ip, const uint64_t mem[6])
+{
+	memset(p, 0, 64);
+	memcpy(p, &ip, 8);
+	p[8] = p[9] = 1;
+	memcpy(p + 16, mem, 48);
+}
+
+Test(workload, champsim_records_are_run)
+{
+	static const uint64_t mem[6] = { 0x7ff000, 0, 0x602040, 0, 0x603000, 0 };
+	static const uint64_t none[6] = { 0 };
+	static const uint64_t want[][2] = {
+		{ 0x401000, VMMU_FETCH }, { 0x602040, VMMU_READ },  { 0x603000, VMMU_READ },
+		{ 0x7ff000, VMMU_WRITE }, { 0x401040, VMMU_FETCH },
+	};
+	struct err err = { 0 };
+	uint8_t bytes[192];
+	struct seen s;
+
+	put_champsim(bytes, 0x401000, mem);
+	put_champsim(bytes + 64, 0x401004, none);
+	put_champsim(bytes + 128, 0x401041, none);
+	look(open_user("dir/x.champsimtrace", bytes, sizeof(bytes), &err), &s);
+	same(&s, want, NR(want));
+}
+
+static void refused(const char *name, const void *bytes, size_t size, const char *says)
+{
+	struct err err = { 0 };
+	struct input *in = open_user(name, bytes, size, &err);
+	uint8_t buf[4096];
+	ssize_t n;
+
+	while (in && (n = input_some(in, buf, sizeof(buf), &err)) > 0)
+		continue;
+	t_check(in && n == -1 && strstr(err.text, says) && strstr(err.text, name),
+		"\"%s\" lacks \"%s\"", err.text, says);
+	t_eq(err.status, STATUS_INPUT);
+	input_close(in);
+}
+
+Test(workload, broken_lackey_text_is_refused)
+{
+	static const char *const bad[][2] = {
+		{ "I  1000,3\nI  10x0,3\n", "line 2: no address" },
+		{ "I  1000,3\n\n L1000,4\n", "line 3: neither an access" },
+		{ "I  1000,3\nhello\n", "line 2: neither an access" },
+		{ "I  1000,3\n K 1000,1\n", "line 2: neither an access" },
+		{ "I  1000,3\n L 1000,\n", "line 2: no size" },
+		{ "I  1000,3\n L 1000,0\n", "line 2: a size that no access has" },
+		{ "I  1000,3\n L 1000,99999\n", "line 2: a size that no access has" },
+		{ "I  1000,3\n L 1000,8 \n", "line 2: no size at its end" },
+		{ "I  1000,3\n S 11112222333344445,8\n", "line 2: no address" },
+		{ "I  1000,3\n S ffffffffff600000,8\n", "line 2: an address that no user" },
+		{ "I  1000,3\n S 7fffffffefff,8\n", "line 2: an address that no user" },
+		{ "I  0,3\n", "line 1: an address that no user" },
+		{ "==1== nothing\n", "no access is in it" },
+	};
+
+	for (size_t i = 0; i < NR(bad); i++)
+		refused("text", bad[i][0], strlen(bad[i][0]), bad[i][1]);
+}
+
+Test(workload, broken_champsim_records_are_refused)
+{
+	static const uint64_t mem[6] = { 0 }, high[6] = { 0xffff888000000000 };
+	uint8_t bytes[128];
+
+	put_champsim(bytes, 0x1000, mem);
+	put_champsim(bytes + 64, 0x1000, mem);
+	refused("x.champsim", bytes, 100, "byte 64: truncated");
+	bytes[64 + 8] = 2;
+	refused("x.champsim", bytes, 128, "record 1: neither branch nor none");
+	put_champsim(bytes + 64, 0, mem);
+	refused("x.champsim", bytes, 128, "record 1: an instruction's address");
+	put_champsim(bytes + 64, 0x1000, high);
+	refused("x.champsim", bytes, 128, "record 1: an address that no user");
+	refused("x.champsim", bytes, 0, "no access is in it");
+}
+
 Test(workload, says_how_many_operations)
 {
 	struct err err = { 0 };
