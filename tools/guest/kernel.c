@@ -172,7 +172,7 @@ static void work_access(struct guest *g, enum path path, uint64_t r)
 	uint64_t common = (r >> 3 & 7) == 0, kind = r & 7;
 
 	if (kind < 3)
-		fetch(g, ((common ? 0 : (uint64_t)path * 8 + 8) + (r >> 8 & 7)) * FRAME_BYTES +
+		fetch(g, ((common ? 0 : (uint64_t)path * 16 + 16) + (r >> 8 & 15)) * FRAME_BYTES +
 				 (r >> 16 & 63) * 64);
 	else if (kind < 5)
 		touch_stack(g, r >> 8, kind == 3 ? VMMU_WRITE : VMMU_READ);
@@ -181,7 +181,7 @@ static void work_access(struct guest *g, enum path path, uint64_t r)
 	else if (kind == 6)
 		touch_slab(g, TASKS_MOST + (r >> 20 & 3), r >> 8, VMMU_READ);
 	else
-		touch_slab(g, TASKS_MOST + 8 + (uint64_t)path * 64 + (r >> 20 & 31), r >> 8,
+		touch_slab(g, TASKS_MOST + 8 + (uint64_t)path * 64 + (r >> 20 & 63), r >> 8,
 			   r & 8 ? VMMU_WRITE : VMMU_READ);
 }
 
