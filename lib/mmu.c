@@ -493,7 +493,7 @@ static inline int walked(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
 		out->gpa = vmmu_gpa(gpa_noted(cpu, gva, w, &note));
 		read_note(note, out);
 	}
-	if (cpu->vm->silicon.nr_tlbs)
+	if (cpu->unfronted)
 		keep_walk(cpu, gva, access, w, out, note);
 	else
 		front_fill(cpu, gva, kinds, out);

@@ -133,16 +133,18 @@ struct vmmu_cpu {
 	struct vmmu_front front; /* first: vmmu_host() */
 	struct vmmu *vm;
 	unsigned number;
-	uint8_t in_walk;  /* between the first and last load of a walk */
-	uint8_t modelled; /* has a TLB, walk cache or nested TLB to look at */
-	uint64_t seen;	  /* the flush generation acknowledged */
+	uint8_t in_walk;   /* between the first and last load of a walk */
+	uint8_t modelled;  /* has a TLB, walk cache or nested TLB to look at */
+	uint8_t unfronted; /* the front stays empty: the model sees every access */
+	uint64_t seen;	   /* the flush generation acknowledged */
 	struct vmmu_regs regs;
 	struct vmmu_hw soft; /* the guest's own dimension, for walks in software */
 	struct vmmu_hw hw;   /* what its silicon is programmed with */
 	walk_fn *walk;	     /* the instance for hw */
 	struct cache tlb[VMMU_TLBS];
-	struct hit *hit;	/* HITS of them, if there are TLBs */
-	struct keep keep[2][3]; /* by code, and size of the page */
+	uint8_t look[VMMU_TLBS]; /* their numbers, the first level's first */
+	struct hit *hit;	 /* HITS of them, if there are TLBs */
+	struct keep keep[2][3];	 /* by code, and size of the page */
 	struct caches caches;
 	void *be_priv;
 };

@@ -182,6 +182,17 @@ static void plan_keeping(struct vmmu_cpu *cpu, const struct vmmu_silicon *m)
 	}
 }
 
+/* In which order they are looked at: level 1 first. */
+static void order_tlbs(struct vmmu_cpu *cpu, const struct vmmu_silicon *m)
+{
+	unsigned level, i, n = 0;
+
+	for (level = 1; level <= 2; level++)
+		for (i = 0; i < m->nr_tlbs; i++)
+			if (m->tlb[i].level == level)
+				cpu->look[n++] = (uint8_t)i;
+}
+
 static int tlbs_init(struct vmmu_cpu *cpu, const struct vmmu_silicon *m)
 {
 	unsigned i, parts = m->partitions ? m->partitions : 1;
@@ -191,6 +202,7 @@ static int tlbs_init(struct vmmu_cpu *cpu, const struct vmmu_silicon *m)
 			       m->tlb[i].replace))
 			return -1;
 	plan_keeping(cpu, m);
+	order_tlbs(cpu, m);
 	if (!m->nr_tlbs)
 		return 0;
 	cpu->hit = raw_alloc(cpu->vm, HITS * sizeof(*cpu->hit), 64);
@@ -244,6 +256,7 @@ int cpu_caches_init(struct vmmu_cpu *cpu)
 		return VMMU_ENOMEM;
 	cpu->caches.used = cfg->silicon || cfg->pwc_entries || cfg->nested_entries;
 	cpu->modelled = m->nr_tlbs || cpu->caches.used;
+	cpu->unfronted = m->nr_tlbs || cfg->silicon;
 	return VMMU_OK;
 }
 
@@ -399,9 +412,10 @@ static void note_hit(struct vmmu_cpu *cpu, uint64_t gva, unsigned code, unsigned
 struct cache_entry *cpu_find(struct vmmu_cpu *cpu, uint64_t gva, unsigned kind, unsigned *kinds)
 {
 	const struct vmmu_silicon *m = &cpu->vm->silicon;
-	unsigned code = kind >> 2 == VMMU_FETCH, i;
+	unsigned code = kind >> 2 == VMMU_FETCH, n;
 
-	for (i = 0; i < m->nr_tlbs; i++) {
+	for (n = 0; n < m->nr_tlbs; n++) {
+		unsigned i = cpu->look[n];
 		struct cache_entry *e;
 
 		if (!(m->tlb[i].serves >> code & 1))

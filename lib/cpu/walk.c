@@ -436,10 +436,16 @@ static int walk_no_first(struct env *env, const struct nested *nested, uint64_t 
 	return finish(env, nested, gva, access, out);
 }
 
-static void be_quiet(const struct walk_opts *o, int quiet)
+/* Answers what it was. */
+static int be_quiet(const struct walk_opts *o, int quiet)
 {
-	if (o->caches)
-		o->caches->quiet = (uint8_t)quiet;
+	int was;
+
+	if (!o->caches)
+		return 0;
+	was = o->caches->quiet;
+	o->caches->quiet = (uint8_t)quiet;
+	return was;
 }
 
 /* Neither counted nor shown: silicon has the entries in hand. */
@@ -448,13 +454,13 @@ static int set_first_ad(struct env *env, const struct ad_walk *w, struct vmmu_wa
 	const struct walk_opts *o = env->o;
 	struct walk_opts quiet = *o;
 	unsigned refs = env->refs, status;
+	int was = be_quiet(o, 1);
 	struct reach at;
 
 	quiet.step = NULL;
 	env->o = &quiet;
-	be_quiet(o, 1);
 	status = set_ad(env, w, &at);
-	be_quiet(o, 0);
+	be_quiet(o, was);
 	env->o = o;
 	env->refs = refs;
 	if (status && w->nested && status == VMMU_WALK_PERM)
@@ -470,12 +476,13 @@ static int from_cached_link(struct env *env, const struct vmmu_fmt *f, uint64_t 
 			    struct vmmu_walk *out)
 {
 	struct caches *c = env->o->caches;
+	int was;
 
 	if (!c)
 		return 0;
-	be_quiet(env->o, 1);
+	was = be_quiet(env->o, 1);
 	c->restart = links_find(env, f, 1, gva) != NULL;
-	be_quiet(env->o, 0);
+	be_quiet(env->o, was);
 	if (!c->restart)
 		return 0;
 	links_drop(c, 1, DROP_PAGE | DROP_TAG, gva, hw_tag(env->hw));
@@ -483,8 +490,8 @@ static int from_cached_link(struct env *env, const struct vmmu_fmt *f, uint64_t 
 	return 1;
 }
 
-/* A walk whose first dimension has this format. */
-static int walk_first(const struct vmmu_fmt *f, struct env *env, const struct nested *nested,
+/* The first dimension of a walk, in this format, with its A and D bits: to out->gpa. */
+static int walk_guest(const struct vmmu_fmt *f, struct env *env, const struct nested *nested,
 		      uint64_t gva, uint32_t access, struct vmmu_walk *out)
 {
 	const struct vmmu_paging *pg = &env->hw->g;
@@ -522,7 +529,16 @@ static int walk_first(const struct vmmu_fmt *f, struct env *env, const struct ne
 	out->dirty = (uint8_t)is_dirty(f, pg, &r, ad);
 	out->entry = r.entry;
 	out->leaf = vmmu_hpa(r.hpa);
-	return finish(env, nested, leaf_oa(f, r.level, r.entry, gva), access, out);
+	out->gpa = vmmu_gpa(leaf_oa(f, r.level, r.entry, gva));
+	return VMMU_WALK_OK;
+}
+
+static int walk_first(const struct vmmu_fmt *f, struct env *env, const struct nested *nested,
+		      uint64_t gva, uint32_t access, struct vmmu_walk *out)
+{
+	int status = walk_guest(f, env, nested, gva, access, out);
+
+	return status ? status : finish(env, nested, out->gpa.v, access, out);
 }
 
 static const struct walk_opts no_opts;
@@ -538,21 +554,21 @@ static void set_env(struct env *env, const struct vmmu_hw *hw, const struct walk
 	env->n.status = VMMU_WALK_OK;
 }
 
-/* The walk once more, from the root; what silicon has read it does not read again. */
+/* The guest's tables once more, from the root; what silicon has read it does not read again. */
 static int walk_from_root(struct env *env, const struct nested *nested, uint64_t gva,
 			  uint32_t access, struct vmmu_walk *out)
 {
 	unsigned refs = env->refs;
 	int status;
 
-	env->refs = 0;
 	env->o->caches->restart = 0;
 	env->o->caches->depth[0] = 0;
 	be_quiet(env->o, 1);
-	status = walk_first(env->hw->g.fmt, env, nested, gva, access, out);
+	status = walk_guest(env->hw->g.fmt, env, nested, gva, access, out);
 	be_quiet(env->o, 0);
+	env->refs = refs;
 	out->refs = (uint16_t)refs;
-	return status;
+	return status ? status : finish(env, nested, out->gpa.v, access, out);
 }
 
 int walk_any(const struct vmmu_hw *hw, const struct walk_opts *o, uint64_t gva, uint32_t access,

@@ -56,7 +56,7 @@ struct vmmu_tlb_model {
 /*
  * Entries of tables by the physical address they lie at: a hit costs
  * `latency` instead of a reference to memory, and the walk reads them all the
- * same.  Emptied by each full flush of the TLB.
+ * same.  Emptied by whatever drops from the TLB, INVLPG too.
  */
 struct vmmu_entry_cache {
 	struct vmmu_cache_shape shape;
