@@ -114,7 +114,7 @@ static int take_sizes(const struct build *b, uint8_t *to)
 	static const char *const names[] = { "4K", "2M", "1G" };
 	const char *at = b->at->value;
 
-	for (*to = 0; *at;) {
+	for (*to = 0;; at++) {
 		size_t n = strcspn(at, ",");
 		unsigned i = 0;
 
@@ -123,9 +123,10 @@ static int take_sizes(const struct build *b, uint8_t *to)
 		if (i == 3)
 			return bad(b, "not a list of 4K, 2M, 1G");
 		*to |= (uint8_t)(1u << i);
-		at += n + (at[n] == ',');
+		at += n;
+		if (!*at)
+			return 0;
 	}
-	return 0;
 }
 
 static int take_tlb_field(struct build *b, unsigned i, const char *field)
@@ -185,14 +186,16 @@ static int take_shape(const struct build *b, const char *field, struct vmmu_cach
 	return unknown(b);
 }
 
+static const char *const link_names[VMMU_LEVELS] = { "all", "pde", "pdpte", "pml4e", "pml5e" };
+
 static int take_links(const struct build *b, const char *rest, struct vmmu_cache_shape *links)
 {
-	static const char *const names[VMMU_LEVELS] = { "all.", "pde.", "pdpte.", "pml4e.",
-							"pml5e." };
+	for (unsigned i = 0; i < VMMU_LEVELS; i++) {
+		size_t n = strlen(link_names[i]);
 
-	for (unsigned i = 0; i < VMMU_LEVELS; i++)
-		if (strncmp(rest, names[i], strlen(names[i])) == 0)
-			return take_shape(b, rest + strlen(names[i]), &links[i]);
+		if (strncmp(rest, link_names[i], n) == 0 && rest[n] == '.')
+			return take_shape(b, rest + n + 1, &links[i]);
+	}
 	return unknown(b);
 }
 
@@ -204,8 +207,13 @@ static int take_entries(const struct build *b, const char *field)
 		return take_u8(b, VMMU_LEVELS, &e->guest);
 	if (strcmp(field, "nested") == 0)
 		return take_u8(b, VMMU_LEVELS, &e->nested);
-	if (strcmp(field, "line") == 0)
-		return take_u8(b, 64, &e->line);
+	if (strcmp(field, "line") == 0) {
+		if (take_u8(b, 64, &e->line) < 0)
+			return -1;
+		return e->line < 8 || (e->line & (e->line - 1))
+			       ? bad(b, "not 8, 16, 32 or 64 bytes")
+			       : 0;
+	}
 	if (strcmp(field, "replace") == 0)
 		return take_replace(b, &e->replace);
 	if (strcmp(field, "latency") == 0)
@@ -352,14 +360,44 @@ static int take(struct build *b)
 	return take_general(b);
 }
 
-static int impossible(const struct build *b, const char *what, unsigned entries, unsigned ways)
+/* A parameter of the structure whose keys begin so, of the file's if there is one. */
+static const struct cpu_param *one_of(const struct build *b, const char *prefix)
 {
-	return err_input(b->err, "%s: %s: %u entries in %u ways: the sets would be no power of two",
-			 b->p->name, what, entries, ways);
+	const struct cpu_param *found = NULL;
+	size_t n = strlen(prefix);
+
+	for (unsigned i = 0; i < b->p->nr; i++) {
+		const struct cpu_param *param = &b->p->param[i];
+
+		if (strncmp(param->key, prefix, n) == 0 && param->key[n] == '.' &&
+		    (!found || !found->line))
+			found = param;
+	}
+	return found;
+}
+
+static int bad_structure(const struct build *b, const char *prefix, const char *why)
+{
+	const struct cpu_param *param = one_of(b, prefix);
+
+	if (!param)
+		return err_input(b->err, "%s: no line is about %s: %s", b->p->name, prefix, why);
+	if (!param->line)
+		return err_set(b->err, STATUS_USAGE, "--set %s...: %s", prefix, why);
+	return err_input(b->err, "%s: line %u: %s: %s", b->p->name, param->line, prefix, why);
+}
+
+static int impossible(const struct build *b, const char *prefix, unsigned entries, unsigned ways)
+{
+	char why[96];
+
+	snprintf(why, sizeof(why), "%u entries in %u ways: the sets would be no power of two",
+		 entries, ways);
+	return bad_structure(b, prefix, why);
 }
 
 /* entries / ways sets; no ways: fully associative. */
-static int shape(const struct build *b, const char *what, unsigned entries, unsigned ways,
+static int shape(const struct build *b, const char *prefix, unsigned entries, unsigned ways,
 		 struct vmmu_cache_shape *s)
 {
 	unsigned sets;
@@ -367,14 +405,36 @@ static int shape(const struct build *b, const char *what, unsigned entries, unsi
 	ways = ways ? ways : entries;
 	sets = ways ? entries / ways : 0;
 	if (entries && (sets * ways != entries || (sets & (sets - 1))))
-		return impossible(b, what, entries, ways);
+		return impossible(b, prefix, entries, ways);
 	*s = (struct vmmu_cache_shape){ (uint16_t)sets, (uint16_t)(sets ? ways : 0) };
 	return 0;
 }
 
-static int finish_shape(const struct build *b, const char *what, struct vmmu_cache_shape *s)
+static int finish_shape(const struct build *b, const char *prefix, struct vmmu_cache_shape *s)
 {
-	return shape(b, what, s->sets, s->ways, s);
+	return shape(b, prefix, s->sets, s->ways, s);
+}
+
+static int finish_links(const struct build *b, const char *dimension, struct vmmu_cache_shape *s)
+{
+	char prefix[32];
+
+	for (unsigned i = 0; i < VMMU_LEVELS; i++) {
+		snprintf(prefix, sizeof(prefix), "%s.%s", dimension, link_names[i]);
+		if (finish_shape(b, prefix, &s[i]) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int finish_tlb(const struct build *b, unsigned i, struct vmmu_tlb_model *t)
+{
+	char prefix[32];
+
+	snprintf(prefix, sizeof(prefix), "tlb.%s", b->tlb[i]);
+	if (!t->level || !t->serves || !t->sizes)
+		return bad_structure(b, prefix, "it needs a level, for and sizes");
+	return shape(b, prefix, b->tlb_entries[i], b->tlb_ways[i], &t->shape);
 }
 
 /* A TLB of no entries is none: so one is taken away by --set. */
@@ -387,7 +447,7 @@ static int finish_tlbs(struct build *b)
 		if (!b->tlb_entries[i])
 			continue;
 		s->tlb[n] = s->tlb[i];
-		if (shape(b, b->tlb[i], b->tlb_entries[i], b->tlb_ways[i], &s->tlb[n].shape) < 0)
+		if (finish_tlb(b, i, &s->tlb[n]) < 0)
 			return -1;
 		n++;
 	}
@@ -401,11 +461,29 @@ static int finish_caches(const struct build *b)
 
 	for (unsigned i = 0; i < s->nr_caches; i++) {
 		unsigned ways = s->cache[i].ways, lines = b->kib[i] * 16;
+		char prefix[16], why[64];
 
+		snprintf(prefix, sizeof(prefix), "cache.l%u", i + 1);
+		snprintf(why, sizeof(why), "%u KiB in %u ways cannot be", b->kib[i], ways);
 		if (!ways || !lines || lines % ways || (lines / ways & (lines / ways - 1)))
-			return err_input(b->err, "%s: cache.l%u: %u KiB in %u ways cannot be",
-					 b->p->name, i + 1, b->kib[i], ways);
+			return bad_structure(b, prefix, why);
 		s->cache[i].sets = lines / ways;
+	}
+	return 0;
+}
+
+/* What has no value that would do for any CPU. */
+static int needed(const struct build *b)
+{
+	static const char *const keys[] = { "title", "vendor", "clock", "cost.instruction" };
+
+	for (unsigned k = 0; k < sizeof(keys) / sizeof(*keys); k++) {
+		unsigned i = 0;
+
+		while (i < b->p->nr && strcmp(b->p->param[i].key, keys[k]) != 0)
+			i++;
+		if (i == b->p->nr)
+			return err_input(b->err, "%s: no line says its %s", b->p->name, keys[k]);
 	}
 	return 0;
 }
@@ -415,10 +493,9 @@ static int finish(struct build *b)
 	struct vmmu_silicon *s = &b->m->silicon;
 	const char *why;
 
-	for (unsigned i = 0; i < VMMU_LEVELS; i++)
-		if (finish_shape(b, "links", &s->links[i]) < 0 ||
-		    finish_shape(b, "nested_links", &s->nested_links[i]) < 0)
-			return -1;
+	if (needed(b) < 0 || finish_links(b, "links", s->links) < 0 ||
+	    finish_links(b, "nested_links", s->nested_links) < 0)
+		return -1;
 	if (finish_tlbs(b) < 0 || finish_shape(b, "entries", &s->entries.shape) < 0 ||
 	    finish_shape(b, "nested_tlb", &s->nested_tlb) < 0 || finish_caches(b) < 0)
 		return -1;

@@ -26,7 +26,8 @@ static int unknown(const char *name, struct err *err)
 
 		snprintf(all + n, sizeof(all) - n, "%s%s", i ? ", " : "", cpu_builtin[i].name);
 	}
-	return err_set(err, STATUS_USAGE, "--profile %s: none of %s, nor the name of a file", name,
+	return err_set(err, STATUS_USAGE,
+		       "CPU profile %s: none of %s, nor with a . or / the name of a file", name,
 		       all);
 }
 
@@ -68,11 +69,50 @@ static int bad_line(const struct cpu_profile *p, unsigned line, const char *why,
 	return err_input(err, "%s: line %u: %s", p->name, line, why);
 }
 
-/* "key  value  # source"; nothing before the # is a comment. */
+static int is_printable(const char *text)
+{
+	while (*text >= ' ' && *text <= '~')
+		text++;
+	return !*text;
+}
+
+/* NULL, or why there cannot be such a key with such a value. */
+static const char *wrong(const char *key, const char *value)
+{
+	if (!is_printable(key) || !is_printable(value))
+		return "a key or value is no printable ASCII";
+	if (!*value)
+		return "a key without a value";
+	if (strlen(key) >= sizeof(((struct cpu_param *)NULL)->key) ||
+	    strlen(value) >= sizeof(((struct cpu_param *)NULL)->value))
+		return "a key or value is too long";
+	return NULL;
+}
+
+/* All three are right; NULL, or why it cannot be taken. */
+static const char *append(struct cpu_profile *p, const char *key, const char *value,
+			  const char *source, unsigned line)
+{
+	struct cpu_param *to = &p->param[p->nr];
+
+	if (p->nr == CPU_PARAMS_MOST)
+		return "too many keys";
+	*to = (struct cpu_param){ .line = line };
+	memcpy(to->key, key, strlen(key) + 1);
+	memcpy(to->value, value, strlen(value) + 1);
+	to->assumed = !*source || strncmp(source, "assumed", 7) == 0;
+	to->source = strdup(source);
+	if (!to->source)
+		return "out of memory";
+	p->nr++;
+	return NULL;
+}
+
+/* "key  value  # source"; a line with nothing before the # is a comment. */
 static int take_line(struct cpu_profile *p, char *text, unsigned line, struct err *err)
 {
 	char *source = strchr(text, '#'), *key, *value;
-	struct cpu_param *to = &p->param[p->nr];
+	const char *why;
 
 	if (source)
 		*source++ = 0;
@@ -83,24 +123,12 @@ static int take_line(struct cpu_profile *p, char *text, unsigned line, struct er
 	if (*value)
 		*value++ = 0;
 	value = trim(value);
-	if (!*value)
-		return bad_line(p, line, "a key without a value", err);
-	if (p->nr == CPU_PARAMS_MOST)
-		return bad_line(p, line, "too many keys", err);
-	if (strlen(key) >= sizeof(to->key) || strlen(value) >= sizeof(to->value))
-		return bad_line(p, line, "a key or value is too long", err);
-	if (find(p, key))
-		return bad_line(p, line, "this key was given before", err);
-	*to = (struct cpu_param){ .line = line };
-	memcpy(to->key, key, strlen(key) + 1);
-	memcpy(to->value, value, strlen(value) + 1);
-	source = source ? trim(source) : "";
-	to->assumed = !*source || strncmp(source, "assumed", 7) == 0;
-	to->source = strdup(source);
-	if (!to->source)
-		return err_input(err, "%s: out of memory", p->name);
-	p->nr++;
-	return 0;
+	why = wrong(key, value);
+	if (!why && find(p, key))
+		why = "this key was given before";
+	if (!why)
+		why = append(p, key, value, source ? trim(source) : "", line);
+	return why ? bad_line(p, line, why, err) : 0;
 }
 
 int cpu_profile_open(struct cpu_profile *p, const char *name, struct err *err)
@@ -132,22 +160,28 @@ void cpu_profile_close(struct cpu_profile *p)
 
 int cpu_profile_set(struct cpu_profile *p, const char *assignment, struct err *err)
 {
-	const char *value = strchr(assignment, '=');
+	char text[128], *key, *value;
 	struct cpu_param *old;
-	char text[128];
+	const char *why;
 
-	if (!value || value == assignment || !value[1] || strlen(assignment) >= sizeof(text))
-		return err_set(err, STATUS_USAGE, "--set %s: not KEY=VALUE", assignment);
 	snprintf(text, sizeof(text), "%s", assignment);
-	text[value - assignment] = 0;
-	old = find(p, text);
+	value = strchr(text, '=');
+	if (!value)
+		return err_set(err, STATUS_USAGE, "--set %s: not KEY=VALUE", assignment);
+	*value++ = 0;
+	key = trim(text);
+	value = trim(value);
+	why = strpbrk(key, " \t") || !*key ? "not KEY=VALUE" : wrong(key, value);
+	if (!why && strlen(assignment) >= sizeof(text))
+		why = "a key or value is too long";
+	old = find(p, key);
+	if (!why && !old)
+		why = append(p, key, value, "", 0);
+	if (why)
+		return err_set(err, STATUS_USAGE, "--set %s: %s", assignment, why);
 	if (old) {
-		if (strlen(value + 1) >= sizeof(old->value))
-			return err_set(err, STATUS_USAGE, "--set %s: too long", assignment);
-		snprintf(old->value, sizeof(old->value), "%s", value + 1);
+		memcpy(old->value, value, strlen(value) + 1);
 		old->line = 0;
-		return 0;
 	}
-	text[value - assignment] = ' ';
-	return take_line(p, text, 0, err);
+	return 0;
 }

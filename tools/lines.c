@@ -72,5 +72,9 @@ int lines_next(struct lines *l, char **line, struct err *err)
 	if (l->pos > l->len)
 		l->pos = l->len;
 	l->number++;
+	/* What follows one would not be seen. */
+	if (memchr(*line, 0, (size_t)(end - *line)))
+		return err_input(err, "%s: line %llu: a zero byte, so this is no text",
+				 input_name(l->in), (unsigned long long)l->number);
 	return 1;
 }

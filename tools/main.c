@@ -17,6 +17,7 @@ static const struct command *const commands[] = {
 	&command_compare,
 	&command_check,
 	&command_workload,
+	&command_cpus,
 };
 
 static const struct command *find(const char *name)
