@@ -18,6 +18,7 @@ static const struct command *const commands[] = {
 	&command_check,
 	&command_workload,
 	&command_cpus,
+	&command_run,
 };
 
 static const struct command *find(const char *name)

@@ -58,9 +58,9 @@ int mmu_set_register(struct run *r, unsigned number, uint64_t value)
 		note_mode(r);
 		if (r->trace)
 			trace_register(r, number, value);
-		if (r->check)
-			check_register(r, number, value);
 	}
+	if (r->check && r->end == GOING)
+		check_register(r, number, value, st);
 	return st;
 }
 

@@ -61,6 +61,8 @@ int mmu_ask(struct run *r, uint64_t gva, uint32_t access, struct vmmu_xlat *x)
 		run_end(r, END_DIFFERENT, "%s: gva 0x%llx, access 0x%x: %s: %s",
 			r->mmu.view[0].name, (unsigned long long)gva, access, vmmu_strerror(st),
 			vmmu_reason(r->mmu.view[0].vm));
+	else if (r->check)
+		st = check_access(r, gva, access, st, x);
 	if (r->trace && (st == VMMU_OK || (st == VMMU_MMIO && x->stage == VMMU_STAGE_GPA)))
 		trace_access(r, gva, access, x, st);
 	return st;
@@ -237,6 +239,8 @@ void mmu_end_store(struct run *r, uint64_t gpa, size_t n)
 {
 	for (unsigned i = 0; i < r->mmu.nr_views; i++)
 		vmmu_write_end(r->mmu.view[i].vm, r->mmu.view[i].cpu, vmmu_gpa(gpa), n);
+	if (r->check)
+		check_store(r, gpa, n);
 	if (r->trace)
 		trace_store(r, gpa, (unsigned)n);
 }

@@ -267,7 +267,10 @@ void trace_pdptes(struct run *r, unsigned number, uint64_t value);
 
 int check_open(struct run *r);
 void check_close(struct run *r);
-void check_register(struct run *r, unsigned number, uint64_t value);
+/* What the library answered; the others are asked and all are judged. */
+int check_access(struct run *r, uint64_t gva, uint32_t access, int status, struct vmmu_xlat *x);
+void check_store(struct run *r, uint64_t gpa, size_t n);
+void check_register(struct run *r, unsigned number, uint64_t value, int status);
 void check_invlpg(struct run *r, uint64_t gva);
 /* vmmu_check() of every view. */
 void check_invariants(struct run *r);
