@@ -15,7 +15,7 @@
 #include <string.h>
 
 /* Beyond so many addresses the oracle starts anew: each event costs by their number. */
-#define WATCHED 2048u
+#define WATCHED 512u
 
 struct check {
 	struct or_profile profile;
@@ -41,7 +41,7 @@ static int mem_read(void *ctx, uint64_t pa, unsigned bytes, uint64_t *value)
 	*value = 0;
 	if (!is_ram(r, pa, bytes))
 		return -1;
-	mmu_watch_table(r, pa);
+	mmu_watch_table(r, pa, FRAME_WALKED);
 	memcpy(value, r->ram.base + pa, bytes);
 	return 0;
 }
@@ -113,12 +113,24 @@ void check_close(struct run *r)
 /* ---- what the guest does ----------------------------------------------------------------------
  */
 
+/*
+ * A load of CR3 leaves nothing cached that leads to a table.  What the oracle still needs to know
+ * of, it reads again when it is told of the load; all others may be data by now.
+ */
+static void forget_tables(struct run *r)
+{
+	for (uint64_t i = 0; i < r->ram.bytes >> 12; i++)
+		r->mmu.frame[i] &= (uint8_t)~FRAME_WALKED;
+}
+
 void check_register(struct run *r, unsigned number, uint64_t value, int status)
 {
 	struct or_world *w = r->check->world;
 	enum or_kind kind;
 
 	r->check->registers++;
+	if (number == 3)
+		forget_tables(r);
 	if (number == 0)
 		kind = or_note_cr0(w, 0, value);
 	else if (number == 3)

@@ -141,7 +141,7 @@ static uint8_t rights_of(struct run *r, uint64_t page, uint32_t type, const stru
 	/* A right that was not asked for is given only where nothing depends on it. */
 	if (type != VMMU_FETCH)
 		rights &= (uint8_t)~VMMU_X;
-	if (*frame_of(r, x->gpa.v) & FRAME_TABLE)
+	if (*frame_of(r, x->gpa.v) & (FRAME_TABLE | FRAME_WALKED))
 		rights &= (uint8_t)~VMMU_W;
 	if (type == VMMU_FETCH)
 		become_code(r, page, x->gpa.v);
@@ -159,7 +159,7 @@ static uint8_t rights_of(struct run *r, uint64_t page, uint32_t type, const stru
 static void grant(struct run *r, uint64_t page, uint32_t type, const struct vmmu_xlat *x,
 		  uc_tlb_entry *e)
 {
-	int table = *frame_of(r, x->gpa.v) & FRAME_TABLE;
+	int table = *frame_of(r, x->gpa.v) & (FRAME_TABLE | FRAME_WALKED);
 	uint8_t rights;
 
 	if (type == VMMU_WRITE && (x->trap || x->once || table)) {
@@ -341,9 +341,9 @@ void mmu_flush_tlb(struct run *r)
 	r->mmu.epoch++;
 }
 
-void mmu_watch_table(struct run *r, uint64_t gpa)
+void mmu_watch_table(struct run *r, uint64_t gpa, unsigned flag)
 {
-	*frame_of(r, gpa) |= FRAME_TABLE;
+	*frame_of(r, gpa) |= (uint8_t)flag;
 	if (r->mmu.written[gpa >> 12] == r->mmu.epoch)
 		mmu_flush_tlb(r);
 }

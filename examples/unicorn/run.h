@@ -156,10 +156,11 @@ struct machine_options {
 	unsigned front_entries;
 };
 
-#define FRAME_CODE 1u  /* Unicorn may fetch from it, so it may not write to it */
-#define FRAME_TABLE 2u /* trace or check wants to see its stores */
-#define FRAME_MIXED 4u /* was code and data in turn, too often */
-#define FRAME_TURN 8u  /* from here up: how often */
+#define FRAME_CODE 1u	/* Unicorn may fetch from it, so it may not write to it */
+#define FRAME_TABLE 2u	/* the trace wants to see its stores */
+#define FRAME_WALKED 4u /* the oracle does, until CR3 is loaded */
+#define FRAME_MIXED 8u	/* was code and data in turn, too often */
+#define FRAME_TURN 16u	/* from here up: how often */
 #define MOST_TURNS 8u
 
 /* machine.c: RAM and VMs; zero, or -1 after run_end(). */
@@ -195,8 +196,8 @@ void mmu_invlpg(struct run *r, uint64_t gva);
 void mmu_set_pkru(struct run *r, uint32_t value);
 /* A store's second half will not come. */
 void mmu_settle(struct run *r);
-/* A guest frame of which every store must be seen from now on. */
-void mmu_watch_table(struct run *r, uint64_t gpa);
+/* A guest frame of which every store must be seen from now on: FRAME_TABLE or _WALKED. */
+void mmu_watch_table(struct run *r, uint64_t gpa, unsigned flag);
 /* Unicorn's TLB goes, and what it allowed. */
 void mmu_flush_tlb(struct run *r);
 

@@ -110,7 +110,7 @@ static void see_entry(void *ctx, const struct vmmu_step *step)
 	if (!is_ram(r, frame, VMMU_PAGE_SIZE) || (r->mmu.frame[frame >> 12] & FRAME_TABLE))
 		return;
 	put_table(r, frame, step->level, VMMU_PAGE_SIZE);
-	mmu_watch_table(r, frame);
+	mmu_watch_table(r, frame, FRAME_TABLE);
 }
 
 static void see_tables(struct run *r, uint64_t gva, uint32_t access)
