@@ -2,7 +2,8 @@
 /* The kernel's memory: pages with a count of who uses them, and address spaces; see kernel.h. */
 #include "kernel.h"
 
-#define POOL_END 0x4000000ull /* 64 MiB */
+#define POOL_BEGIN 0x400000ull /* above the kernel's image */
+#define POOL_END 0x4000000ull
 #define NR_FRAMES (POOL_END / PAGE)
 
 extern uint8_t image_end[];
@@ -20,7 +21,9 @@ void memory_setup(void)
 {
 	uint64_t n;
 
-	for (n = NR_FRAMES - 1; n >= (uint64_t)image_end / PAGE; n--) {
+	if ((uint64_t)image_end > POOL_BEGIN)
+		panic("the image ends at %lx", (uint64_t)image_end);
+	for (n = NR_FRAMES - 1; n >= POOL_BEGIN / PAGE; n--) {
 		free_next[n] = free_first;
 		free_first = (uint16_t)n;
 	}
@@ -49,7 +52,7 @@ static uint64_t frame_new_zero(void)
 /* What is in the kernel's image is not counted, and never anyone's own. */
 static int is_counted(uint64_t f)
 {
-	return f >= (uint64_t)image_end && f < POOL_END;
+	return f >= POOL_BEGIN && f < POOL_END;
 }
 
 static void frame_get(uint64_t f)
