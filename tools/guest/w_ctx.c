@@ -139,7 +139,7 @@ static int ctx_prepare(struct run *r)
 static const struct param ctx_params[] = {
 	PARAM_OPS(1000),
 	{ "procs", PARAM_NUMBER, 2, 2, TASKS_MOST - 2, "processes in the ring" },
-	{ "kib", PARAM_NUMBER, 0, 0, 1 << 20, "KiB that each adds up before it passes the token" },
+	{ "kib", PARAM_NUMBER, 0, 0, 1 << 14, "KiB that each adds up before it passes the token" },
 };
 
 const struct workload workload_ctx = {

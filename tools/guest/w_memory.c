@@ -175,16 +175,16 @@ static int memory_prepare(struct run *r)
 
 static const struct param pagefault_params[] = {
 	PARAM_OPS(4096),
-	{ "kib", PARAM_NUMBER, 4096, 4, 1 << 24, "KiB of the area" },
+	{ "kib", PARAM_NUMBER, 4096, 4, 1 << 22, "KiB of the area" },
 	{ "file", PARAM_NUMBER, 0, 0, 1, "1: of a file, shared, read" },
 };
 static const struct param protfault_params[] = {
 	PARAM_OPS(500),
-	{ "kib", PARAM_NUMBER, 4, 4, 1 << 24, "KiB of the area; its first page is protected" },
+	{ "kib", PARAM_NUMBER, 4, 4, 1 << 22, "KiB of the area; its first page is protected" },
 };
 static const struct param mmap_params[] = {
 	PARAM_OPS(8),
-	{ "kib", PARAM_NUMBER, 4096, 4, 1 << 24, "KiB of the area" },
+	{ "kib", PARAM_NUMBER, 4096, 4, 1 << 22, "KiB of the area" },
 	{ "file", PARAM_NUMBER, 0, 0, 1, "1: of a file, shared, read" },
 };
 

@@ -12,7 +12,7 @@ enum { P_N, P_KIB };
 struct processes {
 	struct program program, shell, tool;
 	struct task *parent;
-	uint64_t heap;
+	uint64_t heap, heap_at; /* written so far */
 	unsigned warmed;
 };
 
@@ -21,18 +21,25 @@ static uint64_t processes_memory(const struct run *r)
 	return (64ull << 20) + r->value[P_KIB] * 1024 * 2;
 }
 
-/* A heap that the parent has written, and that every child gets copied. */
+/* A heap that the parent is to write, and that every child gets copied. */
 static void make_heap(struct run *r, struct processes *p)
 {
 	struct area a = { .end = r->value[P_KIB] * 1024, .flags = AREA_READ | AREA_WRITE };
 	struct guest *g = &r->g;
 
-	if (!a.end)
-		return;
 	a.flags |= g->config.thp ? AREA_HUGE : 0;
-	p->heap = space_map(g, g->cur->space, 0, &a);
-	for (uint64_t at = 0; at < a.end && p->heap && !g->failed; at += FRAME_BYTES)
-		program_touch(g, p->heap + at, VMMU_WRITE | VMMU_USER);
+	if (a.end)
+		p->heap = space_map(g, g->cur->space, 0, &a);
+}
+
+/* A part of it; 1: there is more. */
+static int write_heap(struct run *r, struct processes *p)
+{
+	uint64_t bytes = r->value[P_KIB] * 1024;
+
+	for (unsigned i = 0; i < 64 && p->heap_at < bytes; i++, p->heap_at += FRAME_BYTES)
+		program_touch(&r->g, p->heap + p->heap_at, VMMU_WRITE | VMMU_USER);
+	return p->heap_at < bytes;
 }
 
 static void processes_begin(struct run *r, struct processes *p)
@@ -154,6 +161,8 @@ static int processes_prepare(struct run *r)
 		processes_begin(r, p);
 		return 1;
 	}
+	if (write_heap(r, p))
+		return 1;
 	if (p->warmed == WARM_OPS)
 		return 0;
 	p->warmed++;
@@ -166,7 +175,7 @@ static int processes_prepare(struct run *r)
 	{                                                                                          \
 		PARAM_OPS(n),                                                                      \
 		{                                                                                  \
-			"kib", PARAM_NUMBER, 0, 0, 1 << 22,                                        \
+			"kib", PARAM_NUMBER, 0, 0, 1 << 20,                                        \
 				"KiB of heap that the parent has written"                          \
 		}                                                                                  \
 	}
