@@ -95,6 +95,68 @@ uint8_t *mem_spare(unsigned n)
 
 /* ---- one VM ----------------------------------------------------------------- */
 
+static struct vmmu_cache_shape random_shape(struct rng *r)
+{
+	struct vmmu_cache_shape s = { 0, 0 };
+
+	if (rng_percent(r, 60)) {
+		s.sets = (uint16_t)(1u << rng_below(r, 4));
+		s.ways = (uint16_t)(1 + rng_below(r, 8));
+	}
+	return s;
+}
+
+static struct vmmu_tlb_model random_tlb(struct rng *r)
+{
+	return (struct vmmu_tlb_model){
+		.shape = { (uint16_t)(1u << rng_below(r, 4)), (uint16_t)(1 + rng_below(r, 8)) },
+		.level = (uint8_t)(1 + rng_below(r, 2)),
+		.serves = (uint8_t)(1 + rng_below(r, 3)),
+		.sizes = (uint8_t)(1 + rng_below(r, 7)),
+		.replace = (uint8_t)rng_below(r, 3),
+	};
+}
+
+/* What only costs: nothing of it may change an answer. */
+static void random_costs(struct rng *r, struct vmmu_silicon *s)
+{
+	s->entries.shape = random_shape(r);
+	s->entries.guest = (uint8_t)rng_below(r, VMMU_LEVELS + 1);
+	s->entries.nested = (uint8_t)rng_below(r, VMMU_LEVELS + 1);
+	s->entries.line = (uint8_t)(8u << rng_below(r, 4));
+	s->entries.replace = (uint8_t)rng_below(r, 3);
+	for (; s->nr_caches < VMMU_DATA_CACHES && rng_percent(r, 70); s->nr_caches++)
+		s->cache[s->nr_caches] =
+			(struct vmmu_data_cache){ 1u << rng_below(r, 5),
+						  (uint16_t)(1 + rng_below(r, 4)), 4 };
+	s->walk_from = rng_below(r, s->nr_caches + 1);
+	s->data_accesses = rng_percent(r, 50);
+}
+
+/* Any CPU's silicon: it may answer with what is stale as the plain one may. */
+static void random_model(uint64_t seed, struct vmmu_silicon *s)
+{
+	struct rng r = { .s = seed };
+	unsigned i;
+
+	*s = (struct vmmu_silicon){ .size = sizeof(*s) };
+	for (i = rng_below(&r, VMMU_TLBS + 1); s->nr_tlbs < i; s->nr_tlbs++)
+		s->tlb[s->nr_tlbs] = random_tlb(&r);
+	for (i = 0; i < VMMU_LEVELS; i++) {
+		/* [0] would be instead of the others. */
+		if (i || rng_percent(&r, 30))
+			s->links[i] = random_shape(&r);
+		if (i || rng_percent(&r, 30))
+			s->nested_links[i] = random_shape(&r);
+	}
+	s->nested_tlb = random_shape(&r);
+	s->nested_tlb_final = rng_percent(&r, 60);
+	s->nested_tlb_replace = (uint8_t)rng_below(&r, 3);
+	s->exits_flush = rng_percent(&r, 20);
+	s->partitions = (uint8_t)rng_below(&r, 3);
+	random_costs(&r, s);
+}
+
 void guest_config(const struct guest_cfg *g, uint8_t *mem, struct guest_keep *keep,
 		  struct vmmu_config *cfg)
 {
@@ -108,11 +170,14 @@ void guest_config(const struct guest_cfg *g, uint8_t *mem, struct guest_keep *ke
 	cfg->nr_cpus = g->nr_cpus;
 	cfg->cb = g->cb;
 	cfg->front_entries = g->caches == CACHES_NONE ? 1 : 64;
-	if (g->caches >= CACHES_TLB) {
+	if (g->caches == CACHES_ALL && g->model) {
+		random_model(g->model, &keep->silicon);
+		cfg->silicon = &keep->silicon;
+	} else if (g->caches >= CACHES_TLB) {
 		cfg->l1 = (struct vmmu_tlb_geometry){ 4, 2 };
 		cfg->l2 = (struct vmmu_tlb_geometry){ 8, 4 };
 	}
-	if (g->caches == CACHES_ALL) {
+	if (g->caches == CACHES_ALL && !cfg->silicon) {
 		cfg->pwc_entries = 8;
 		cfg->nested_entries = 8;
 	}

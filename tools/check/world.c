@@ -56,8 +56,9 @@ static void report_vm(const struct world_vm *v)
 {
 	const struct guest_cfg *g = &v->cfg;
 
-	fprintf(stderr, "    %-12s host page %lluK, caches %d%s", v->name,
-		(unsigned long long)g->page_size >> 10, (int)g->caches, g->cap ? ", cap" : "");
+	fprintf(stderr, "    %-12s host page %lluK, caches %d%s%s", v->name,
+		(unsigned long long)g->page_size >> 10, (int)g->caches,
+		g->caches == CACHES_ALL && g->model ? " by a model" : "", g->cap ? ", cap" : "");
 	if (g->ask)
 		fputs(", pages by callback", stderr);
 	if (g->nested.levels)
@@ -583,6 +584,7 @@ static void add_vm(struct world *w, struct rng *r, const struct vmmu_backend *be
 	static const uint64_t size[] = { 4096, 2 * MIB, GIB };
 	struct world_vm *v = &w->vm[w->nr_vms];
 	unsigned i, number = w->nr_tried++;
+	struct rng ahead;
 	int st;
 
 	memset(v, 0, sizeof(*v));
@@ -602,6 +604,10 @@ static void add_vm(struct world *w, struct rng *r, const struct vmmu_backend *be
 	if (be == &vmmu_shadow)
 		choose_techniques(w, r, &v->cfg.shadow);
 	v->cfg.ask = w->cfg.kind == WORLD_HOST && rng_percent(r, 60);
+	/* By numbers that are still to come, so that no seed's guest is another than before. */
+	ahead = *r;
+	if (w->cfg.kind != WORLD_SMALL && rng_percent(&ahead, 60))
+		v->cfg.model = rng_next(&ahead) | 1;
 	if (w->cfg.backends && !(w->cfg.backends & bit_of(be)))
 		return;
 	describe_vm(v, w->nr_vms);

@@ -21,6 +21,7 @@
 #include <vmmu/backend.h>
 #include <vmmu/nested.h>
 #include <vmmu/shadow.h>
+#include <vmmu/silicon.h>
 #include <vmmu/vmmu.h>
 
 #include "native.h"
@@ -76,7 +77,8 @@ struct guest_cfg {
 	uint64_t page_size;		    /* of the host */
 	unsigned nr_cpus;
 	enum caches caches;
-	bool cap; /* max_tables = vmmu_min_tables() */
+	uint64_t model; /* CACHES_ALL: which random model of silicon; 0: a plain one */
+	bool cap;	/* max_tables = vmmu_min_tables() */
 	bool rom;
 	bool no_slots;
 	bool ask;			  /* pages come from cb.host_page */
@@ -90,6 +92,7 @@ struct guest_keep {
 	struct vmmu_native_config native;
 	struct vmmu_nested_config nested;
 	struct vmmu_shadow_config shadow;
+	struct vmmu_silicon silicon;
 };
 void guest_config(const struct guest_cfg *g, uint8_t *mem, struct guest_keep *keep,
 		  struct vmmu_config *cfg);
