@@ -461,7 +461,7 @@ static int finish_caches(const struct build *b)
 
 	for (unsigned i = 0; i < s->nr_caches; i++) {
 		unsigned ways = s->cache[i].ways, lines = b->kib[i] * 16;
-		char prefix[16], why[64];
+		char prefix[24], why[64];
 
 		snprintf(prefix, sizeof(prefix), "cache.l%u", i + 1);
 		snprintf(why, sizeof(why), "%u KiB in %u ways cannot be", b->kib[i], ways);
