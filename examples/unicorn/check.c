@@ -157,7 +157,8 @@ void check_pkru(struct run *r, uint32_t value)
 
 void check_store(struct run *r, uint64_t gpa, size_t n)
 {
-	or_note_store(r->check->world, gpa, n);
+	if (r->mmu.frame[gpa >> 12] & FRAME_WALKED)
+		or_note_store(r->check->world, gpa, n);
 }
 
 /* ---- answers

@@ -125,6 +125,7 @@ static int attach(struct run *r)
 {
 	uc_hook h;
 
+	r->attached = 1;
 	if (uc_hook_add(r->uc, &h, UC_HOOK_INTR, (void *)interrupted, r, 1, 0) ||
 	    uc_hook_add(r->uc, &h, UC_HOOK_INSN_INVALID, (void *)undefined, r, 1, 0) ||
 	    uc_hook_add(r->uc, &h, UC_HOOK_INSN, (void *)port_in, r, 1, 0, UC_X86_INS_IN) ||
@@ -237,7 +238,7 @@ static void interrupt(struct run *r)
 void run_loop(struct run *r)
 {
 	r->pending.vector = -1;
-	if (attach(r) < 0)
+	if (!r->attached && attach(r) < 0)
 		run_end(r, END_INPUT, "Unicorn does not take the hooks");
 	while (r->end == GOING) {
 		uc_err err;

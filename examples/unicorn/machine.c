@@ -113,14 +113,23 @@ static int start_regs(struct run *r, struct view *v)
 	return st == VMMU_OK ? 0 : -1;
 }
 
+static const void *config_of(unsigned which, const struct vmmu_native_config *native,
+			     const struct vmmu_shadow_config *shadow)
+{
+	if (backends[which].native)
+		return native;
+	return backends[which].ops == &vmmu_shadow && shadow->flood ? shadow : NULL;
+}
+
 static int open_view(struct run *r, unsigned which, const struct machine_options *o)
 {
 	struct vmmu_native_config native = { r->ram.range, 2, o->host_page };
+	struct vmmu_shadow_config shadow = { .size = sizeof(shadow), .flood = o->flood };
 	struct view *v = &r->mmu.view[r->mmu.nr_views];
 	struct vmmu_config config = {
 		.size = sizeof(config),
 		.backend = backends[which].ops,
-		.backend_config = backends[which].native ? &native : NULL,
+		.backend_config = config_of(which, &native, &shadow),
 		.profile = &profile,
 		.base = backends[which].native ? r->ram.base : NULL,
 		.front_entries = o->front_entries,

@@ -25,6 +25,7 @@
 
 #define WINDOW (1ull << 40)
 #define WINDOW_BYTES (1ull << 40)
+#define RUN_STORES 64u
 
 static uint8_t *frame_of(struct run *r, uint64_t gpa)
 {
@@ -165,7 +166,8 @@ static void grant(struct run *r, uint64_t page, uint32_t type, const struct vmmu
 	if (type == VMMU_WRITE && (x->trap || x->once || table)) {
 		e->paddr = WINDOW + PAGE_OF(x->gpa.v);
 		e->perms = (x->rights & VMMU_R ? UC_PROT_READ : 0) | UC_PROT_WRITE;
-		r->mmu.flush_late |= x->once;
+		/* A trap is as good the next time: it is the library that decides then. */
+		r->mmu.flush_late |= x->once && !x->trap;
 		return;
 	}
 	rights = rights_of(r, page, type, x);
@@ -271,6 +273,18 @@ void mmu_settle(struct run *r)
 }
 
 /*
+ * The library may have stopped watching a page that is stored to over and over, as the guest does
+ * that clears a frame which was a table.  Nothing says so, so the entry goes, and the fill asks.
+ */
+static void ask_again(struct run *r, uint64_t gpa)
+{
+	if (PAGE_OF(gpa) != r->mmu.run_page)
+		r->mmu.run_stores = 0;
+	r->mmu.run_page = PAGE_OF(gpa);
+	r->mmu.flush_late |= ++r->mmu.run_stores % RUN_STORES == 0;
+}
+
+/*
  * A store of 8 bytes arrives as two of 4, the lower first.  To the library it is one: the first
  * half begins it, the second ends it, and so does whatever comes instead of that.
  */
@@ -279,6 +293,7 @@ static void store_ram(struct run *r, uint64_t gpa, unsigned n, uint64_t value)
 	int second = r->mmu.half != HALF_NONE && n == 4 && gpa == r->mmu.half + 4;
 	int first = !second && n == 4 && !(gpa & 7) && r->mmu.wide;
 
+	ask_again(r, gpa);
 	if (!second) {
 		mmu_settle(r);
 		r->mmu.stores++;

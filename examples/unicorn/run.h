@@ -78,11 +78,12 @@ struct mmu {
 	unsigned nr_views;
 	int protected_mode, long_mode, smap, wide; /* of the registers; wide: 8-byte entries */
 	uint8_t *frame;				   /* FRAME_*, by gpa >> 12 */
-	uint32_t *written; /* by gpa >> 12: `epoch` if Unicorn may have it writable */
-	uint32_t epoch;	   /* of Unicorn's TLB */
-	uint64_t half;	   /* gpa of a store of which one half has come, or HALF_NONE */
-	uint64_t implicit; /* page that CPL 3 may use as the CPU itself, or 1 */
-	int flush_late;	   /* an entry was good for one access only */
+	uint32_t *written;	       /* by gpa >> 12: `epoch` if Unicorn may have it writable */
+	uint32_t epoch;		       /* of Unicorn's TLB */
+	uint64_t half;		       /* gpa of a store of which one half has come, or HALF_NONE */
+	uint64_t implicit;	       /* page that CPL 3 may use as the CPU itself, or 1 */
+	int flush_late;		       /* an entry was good for one access only */
+	uint64_t run_page, run_stores; /* trapped stores in a row to one page */
 	uint64_t fills, stores, flushes;
 };
 
@@ -122,6 +123,7 @@ struct run {
 	enum ending end;
 	unsigned exit_status;
 	char why[400];
+	int attached; /* the loop's hooks */
 	enum { TICKS_OFF, TICKS_WANTED, TICKS_ON } ticking;
 	uint64_t instructions, most_instructions; /* counted only with a limit */
 	uint64_t delivered[256];
@@ -154,6 +156,7 @@ struct machine_options {
 	uint64_t host_page;
 	int all; /* the other backends, too */
 	unsigned front_entries;
+	unsigned flood; /* of shadow paging; 0: as the library has it */
 };
 
 #define FRAME_CODE 1u	/* Unicorn may fetch from it, so it may not write to it */
