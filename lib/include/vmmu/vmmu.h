@@ -7,13 +7,17 @@
  * number of vCPUs and VMs.  No globals, no thread-local data, no signal
  * handlers; nothing prints, aborts or exits.
  *
- * Callbacks (struct vmmu_config): host_page() is called with no lock and no
- * half-made change; it may longjmp out, and may call back into the library for
- * any VM.  flush(), event(), alloc() and free() are called in the middle of
- * things: they must return, and must not use the VM they are called for.
+ * Callbacks (struct vmmu_config) run in the thread of the call that they are
+ * made from.  host_page() is called with no lock and no half-made change; it
+ * may longjmp out, and may call back into the library for any VM.  flush(),
+ * event(), alloc() and free() are called in the middle of things: they must
+ * return, and must not use the VM they are called for.
  *
- * Lifetime: a host pointer that a translation answered is valid until its
- * vCPU's next call into the library, and at least until flush() names it.
+ * Lifetime: a host pointer that a translation answered is valid until flush()
+ * names its page.  Without that callback it is valid until the next call for
+ * this VM that is not vmmu_host().
+ *
+ * docs/embedding.md goes through all of this step by step.
  */
 #ifndef VMMU_VMMU_H
 #define VMMU_VMMU_H
@@ -65,7 +69,16 @@ struct vmmu_host_page {
 
 enum vmmu_flush_scope { VMMU_FLUSH_ALL, VMMU_FLUSH_GVA, VMMU_FLUSH_GPA };
 
-/* What an embedder that caches translations itself must drop. */
+/*
+ * What an embedder that caches translations itself must drop: rights to store
+ * (a page has become a guest table, the dirty log was harvested), or all of them
+ * (memory goes or changes).  Called after the library's own entries went, and before
+ * anything is read or answered that depends on it: when flush() returns, no
+ * access may go by an old entry.  What the guest's own instructions drop (MOV to a
+ * control register, INVLPG, ...) is not told; who executes them knows.
+ * This version names guest-physical pages only, and for all vCPUs; an
+ * embedder that cannot find them drops everything.
+ */
 struct vmmu_flush {
 	uint64_t cpus;	/* mask of vCPU numbers; vCPU n >= 63 is bit 63 */
 	uint32_t scope; /* enum vmmu_flush_scope */
@@ -78,6 +91,7 @@ struct vmmu_callbacks {
 	 * A page of a slot without pointer is wanted.  Return 0 with *page
 	 * filled, or anything else for VMMU_EHOST.  `write`: it will be
 	 * written; if the answer is not writable all the same, VMMU_EHOST.
+	 * It may longjmp() out: make the call that asked again later.
 	 */
 	int (*host_page)(void *ctx, vmmu_gpa_t gpa, int write, struct vmmu_host_page *page);
 	void (*flush)(void *ctx, const struct vmmu_flush *what);
@@ -188,7 +202,8 @@ VMMU_API uint64_t vmmu_slot_leaf(struct vmmu *vm, vmmu_gpa_t gpa);
 /*
  * Copies.  Crossing pages and slots is fine.  Stores mark dirty pages, and a
  * store to a tracked guest table is the trapped write of a shadow pager:
- * `cpu` is the vCPU that stores, or NULL for a device.
+ * `cpu` is the vCPU that stores, or NULL for a device.  Aligned 4 and 8 bytes are
+ * stored in one piece, as an entry has to be.
  * VMMU_MMIO: some byte is not memory, or read-only for a write; *done
  * (may be NULL) tells how many bytes before it were copied.
  */
@@ -201,7 +216,9 @@ VMMU_API int vmmu_write(struct vmmu *vm, struct vmmu_cpu *cpu, vmmu_gpa_t gpa, c
  * instruction, a vector store, DMA): begin answers the host pointer for
  * [gpa, gpa + len) in one page; after the store, end makes the MMU read what
  * is there now.  Every successful begin needs its end, with the same
- * arguments and no other call on this VM between.
+ * arguments and no other call on this VM between.  Pieces of an entry that are
+ * stored one after the other belong between one begin and one end, or the MMU
+ * reads what the guest never meant to be there.
  */
 VMMU_API int vmmu_write_begin(struct vmmu *vm, vmmu_gpa_t gpa, size_t len, void **pointer);
 VMMU_API int vmmu_write_end(struct vmmu *vm, struct vmmu_cpu *cpu, vmmu_gpa_t gpa, size_t len);
@@ -227,6 +244,11 @@ VMMU_API void vmmu_set_pkrs(struct vmmu_cpu *cpu, uint32_t value);
  * for transitions, and everything cached is dropped.  `load_pdptes`: read
  * them from memory at CR3 if the state uses PAE paging; else regs->pdpte is
  * taken.  VMMU_EINVAL: no CPU can be in that state; vmmu_reason() says why.
+ *
+ * These registers are all that there is to save of a vCPU; the rest is memory, or a
+ * cache of it.  Restore memory first, by vmmu_write(), or by pointer between
+ * vmmu_notify_begin() and vmmu_notify_end(), then the registers with the PDPTEs
+ * that were saved.  cr2 is set by faults and read by nobody here.
  */
 VMMU_API int vmmu_set_regs(struct vmmu_cpu *cpu, const struct vmmu_regs *regs, int load_pdptes);
 VMMU_API void vmmu_get_regs(const struct vmmu_cpu *cpu, struct vmmu_regs *regs);
@@ -275,13 +297,20 @@ struct vmmu_xlat {
 	vmmu_gpa_t gpa;
 	void *host; /* of the byte at gpa; NULL unless VMMU_OK */
 	/*
-	 * What this privilege may do here without asking again: VMMU_RWX.  W
-	 * is withheld while a store must set D, mark the page or be trapped.
+	 * What this privilege (vmmu_mode() of the access) may do here without
+	 * asking again: VMMU_RWX.  W is withheld while a store must set D, mark the
+	 * page or be trapped.  Good until flush() names the page, or this vCPU writes a
+	 * register above or executes a TLB instruction that covers it.
 	 */
 	uint8_t rights;
 	uint8_t guest_rights; /* R, W, X, U as the guest's tables grant them */
 	uint8_t guest_shift;  /* log2 page size of the guest's leaf; 12 without paging */
-	uint8_t shift;	      /* ... of what may be cached in one piece */
+	/*
+	 * log2 of what may be cached in one piece: the aligned block around gva goes to
+	 * contiguous guest-physical and host memory with these rights.  INVLPG
+	 * of any address in the guest's page covers all of it, cached in pieces or not.
+	 */
+	uint8_t shift;
 	/* A store must go through vmmu_write() or vmmu_write_begin/end(). */
 	uint8_t trap;
 	/* Valid for this one access only: do not cache it at all. */
@@ -297,11 +326,17 @@ struct vmmu_xlat {
  * One access of `size` bytes that lies in one page (else VMMU_EINVAL; see
  * vmmu_translate_span()).  `access`: VMMU_READ, VMMU_WRITE or VMMU_FETCH with
  * the flags of <vmmu/hw.h>.
- *   VMMU_PROBE  would it succeed?  Sets no A/D or CR2, installs and asks for
- *               nothing (statistics count its walk in software); host is NULL where the page is not
- * there yet, and VMMU_AGAIN the answer where a guest table's page is not. VMMU_NO_AD  does it,
- * leaving A and D alone; caches nothing (debuggers). Returns VMMU_OK, VMMU_FAULT, VMMU_MMIO,
- * VMMU_AGAIN, VMMU_EINVAL, VMMU_ENOMEM, VMMU_EHOST, VMMU_ELOOP.  SDM 4.6, 4.7, 28.3.
+ *
+ * - VMMU_PROBE: would it succeed?  Sets no A, D or CR2, installs and asks for nothing
+ *   (statistics count its walk in software).  host is NULL where the page is not there
+ *   yet, and VMMU_AGAIN the answer where a guest table's page is not.
+ * - VMMU_NO_AD: does it, leaving A and D alone; caches nothing (debuggers).
+ *
+ * VMMU_MMIO: gpa and stage are set, shift and all rights 0: ask again for each access.  The
+ * guest's side is complete, A and D are set, so the device's access is made once.
+ *
+ * Returns VMMU_OK, VMMU_FAULT, VMMU_MMIO, VMMU_AGAIN, VMMU_EINVAL, VMMU_ENOMEM,
+ * VMMU_EHOST, VMMU_ELOOP.  SDM 4.6, 4.7, 28.3.
  */
 VMMU_API int vmmu_translate(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size, uint32_t access,
 			    struct vmmu_xlat *out);
@@ -373,8 +408,8 @@ VMMU_API void vmmu_halt(struct vmmu_cpu *cpu);
 /*
  * The host is about to take pages [gpa, gpa + len) away or change them.  On
  * return nothing maps them, and nothing will before vmmu_notify_end() with
- * the same range.  Ranges may nest and overlap.  VMMU_EINVAL, VMMU_ENOMEM (too many
- * at once, with nothing changed), VMMU_ENOTSUP.
+ * the same range; of guest tables in them no more is remembered than a TLB may.  Ranges may nest
+ * and overlap.  VMMU_EINVAL, VMMU_ENOMEM (too many at once, with nothing changed), VMMU_ENOTSUP.
  */
 VMMU_API int vmmu_notify_begin(struct vmmu *vm, vmmu_gpa_t gpa, uint64_t len);
 VMMU_API int vmmu_notify_end(struct vmmu *vm, vmmu_gpa_t gpa, uint64_t len);
