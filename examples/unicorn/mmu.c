@@ -192,7 +192,9 @@ static int device_entry(struct run *r, uint64_t page, uint32_t type, const struc
 		return 0;
 	}
 	e->paddr = WINDOW + PAGE_OF(x->gpa.v);
-	e->perms = UC_PROT_READ | UC_PROT_WRITE;
+	/* The library says no more of a device than what was asked: a store has to ask, for W and
+	 * D. */
+	e->perms = type == VMMU_WRITE ? UC_PROT_READ | UC_PROT_WRITE : UC_PROT_READ;
 	return 1;
 }
 
