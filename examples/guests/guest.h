@@ -14,6 +14,7 @@
 #define P 1ull
 #define W 2ull
 #define U 4ull
+#define PCD 0x10ull
 #define A 0x20ull
 #define D 0x40ull
 #define PS 0x80ull

@@ -42,6 +42,16 @@ static void supervisor(enum way way, uint64_t va, uint64_t value)
 				 : "=&r"(value), "=m"(resume)
 				 : "r"(va)
 				 : "rax", "memory");
+	else if (way == READ4)
+		__asm__ volatile("lea 1f(%%rip), %%rax; mov %%rax, %1; mov (%2), %k0; 1:"
+				 : "=&r"(value), "=m"(resume)
+				 : "r"(va)
+				 : "rax", "memory");
+	else if (way == WRITE4)
+		__asm__ volatile("lea 1f(%%rip), %%rax; mov %%rax, %0; mov %k1, (%2); 1:"
+				 : "=m"(resume)
+				 : "r"(value), "r"(va)
+				 : "rax", "memory");
 	else if (way == WRITE)
 		__asm__ volatile("lea 1f(%%rip), %%rax; mov %%rax, %0; mov %1, (%2); 1:"
 				 : "=m"(resume)

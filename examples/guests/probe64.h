@@ -5,7 +5,8 @@
 
 #include "cpu64.h"
 
-enum way { READ, WRITE, RUN, USER_READ, USER_WRITE, USER_RUN };
+/* 8 bytes each, READ4 and WRITE4 but 4. */
+enum way { READ, READ4, WRITE, WRITE4, RUN, USER_READ, USER_WRITE, USER_RUN };
 
 struct outcome {
 	unsigned vector; /* 0: it succeeded */

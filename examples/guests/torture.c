@@ -96,6 +96,7 @@ int main(void)
 	test_accessed_dirty();
 	test_crossing();
 	test_addresses();
+	test_device();
 	test_soup();
 	print("%u tables used\n", nr_tables);
 	return 0;

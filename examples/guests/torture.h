@@ -58,6 +58,7 @@ void test_reserved(void);
 void test_accessed_dirty(void);
 void test_crossing(void);
 void test_addresses(void);
+void test_device(void);
 /* torture_random.c */
 void test_soup(void);
 

@@ -232,3 +232,23 @@ void test_addresses(void)
 	tell("last", probe(READ, 0xfffffffffffffff0ull, 0));
 	print("\n");
 }
+
+/* The local APIC: no memory, and yet its page has rights, and an entry that is marked. */
+void test_device(void)
+{
+	uint64_t va = WINDOW + 0x31 * PAGE, *e = entry(va, 1), id = va + 0x20;
+
+	map(va, 0xfee00000 | PCD | P);
+	print("device:");
+	tell("read", probe(READ4, id, 0));
+	tell_ad("marked", *e);
+	tell("write", probe(WRITE4, id, 0));
+	tell_ad("marked", *e);
+	map(va, 0xfee00000 | PCD | P | W);
+	tell("read", probe(READ4, id, 0));
+	tell_ad("marked", *e);
+	tell("write", probe(WRITE4, id, 0));
+	tell_ad("marked", *e);
+	tell("user", probe(USER_READ, id, 0));
+	print("\n");
+}
