@@ -10,6 +10,7 @@
 #include "options.h"
 #include "replay.h"
 #include "report.h"
+#include "report_html.h"
 #include "state_check.h"
 #include "text.h"
 
@@ -311,7 +312,8 @@ static void print_table(const struct comparison *c, const struct report_input *i
 
 static int wants_stdout(const struct options *o)
 {
-	return (o->json && strcmp(o->json, "-") == 0) || (o->csv && strcmp(o->csv, "-") == 0);
+	return (o->json && strcmp(o->json, "-") == 0) || (o->csv && strcmp(o->csv, "-") == 0) ||
+	       (o->html && strcmp(o->html, "-") == 0);
 }
 
 static int compare_all(struct comparison *c, char **paths, unsigned nr, struct err *err)
@@ -333,7 +335,8 @@ static int compare_all(struct comparison *c, char **paths, unsigned nr, struct e
 	if (table)
 		report_legend(stdout, c->o->strategies.nr != 0);
 	if ((c->o->json && report_json(&c->report, c->o->json, err) < 0) ||
-	    (c->o->csv && report_csv(&c->report, c->o->csv, err) < 0))
+	    (c->o->csv && report_csv(&c->report, c->o->csv, err) < 0) ||
+	    (c->o->html && report_html(&c->report, c->o->html, err) < 0))
 		return -1;
 	return report_mismatches(&c->report) ? STATUS_MISMATCH : STATUS_OK;
 }
@@ -381,6 +384,7 @@ static int run(int argc, char **argv, struct err *err)
 					       OPTION("check", OPT_CHECK),
 					       OPTION("json", OPT_JSON),
 					       OPTION("csv", OPT_CSV),
+					       OPTION("html", OPT_HTML),
 					       OPTION("profile", OPT_MODEL),
 					       OPTION("set", OPT_SET),
 					       OPTION("host-2m", OPT_HOST_2M),
@@ -428,6 +432,7 @@ const struct command command_compare = {
 	"  --per-op             exits for each operation of a recorded workload\n"
 	"  --json FILE          write all numbers as JSON (- is standard output)\n"
 	"  --csv FILE           the same as CSV\n"
+	"  --html FILE          a page with charts, complete in itself\n"
 	"  --regs FILE          registers and RAM of a dump, if not in the JSON beside it\n"
 	"  --ram SIZE           RAM from 0 of a dump\n"
 	"  --check N            check invariants after each of a trace's first N "

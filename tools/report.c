@@ -162,7 +162,7 @@ static struct json_object *input_json(const struct cpu_model *cpu, const struct 
 	return o;
 }
 
-static FILE *open_out(const char *path, struct err *err)
+FILE *report_open(const char *path, struct err *err)
 {
 	FILE *f = strcmp(path, "-") == 0 ? stdout : fopen(path, "w");
 
@@ -171,7 +171,7 @@ static FILE *open_out(const char *path, struct err *err)
 	return f;
 }
 
-static int close_out(FILE *f, const char *path, struct err *err)
+int report_close(FILE *f, const char *path, struct err *err)
 {
 	int bad = ferror(f) | (f == stdout ? fflush(f) : fclose(f));
 
@@ -181,7 +181,7 @@ static int close_out(FILE *f, const char *path, struct err *err)
 int report_json(const struct report *r, const char *path, struct err *err)
 {
 	struct json_object *o = json_object_new_object(), *inputs = json_object_new_array();
-	FILE *f = open_out(path, err);
+	FILE *f = report_open(path, err);
 
 	for (unsigned i = 0; i < r->nr_inputs; i++)
 		json_object_array_add(inputs, input_json(r->cpu, &r->input[i]));
@@ -196,7 +196,7 @@ int report_json(const struct report *r, const char *path, struct err *err)
 								  JSON_C_TO_STRING_SPACED |
 								  JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(o);
-	return f ? close_out(f, path, err) : -1;
+	return f ? report_close(f, path, err) : -1;
 }
 
 static void csv_text(FILE *f, const char *text)
@@ -258,7 +258,7 @@ static void csv_run(FILE *f, const char *name, const struct cpu_model *cpu,
 
 int report_csv(const struct report *r, const char *path, struct err *err)
 {
-	FILE *f = open_out(path, err);
+	FILE *f = report_open(path, err);
 
 	if (!f)
 		return -1;
@@ -266,5 +266,5 @@ int report_csv(const struct report *r, const char *path, struct err *err)
 	for (unsigned i = 0; i < r->nr_inputs; i++)
 		for (unsigned k = 0; k < r->input[i].nr_runs; k++)
 			csv_run(f, r->input[i].name, r->cpu, &r->input[i].run[k]);
-	return close_out(f, path, err);
+	return report_close(f, path, err);
 }
