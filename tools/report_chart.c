@@ -13,7 +13,7 @@
 
 #define WIDTH 370.0
 #define LABEL_W 106.0
-#define VALUE_W 92.0
+#define VALUE_W 74.0
 #define ROW 20.0
 #define BAR_H 13.0
 #define TOP 26.0

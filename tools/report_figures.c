@@ -16,7 +16,7 @@ static void about(char *buf, size_t len, uint64_t n)
 	format_exact(buf, len, n);
 }
 
-/* 3.2 k, 45 M: short, for the ends of bars. */
+/* 3.25 k, 45.1 M: short, for the ends of bars. */
 static void brief(char *buf, size_t len, double v)
 {
 	static const struct {
@@ -25,8 +25,14 @@ static void brief(char *buf, size_t len, double v)
 	} units[] = { { 1e9, " G" }, { 1e6, " M" }, { 1e3, " k" } };
 
 	for (unsigned i = 0; i < sizeof(units) / sizeof(*units); i++)
-		if (v >= units[i].unit * 10) {
-			(void)snprintf(buf, len, "%.1f%s", v / units[i].unit, units[i].name);
+		if (v >= units[i].unit) {
+			double n = v / units[i].unit;
+
+			(void)snprintf(buf, len, "%.*f%s",
+				       n < 10	 ? 2
+				       : n < 100 ? 1
+						 : 0,
+				       n, units[i].name);
 			return;
 		}
 	(void)snprintf(buf, len, "%.0f", v);
@@ -180,42 +186,48 @@ static int wants_log(const struct report_input *in)
 	return most / 50 > least;
 }
 
-static void avoided_words(FILE *f, const struct report *r)
+static void put_share(FILE *f, double share, const char *name)
 {
-	for (unsigned i = 0; i < r->nr_inputs; i++) {
-		double share = page_avoided(&r->input[i]);
-
-		if (share < -1e9)
-			continue;
-		fputs("<div class=\"fact\"><b>", f);
-		if (share >= 0)
-			xml_print(f, "%.1f %%", 100 * share);
-		else
-			xml_print(f, "%.1f times as many", 1 - share);
-		fputs("</b> ", f);
-		xml_put(f, r->input[i].name);
-		fputs("</div>\n", f);
-	}
+	if (share >= 0)
+		xml_print(f, "%.1f %%", 100 * share);
+	else
+		xml_print(f, "none, %.1f times as many", 1 - share);
+	fputs("</b> ", f);
+	xml_put(f, name);
+	fputs("</div>\n", f);
 }
 
-static int any_avoided(const struct report *r)
+/* All inputs' together, if there are several, and each one's. */
+static void avoided(FILE *f, const struct report *r)
 {
+	uint64_t shadow = 0, nested = 0;
+	unsigned nr = 0;
+
 	for (unsigned i = 0; i < r->nr_inputs; i++)
-		if (page_avoided(&r->input[i]) > -1e9)
-			return 1;
-	return 0;
+		nr += page_exits(&r->input[i], &shadow, &nested) == 0;
+	if (!shadow)
+		return;
+	fputs("<p>Of shadow paging's exits, nested paging avoids, both on 4K host pages:</p>\n"
+	      "<div class=\"facts\">\n",
+	      f);
+	if (nr > 1) {
+		fputs("<div class=\"fact all\" data-key=\"avoided\"><b>", f);
+		put_share(f, 1 - (double)nested / (double)shadow, "of all, together");
+	}
+	for (unsigned i = 0; i < r->nr_inputs; i++) {
+		shadow = nested = 0;
+		if (page_exits(&r->input[i], &shadow, &nested) < 0 || !shadow)
+			continue;
+		fputs("<div class=\"fact\" data-key=\"avoided\"><b>", f);
+		put_share(f, 1 - (double)nested / (double)shadow, r->input[i].name);
+	}
+	fputs("</div>\n<p>Lectures on EPT give 80 %.</p>\n", f);
 }
 
 void page_exits_section(FILE *f, const struct report *r)
 {
 	page_section(f, "Exits to the hypervisor, by reason");
-	if (any_avoided(r)) {
-		fputs("<p>Of shadow paging's exits, nested paging on the same 4K host pages avoids "
-		      "(lectures about EPT say 80 %):</p>\n<div class=\"facts\">\n",
-		      f);
-		avoided_words(f, r);
-		fputs("</div>\n", f);
-	}
+	avoided(f, r);
 	panels(f);
 	for (unsigned i = 0; i < r->nr_inputs; i++) {
 		const struct report_input *in = &r->input[i];
@@ -244,8 +256,8 @@ static void grid_figure(FILE *f, const struct report *r, const struct report_inp
 	page_run_label(label, r, run);
 	(void)snprintf(title, sizeof(title), "%.60s: references of walks, %.80s", in->name, label);
 	size = grid_size(&g);
-	size.w = size.w < 200 ? 200 : size.w;
-	fprintf(f, "<figure class=\"grid\" style=\"max-width:%.0fpx\">\n", size.w * 1.25);
+	fprintf(f, "<figure class=\"%s\" style=\"flex-basis:%.0fpx\">\n",
+		g.cols > 1 ? "grid" : "column", g.cols > 1 ? 540 : size.w);
 	svg_begin(f, size.w, size.h + 20, title);
 	svg_text(f, (struct svg_at){ 2, 14 }, "b", "%s", label);
 	grid_draw(f, &g, 20);

@@ -207,7 +207,7 @@ int grid_of_run(struct grid *g, const struct result *run)
 	unsigned top = top_level(s, 0), nested = top_level(s, 1);
 	uint64_t walks = s->walks[nested != 0];
 
-	*g = (struct grid){ .cell_w = 84, .cell_h = 46, .left = 104 };
+	*g = (struct grid){ .cell_w = 94, .cell_h = 46, .left = 122 };
 	if (!walks)
 		return 0;
 	g->rows = top + (nested != 0);

@@ -19,20 +19,22 @@ static const char layout[] =
 	"p{max-width:75ch;margin:8px 0}\n.sub{color:var(--dim)}\n"
 	"ul.words{padding-left:1.2em}ul.words li{margin:8px "
 	"0;max-width:80ch;overflow-wrap:anywhere}\n"
-	".panels{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(340px,100%),1fr));"
+	".panels{display:grid;align-items:start;grid-template-columns:repeat(auto-fill,minmax(min("
+	"340px,100%),1fr));"
 	"gap:16px}\n"
 	"figure{margin:0;min-width:0}\n"
-	"figure.grid{flex:1 1 auto;overflow-x:auto}\n"
+	"figure.grid{flex:1 1 auto;max-width:700px;overflow-x:auto}figure.grid svg{min-width:540px}\n"
+	"figure.column{flex:0 1 auto}\n"
 	"svg.picture{width:100%;height:auto;display:block}\n"
 	".panels figure{background:var(--soft);border-radius:8px;padding:8px}\n"
 	".grids{display:flex;flex-wrap:wrap;gap:24px;align-items:flex-start;margin:12px 0}\n"
-	".grids svg{min-width:320px}\n"
 	".legend{font-size:.85rem;color:var(--dim);display:flex;flex-wrap:wrap;gap:4px 18px;"
 	"max-width:none}\n"
 	".legend b{color:var(--fg)}.key{display:inline-flex;align-items:center}\n"
 	".swatch{width:14px;height:14px;margin-right:6px;flex:none}\n"
 	".facts{display:flex;flex-wrap:wrap;gap:12px 32px;margin:8px 0 16px}\n"
-	".fact{overflow-wrap:anywhere}.fact b{font-size:1.5rem;margin-right:6px}\n"
+	".fact{overflow-wrap:anywhere}.fact b{font-size:1.2rem;margin-right:4px}"
+	".fact.all{flex-basis:100%}.fact.all b{font-size:2.2rem}\n"
 	".alarm{color:var(--bad);font-weight:600}\n"
 	"summary{cursor:pointer;padding:4px 0;font-weight:600;overflow-wrap:anywhere}\n"
 	".scroll{overflow-x:auto}\ntable{border-collapse:collapse;font-size:.85rem}\n"
@@ -105,13 +107,15 @@ static const struct result *find_run(const struct report_input *in, int is_neste
 	return NULL;
 }
 
-double page_avoided(const struct report_input *in)
+int page_exits(const struct report_input *in, uint64_t *shadow, uint64_t *nested)
 {
-	const struct result *shadow = find_run(in, 0, "4K"), *npt = find_run(in, 1, "4K");
+	const struct result *s = find_run(in, 0, "4K"), *n = find_run(in, 1, "4K");
 
-	if (!shadow || !npt || !report_exits(shadow))
-		return -2e9;
-	return 1 - (double)report_exits(npt) / (double)report_exits(shadow);
+	if (!s || !n)
+		return -1;
+	*shadow += report_exits(s);
+	*nested += report_exits(n);
+	return 0;
 }
 
 /* ---- words --------------------------------------------------------------------------------- */
@@ -124,33 +128,48 @@ static void exact(FILE *f, uint64_t n)
 	fputs(buf, f);
 }
 
+/* "shadow paging", "nested paging" once for all its host pages. */
+static void words_run(FILE *f, const struct report *r, const struct report_input *in, unsigned k)
+{
+	const struct result *run = &in->run[k];
+	char label[RUN_LABEL];
+
+	if (k > 1)
+		fputs(k + 1 == in->nr_runs ? " and " : ", ", f);
+	if (run->strategy) {
+		xml_print(f, "%s ", run->strategy);
+		return;
+	}
+	page_run_label(label, r, run);
+	label[strcspn(label, " ")] = 0;
+	if (k == 1 || strcmp(run->backend, in->run[k - 1].backend) != 0)
+		xml_print(f, "%s paging ", label);
+}
+
 static void words_performance(FILE *f, const struct report *r, const struct report_input *in)
 {
-	fputs(": of native speed, ", f);
+	fputs(". Of native speed, ", f);
 	for (unsigned k = 1; k < in->nr_runs; k++) {
-		char label[RUN_LABEL];
+		const struct result *run = &in->run[k];
 
-		page_run_label(label, r, &in->run[k]);
-		fputs(k == 1 ? "" : k + 1 == in->nr_runs ? " and " : ", ", f);
-		xml_put(f, label);
-		xml_print(f, " has %.1f %%", 100 * page_performance(r, in, k));
+		words_run(f, r, in, k);
+		xml_print(f, "%.1f\xc2\xa0%%", 100 * page_performance(r, in, k));
+		if (!run->strategy)
+			xml_print(f, " on %s", run->host_page);
 	}
-	fputs(". ", f);
+	fputs(in->nr_runs > 1 && !in->run[1].strategy ? " host pages. " : ". ", f);
 }
 
 static void words_exits(FILE *f, const struct report *r, const struct report_input *in)
 {
-	fputs(": the hypervisor steps in ", f);
+	fputs(". Exits to the hypervisor: ", f);
 	for (unsigned k = 1; k < in->nr_runs; k++) {
-		char label[RUN_LABEL];
-
-		page_run_label(label, r, &in->run[k]);
-		fputs(k == 1 ? "" : k + 1 == in->nr_runs ? " and " : ", ", f);
+		words_run(f, r, in, k);
 		exact(f, report_exits(&in->run[k]));
-		fputs(" times with ", f);
-		xml_put(f, label);
+		if (!in->run[k].strategy)
+			xml_print(f, " on %s", in->run[k].host_page);
 	}
-	fputs(". ", f);
+	fputs(in->nr_runs > 1 && !in->run[1].strategy ? " host pages. " : ". ", f);
 }
 
 static void words_of(FILE *f, const struct report *r, const struct report_input *in)

@@ -19,8 +19,8 @@ double page_performance(const struct report *r, const struct report_input *in, u
 
 /* A heading and an open <section>. */
 void page_section(FILE *f, const char *title);
-/* The share of shadow paging's exits that this run has not; -1: no such runs. */
-double page_avoided(const struct report_input *in);
+/* Adds those of shadow and of nested paging, both on 4K host pages; -1: not both were run. */
+int page_exits(const struct report_input *in, uint64_t *shadow, uint64_t *nested);
 
 void page_performance_section(FILE *f, const struct report *r);
 void page_cycles_section(FILE *f, const struct report *r);
