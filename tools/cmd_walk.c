@@ -7,8 +7,10 @@
 #include "command.h"
 #include "help.h"
 #include "query.h"
+#include "report.h"
 #include "state.h"
 #include "text.h"
+#include "walk_svg.h"
 #include "walk_text.h"
 
 #include <stdlib.h>
@@ -48,17 +50,31 @@ static const char *mode_name(const struct vmmu_regs *r)
 	return r->cr4 & VMMU_CR4_PAE ? "PAE paging" : "2-level paging";
 }
 
-static void print_head(const struct show *s)
+static void guest_text(char *buf, size_t len, const struct show *s)
+{
+	int on = s->m->backend->hypervisor;
+
+	snprintf(buf, len, "guest: %s, CR3 0x%llx; backend %s%s%s%s", mode_name(&s->regs),
+		 (unsigned long long)s->regs.cr3, s->m->backend->name, on ? " on " : "",
+		 on ? page_size_name(s->o->machine.host_page) : "", on ? " host pages" : "");
+}
+
+static void query_text(char *buf, size_t len, const struct show *s)
 {
 	char words[64];
 
 	query_words(words, sizeof(words), &s->q);
-	printf("GVA 0x%llx: %s\n", (unsigned long long)s->q.gva, words);
-	printf("guest: %s, CR3 0x%llx; backend %s", mode_name(&s->regs),
-	       (unsigned long long)s->regs.cr3, s->m->backend->name);
-	if (s->m->backend->hypervisor)
-		printf(" on %s host pages", page_size_name(s->o->machine.host_page));
-	puts("\n");
+	snprintf(buf, len, "GVA 0x%llx: %s", (unsigned long long)s->q.gva, words);
+}
+
+static void print_head(const struct show *s)
+{
+	char text[160];
+
+	query_text(text, sizeof(text), s);
+	puts(text);
+	guest_text(text, sizeof(text), s);
+	printf("%s\n\n", text);
 }
 
 /* PAE: the top level is not read from memory. */
@@ -142,19 +158,21 @@ static const char *broken_rule(const struct show *s, const struct vmmu_walk *w)
 	return "SMAP: the supervisor may not touch a user page unless EFLAGS.AC=1";
 }
 
-static void print_why(const struct show *s, const struct vmmu_walk *w)
+/* Empty where the fault has no entry to blame. */
+static void why_text(char *buf, size_t len, const struct show *s, const struct vmmu_walk *w)
 {
+	*buf = 0;
 	if (w->dim != 1)
 		return;
 	if (w->status == VMMU_WALK_PERM)
-		printf("why:    %s\n", broken_rule(s, w));
+		snprintf(buf, len, "%s", broken_rule(s, w));
 	else if (w->status == VMMU_WALK_NP)
-		printf("why:    the level-%u entry is not present\n", w->level);
+		snprintf(buf, len, "the level-%u entry is not present", w->level);
 	else if (w->status == VMMU_WALK_RSVD)
-		printf("why:    the level-%u entry has a reserved bit set\n", w->level);
+		snprintf(buf, len, "the level-%u entry has a reserved bit set", w->level);
 }
 
-static void print_code(uint32_t code)
+static void code_text(char *buf, size_t len, uint32_t code)
 {
 	static const struct {
 		uint32_t bit;
@@ -169,61 +187,137 @@ static void print_code(uint32_t code)
 	};
 	const char *comma = "";
 
-	printf("result: page fault, error code %04x (", code);
+	snprintf(buf, len, "result: page fault, error code %04x (", code);
 	for (unsigned i = 0; i < sizeof(bits) / sizeof(*bits); i++) {
 		const char *word = code & bits[i].bit ? bits[i].set : bits[i].clear;
+		size_t n = strlen(buf);
 
 		if (word)
-			printf("%s%s", comma, word);
+			snprintf(buf + n, len - n, "%s%s", comma, word);
 		comma = word ? ", " : comma;
 	}
-	puts(")");
+	snprintf(buf + strlen(buf), len - strlen(buf), ")");
 }
 
-static int print_result(const struct show *s, struct err *err)
+static int result_text(char *buf, size_t len, const struct show *s, struct err *err)
 {
 	const struct vmmu_xlat *x = &s->x;
 	unsigned r = x->guest_rights;
 
 	if (s->status == VMMU_OK)
-		printf("result: gpa 0x%llx, in a %s page of the guest, rights %c%c%c%c\n",
-		       (unsigned long long)x->gpa.v, page_size_name(1ull << x->guest_shift),
-		       r & VMMU_R ? 'r' : '-', r & VMMU_W ? 'w' : '-', r & VMMU_X ? 'x' : '-',
-		       r & VMMU_U ? 'u' : '-');
+		snprintf(buf, len, "result: gpa 0x%llx, in a %s page of the guest, rights %c%c%c%c",
+			 (unsigned long long)x->gpa.v, page_size_name(1ull << x->guest_shift),
+			 r & VMMU_R ? 'r' : '-', r & VMMU_W ? 'w' : '-', r & VMMU_X ? 'x' : '-',
+			 r & VMMU_U ? 'u' : '-');
 	else if (s->status == VMMU_MMIO)
-		printf("result: no RAM at gpa 0x%llx%s: the access is MMIO\n",
-		       (unsigned long long)x->gpa.v,
-		       x->stage == VMMU_STAGE_TABLE ? ", where a guest table should be" : "");
+		snprintf(buf, len, "result: no RAM at gpa 0x%llx%s: the access is MMIO",
+			 (unsigned long long)x->gpa.v,
+			 x->stage == VMMU_STAGE_TABLE ? ", where a guest table should be" : "");
 	else if (s->status == VMMU_FAULT && x->fault.vector == 14)
-		print_code(x->fault.code);
+		code_text(buf, len, x->fault.code);
 	else if (s->status == VMMU_FAULT)
-		puts("result: general protection, the address is not canonical");
+		snprintf(buf, len, "result: general protection, the address is not canonical");
 	else
 		return err_set(err, STATUS_MISMATCH, "%s: %s", vmmu_strerror(s->status),
 			       vmmu_reason(s->m->vm));
 	return 0;
 }
 
+static void print_walk(const struct show *s, struct walk_record *w)
+{
+	print_head(s);
+	print_pdpte(s);
+	if (s->m->backend->shadow) {
+		explain(s, VMMU_EXPLAIN_GUEST, w, "gpa");
+		print_shadow(s, w);
+	} else {
+		print_plain(s, w);
+	}
+}
+
+static int print_result(const struct show *s, const struct walk_record *w, struct err *err)
+{
+	char text[256];
+
+	if (result_text(text, sizeof(text), s, err) < 0)
+		return -1;
+	puts(text);
+	if (s->status != VMMU_FAULT)
+		return 0;
+	why_text(text, sizeof(text), s, &w->walk);
+	if (*text)
+		printf("why:    %s\n", text);
+	return 0;
+}
+
+/* ---- as a picture ------------------------------------------------------------------ */
+
+/* "result: ..., because some level says NX": one line. */
+static int outcome(char *buf, size_t len, const struct show *s, const struct vmmu_walk *w,
+		   struct err *err)
+{
+	char why[128];
+
+	if (result_text(buf, len, s, err) < 0)
+		return -1;
+	why_text(why, sizeof(why), s, w);
+	if (s->status == VMMU_FAULT && *why)
+		snprintf(buf + strlen(buf), len - strlen(buf), ": %s", why);
+	return 0;
+}
+
+/* What the CPU walks, below what the guest's own tables say if these are others. */
+static void make_picture(const struct show *s, struct walk_picture *p, struct walk_record w[2])
+{
+	query_text(p->title, sizeof(p->title), s);
+	guest_text(p->about, sizeof(p->about), s);
+	p->failed = s->status != VMMU_OK;
+	if (s->m->backend->shadow) {
+		explain(s, VMMU_EXPLAIN_GUEST, &w[0], "gpa");
+		explain(s, VMMU_EXPLAIN_HW, &w[1], "hpa");
+		p->part[0] = (struct walk_figure){ "The guest's own tables", &w[0] };
+		p->part[1] =
+			(struct walk_figure){ "The shadow tables, which the CPU walks", &w[1] };
+		p->nr_parts = 2;
+		return;
+	}
+	explain(s, VMMU_EXPLAIN_HW, &w[0], "gpa");
+	p->part[0] = (struct walk_figure){ p->head, &w[0] };
+	snprintf(p->head, sizeof(p->head), "%u reference%s", w[0].nr, w[0].nr == 1 ? "" : "s");
+	p->nr_parts = 1;
+}
+
+static int draw(const struct show *s, struct err *err)
+{
+	struct walk_picture p = { .result = NULL };
+	struct walk_record w[2];
+	char result[320];
+	FILE *f;
+
+	make_picture(s, &p, w);
+	p.result = result;
+	if (outcome(result, sizeof(result), s, &w[0].walk, err) < 0)
+		return -1;
+	f = report_open(s->o->svg, err);
+	if (!f)
+		return -1;
+	walk_svg(f, &p);
+	return report_close(f, s->o->svg, err);
+}
+
 static int walk(struct show *s, struct err *err)
 {
 	struct walk_record w;
-	int ret;
 
 	s->style = (struct walk_style){ stdout, wants_colour(STDOUT_FILENO), terminal_width() };
 	s->status = vmmu_translate(s->m->cpu, vmmu_gva(s->q.gva), 1, s->q.access, &s->x);
 	vmmu_get_regs(s->m->cpu, &s->regs);
-	print_head(s);
-	print_pdpte(s);
-	if (s->m->backend->shadow) {
-		explain(s, VMMU_EXPLAIN_GUEST, &w, "gpa");
-		print_shadow(s, &w);
-	} else {
-		print_plain(s, &w);
+	if (!s->o->svg || strcmp(s->o->svg, "-") != 0) {
+		print_walk(s, &w);
+		if (print_result(s, &w, err) < 0)
+			return -1;
 	}
-	ret = print_result(s, err);
-	if (s->status == VMMU_FAULT)
-		print_why(s, &w.walk);
-	return ret;
+	return s->o->svg ? draw(s, err) : 0;
 }
 
 static int walk_state(struct options *o, const struct query *q, struct err *err)
@@ -264,7 +358,7 @@ static int operands(int argc, char **argv, struct query *q, struct err *err)
 static int run(int argc, char **argv, struct err *err)
 {
 	static const struct option table[] = { OPTIONS_STATE, OPTIONS_BACKEND, OPTIONS_MACHINE,
-					       OPTIONS_END };
+					       OPTION("svg", OPT_SVG), OPTIONS_END };
 	struct options o;
 	struct query q;
 	int first = options_parse(argc, argv, table, &o, err);
@@ -285,6 +379,8 @@ const struct command command_walk = {
 	"Makes the access (default: a read by the supervisor), then shows every table entry\n"
 	"that the CPU reads for it, in order and decoded: under nested paging all of both\n"
 	"dimensions, under shadow paging the guest's tables beside the shadow's.\n\n" HELP_STATE
-		HELP_BACKEND HELP_MACHINE HELP_END,
+		HELP_BACKEND
+	"  --svg FILE           draw it, too (- is standard output, and draws only)\n" HELP_MACHINE
+		HELP_END,
 	run,
 };

@@ -264,6 +264,12 @@ static int take(const struct option *o, const char *value, struct options *out, 
 	case OPT_HTML:
 		out->html = value;
 		return 0;
+	case OPT_SVG:
+		out->svg = value;
+		return 0;
+	case OPT_SWEEP:
+		out->sweep = 1;
+		return 0;
 	default:
 		out->help = 1;
 		return 0;

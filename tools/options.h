@@ -50,6 +50,8 @@ enum option_id {
 	OPT_SENSITIVITY,
 	OPT_HTML,
 	OPT_HOST_2M,
+	OPT_SVG,
+	OPT_SWEEP,
 	OPT_OUTPUT,
 };
 
@@ -101,11 +103,11 @@ struct options {
 	uint64_t cpu;
 	struct machine_options machine;
 	uint64_t check;
-	const char *json, *csv, *html;
+	const char *json, *csv, *html, *svg;
 	const char *profile; /* of a CPU, with `set` changed; NULL: none */
 	const char *set[SETS_MOST];
 	unsigned nr_set;
-	int sensitivity;
+	int sensitivity, sweep;
 	unsigned share_2m[SHARES_MOST], nr_shares; /* percent */
 	const char *output;
 	struct strategies strategies; /* none: --shadow was not given */

@@ -67,24 +67,40 @@ static void draw_cell(FILE *f, const struct grid *g, unsigned row, unsigned col,
 	draw_share(f, c, b);
 }
 
-/* From a cell to the next reference: to the right, or to the first cell of the row below. */
-static void draw_arrows(FILE *f, const struct grid *g, unsigned row, double y)
+/* To the next cell of its row, past those that are not there. */
+static void draw_arrow(FILE *f, const struct grid *g, unsigned row, unsigned col, double y)
 {
-	for (unsigned col = 0; col + 1 < g->cols; col++) {
-		struct svg_box b = place(g, row, col, y);
-		double mid = b.y + b.h / 2;
+	struct svg_box from = place(g, row, col, y), to;
+	double mid = from.y + from.h / 2;
+	unsigned next = col + 1;
 
-		if (g->cell[row][col].class && g->cell[row][col + 1].class)
-			svg_arrow(f, (struct svg_at){ b.x + b.w + 1, mid },
-				  (struct svg_at){ b.x + b.w + GAP - 1, mid }, "");
-	}
-	if (g->cols == 1 && row + 1 < g->rows && g->cell[row][0].class &&
-	    g->cell[row + 1][0].class) {
-		struct svg_box b = place(g, row, 0, y);
+	while (next < g->cols && !g->cell[row][next].class)
+		next++;
+	if (!g->cell[row][col].class || next >= g->cols)
+		return;
+	to = place(g, row, next, y);
+	svg_arrow(f, (struct svg_at){ from.x + from.w + 1, mid }, (struct svg_at){ to.x - 1, mid },
+		  "");
+}
 
+/* One dimension: to the cell below. */
+static void draw_down(FILE *f, const struct grid *g, unsigned row, double y)
+{
+	struct svg_box b = place(g, row, 0, y);
+
+	if (row + 1 < g->rows && g->cell[row][0].class && g->cell[row + 1][0].class)
 		svg_arrow(f, (struct svg_at){ b.x + b.w / 2, b.y + b.h + 1 },
 			  (struct svg_at){ b.x + b.w / 2, b.y + b.h + GAP - 1 }, "");
+}
+
+static void draw_row(FILE *f, const struct grid *g, unsigned row, double y)
+{
+	for (unsigned col = 0; col < g->cols; col++) {
+		draw_cell(f, g, row, col, y);
+		draw_arrow(f, g, row, col, y);
 	}
+	if (g->cols == 1)
+		draw_down(f, g, row, y);
 }
 
 void grid_draw(FILE *f, const struct grid *g, double y)
@@ -101,9 +117,7 @@ void grid_draw(FILE *f, const struct grid *g, double y)
 		svg_text(f, (struct svg_at){ g->left - 8, mid }, "e b", "%s", g->row[row][0]);
 		svg_text(f, (struct svg_at){ g->left - 8, mid + 14 }, "e small dim", "%s",
 			 g->row[row][1]);
-		for (unsigned col = 0; col < g->cols; col++)
-			draw_cell(f, g, row, col, y);
-		draw_arrows(f, g, row, y);
+		draw_row(f, g, row, y);
 	}
 }
 
@@ -193,7 +207,7 @@ static void fill_row(struct grid *g, unsigned row, unsigned level,
 			continue;
 		if (!any_in_row(s, level) || !any_in_column(s, n)) {
 			*c = (struct grid_cell){ .class = "none", .nr_lines = 1 };
-			snprintf(c->line[0], sizeof(c->line[0]), "none");
+			snprintf(c->line[0], sizeof(c->line[0]), "\xe2\x80\x93");
 			continue;
 		}
 		fill_cell(c, &s->cell[level][n], walks);

@@ -25,8 +25,7 @@ static unsigned index_of(const struct vmmu_step *s)
 	return (unsigned)(s->ia >> lv->shift & ((1ull << lv->bits) - 1));
 }
 
-/* "PML4E[273]" */
-static void name_step(char *buf, size_t len, const struct vmmu_step *s)
+void walk_step_name(char *buf, size_t len, const struct vmmu_step *s)
 {
 	snprintf(buf, len, "%s[%u]", vmmu_explain_level(s->fmt, s->level), index_of(s));
 }
@@ -36,8 +35,7 @@ static void entry_text(char *buf, size_t len, const struct vmmu_step *s)
 	vmmu_explain_entry(s->fmt, s->level, s->entry, buf, len);
 }
 
-/* The last entry of a walk that failed on an entry. */
-static int is_culprit(const struct walk_record *w, unsigned i)
+int walk_is_culprit(const struct walk_record *w, unsigned i)
 {
 	unsigned status = w->walk.status;
 
@@ -50,7 +48,7 @@ static const char *colour_of(const struct walk_style *style, const struct walk_r
 {
 	if (!style->colour)
 		return "";
-	if (is_culprit(w, i))
+	if (walk_is_culprit(w, i))
 		return "\033[1;31m";
 	return w->step[i].dim == 1 ? "\033[1m" : "";
 }
@@ -74,13 +72,13 @@ static void print_step(const struct walk_style *style, const struct walk_record 
 	int nested = s->dim == 2;
 	char name[32], entry[TEXT];
 
-	name_step(name, sizeof(name), s);
+	walk_step_name(name, sizeof(name), s);
 	entry_text(entry, sizeof(entry), s);
 	fprintf(style->out, "%s%s%4u  %-14s at %s 0x%-10llx %s", colour_of(style, w, i),
 		nested ? "      " : "", i + 1, name, nested ? "hpa" : w->space,
 		(unsigned long long)s->pa, entry);
 	print_target(style->out, w, i);
-	fprintf(style->out, "%s%s\n", is_culprit(w, i) ? "  <-- stops here" : "",
+	fprintf(style->out, "%s%s\n", walk_is_culprit(w, i) ? "  <-- stops here" : "",
 		style->colour ? "\033[0m" : "");
 }
 
@@ -123,10 +121,10 @@ static void fill_column(struct column *c, const struct walk_record *w)
 		char name[32], entry[80], *cell = c->entry[s->level];
 		size_t len;
 
-		name_step(name, sizeof(name), s);
+		walk_step_name(name, sizeof(name), s);
 		entry_text(entry, sizeof(entry), s);
 		snprintf(cell, TEXT, "%u  %-11s %s%s", i + 1, name, entry,
-			 is_culprit(w, i) ? " <--" : "");
+			 walk_is_culprit(w, i) ? " <--" : "");
 		snprintf(c->where[s->level], TEXT, "   at %s 0x%llx", w->space,
 			 (unsigned long long)s->pa);
 		len = strlen(cell);

@@ -29,6 +29,11 @@ struct walk_style {
 /* For vmmu_explain(); ctx is the record. */
 void walk_collect(void *ctx, const struct vmmu_step *step);
 
+/* "PML4E[273]" */
+void walk_step_name(char *buf, size_t len, const struct vmmu_step *s);
+/* The last entry of a walk that failed on an entry. */
+int walk_is_culprit(const struct walk_record *w, unsigned i);
+
 /* Reference after reference, the nested dimension indented. */
 void walk_print(const struct walk_style *style, const struct walk_record *w);
 /* Two walks of one dimension: side by side if they fit, else one after the other. */
