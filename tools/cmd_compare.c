@@ -46,6 +46,7 @@ static const struct plan modelled[] = {
 };
 
 #define RUNS_MOST (STRATEGIES_MOST + 1)
+_Static_assert(RUNS_MOST <= RERUN_RUNS, "rerun.h has room for all runs");
 
 struct comparison {
 	const struct options *o;
@@ -53,7 +54,8 @@ struct comparison {
 	unsigned nr_runs;
 	struct report report;
 	struct progress progress;
-	struct cpu_model cpu;	     /* with --profile */
+	struct cpu_profile profile; /* with --profile */
+	struct cpu_model cpu;
 	char label[SHARES_MOST][12]; /* of --host-2m's runs */
 };
 
@@ -257,6 +259,71 @@ static int compare_state(struct comparison *c, int kind, const char *path, struc
 	return ret;
 }
 
+static int compare_kind(struct comparison *c, int kind, const char *path, struct report_input *in,
+			struct err *err)
+{
+	return kind == GUEST_TRACE ? compare_trace(c, path, in, err)
+				   : compare_state(c, kind, path, in, err);
+}
+
+/* ---- again, on other CPUs ---------------------------------------------------------- */
+
+struct again {
+	struct comparison *c;
+	const char *path;
+	int kind;
+	char *name;
+};
+
+static int run_again(void *ctx, const struct rerun *how, struct result *run, struct err *err)
+{
+	struct again *a = ctx;
+	struct options o = *a->c->o;
+	struct comparison c = *a->c;
+	struct report_input in = { .name = a->name, .run = run };
+	int ret;
+
+	o.machine.pwc = how->pwc;
+	o.machine.nested_tlb = how->nested_tlb;
+	c.o = &o;
+	c.report.cpu = how->cpu;
+	ret = compare_kind(&c, a->kind, a->path, &in, err);
+	a->c->progress = c.progress;
+	for (unsigned i = 0; i < in.nr_runs && ret == 0; i++)
+		if (run[i].mismatches)
+			ret = err_set(err, STATUS_MISMATCH, "%s: on another CPU: %s", a->name,
+				      run[i].first[0].text);
+	return ret;
+}
+
+static int make_sensitivity(struct again *a, struct report_input *in, struct err *err)
+{
+	in->sensitivity = calloc(1, sizeof(*in->sensitivity));
+	if (!in->sensitivity)
+		return err_input(err, "%s: out of memory", a->path);
+	return sensitivity_make(in->sensitivity, &a->c->profile, in->run, in->nr_runs, run_again, a,
+				err);
+}
+
+/* Of the first input only: it takes a run for each size. */
+static int make_sweep(struct again *a, struct report_input *in, struct err *err)
+{
+	in->sweep = calloc(1, sizeof(*in->sweep));
+	if (!in->sweep)
+		return err_input(err, "%s: out of memory", a->path);
+	return sweep_make(in->sweep, a->c->report.cpu, in->nr_runs, run_again, a, err);
+}
+
+static int compare_again(struct comparison *c, int kind, const char *path, struct report_input *in,
+			 struct err *err)
+{
+	struct again a = { c, path, kind, in->name };
+
+	if (c->o->sensitivity && make_sensitivity(&a, in, err) < 0)
+		return -1;
+	return c->o->sweep && c->report.nr_inputs == 1 ? make_sweep(&a, in, err) : 0;
+}
+
 static int compare_path(struct comparison *c, const char *path, struct report_input *in,
 			struct err *err)
 {
@@ -269,8 +336,9 @@ static int compare_path(struct comparison *c, const char *path, struct report_in
 		return err_input(err, "%s: out of memory", path);
 	if (c->o->per_op && guest_ops(path, &in->ops, &in->op_unit, err) < 0)
 		return -1;
-	return kind == GUEST_TRACE ? compare_trace(c, path, in, err)
-				   : compare_state(c, kind, path, in, err);
+	if (compare_kind(c, kind, path, in, err) < 0)
+		return -1;
+	return compare_again(c, kind, path, in, err);
 }
 
 static int compare_input(struct comparison *c, const char *path, struct err *err)
@@ -308,6 +376,8 @@ static void print_table(const struct comparison *c, const struct report_input *i
 		report_strategies(stdout, in, wants_colour(STDOUT_FILENO));
 	else
 		report_table(stdout, in, c->report.cpu, wants_colour(STDOUT_FILENO));
+	if (in->sensitivity)
+		report_sensitivity(stdout, in);
 }
 
 static int wants_stdout(const struct options *o)
@@ -347,31 +417,44 @@ static void free_report(struct report *r)
 		free(r->input[i].name);
 		free(r->input[i].run);
 		free(r->input[i].op_unit);
+		if (r->input[i].sensitivity)
+			sensitivity_free(r->input[i].sensitivity);
+		free(r->input[i].sensitivity);
+		free(r->input[i].sweep);
 	}
 	free(r->input);
+}
+
+static int build_profile(struct comparison *c, struct err *err)
+{
+	const struct options *o = c->o;
+
+	for (unsigned i = 0; i < o->nr_set; i++)
+		if (cpu_profile_set(&c->profile, o->set[i], err) < 0)
+			return -1;
+	c->report.profile = o->profile;
+	c->report.cpu = &c->cpu;
+	return cpu_profile_build(&c->profile, &c->cpu, err);
 }
 
 static int read_profile(struct comparison *c, struct err *err)
 {
 	const struct options *o = c->o;
-	struct cpu_profile p;
-	int ret = 0;
 
+	if (!o->profile && o->nr_set)
+		return err_set(err, STATUS_USAGE, "--set is for --profile");
 	if (!o->profile)
-		return o->nr_set ? err_set(err, STATUS_USAGE, "--set is for --profile") : 0;
+		return o->sensitivity ? err_set(err, STATUS_USAGE, "--sensitivity is for --profile")
+				      : 0;
 	if (o->machine.pwc || o->machine.nested_tlb)
 		return err_set(err, STATUS_USAGE,
 			       "--pwc and --nested-tlb are for runs without --profile");
-	if (cpu_profile_open(&p, o->profile, err) < 0)
+	if (cpu_profile_open(&c->profile, o->profile, err) < 0)
 		return -1;
-	for (unsigned i = 0; i < o->nr_set && ret == 0; i++)
-		ret = cpu_profile_set(&p, o->set[i], err);
-	if (ret == 0)
-		ret = cpu_profile_build(&p, &c->cpu, err);
-	c->report.profile = o->profile;
-	c->report.cpu = &c->cpu;
-	cpu_profile_close(&p);
-	return ret;
+	if (build_profile(c, err) == 0)
+		return 0;
+	cpu_profile_close(&c->profile);
+	return -1;
 }
 
 static int run(int argc, char **argv, struct err *err)
@@ -385,6 +468,8 @@ static int run(int argc, char **argv, struct err *err)
 					       OPTION("json", OPT_JSON),
 					       OPTION("csv", OPT_CSV),
 					       OPTION("html", OPT_HTML),
+					       FLAG("sweep", OPT_SWEEP),
+					       FLAG("sensitivity", OPT_SENSITIVITY),
 					       OPTION("profile", OPT_MODEL),
 					       OPTION("set", OPT_SET),
 					       OPTION("host-2m", OPT_HOST_2M),
@@ -399,6 +484,8 @@ static int run(int argc, char **argv, struct err *err)
 		return command_help(&command_compare);
 	if (first == argc)
 		return err_set(err, STATUS_USAGE, "no INPUT is given");
+	if (o.sweep && !o.html && !o.json)
+		return err_set(err, STATUS_USAGE, "--sweep is for --html or --json");
 	if (o.per_op && !o.strategies.nr)
 		return err_set(err, STATUS_USAGE, "--per-op is for --shadow");
 	if (read_profile(&c, err) < 0)
@@ -407,10 +494,10 @@ static int run(int argc, char **argv, struct err *err)
 		return err_set(err, STATUS_USAGE, "--host-2m is for --profile without --shadow");
 	make_plan(&c);
 	c.report.input = calloc((size_t)(argc - first), sizeof(*c.report.input));
-	if (!c.report.input)
-		return err_input(err, "out of memory");
-	ret = compare_all(&c, argv + first, (unsigned)(argc - first), err);
+	ret = c.report.input ? compare_all(&c, argv + first, (unsigned)(argc - first), err)
+			     : err_input(err, "out of memory");
 	free_report(&c.report);
+	cpu_profile_close(&c.profile);
 	return ret;
 }
 
@@ -433,6 +520,9 @@ const struct command command_compare = {
 	"  --json FILE          write all numbers as JSON (- is standard output)\n"
 	"  --csv FILE           the same as CSV\n"
 	"  --html FILE          a page with charts, complete in itself\n"
+	"  --sweep              in both, the first input again with walk caches of other sizes\n"
+	"  --sensitivity        what changes if the profile's assumed numbers are halved or\n"
+	"                       doubled, and where two columns swap places\n"
 	"  --regs FILE          registers and RAM of a dump, if not in the JSON beside it\n"
 	"  --ram SIZE           RAM from 0 of a dump\n"
 	"  --check N            check invariants after each of a trace's first N "

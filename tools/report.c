@@ -151,6 +151,90 @@ static struct json_object *run_json(const struct cpu_model *cpu, const struct re
 	return o;
 }
 
+/* ---- what was asked for besides -------------------------------------------------- */
+
+static struct json_object *share(double v)
+{
+	char text[32];
+
+	(void)snprintf(text, sizeof(text), "%.6f", v);
+	return json_object_new_double_s(v, text);
+}
+
+static struct json_object *shares(const double *v, unsigned nr)
+{
+	struct json_object *a = json_object_new_array();
+
+	for (unsigned i = 0; i < nr; i++)
+		json_object_array_add(a, share(v[i]));
+	return a;
+}
+
+/* null: there is no such CPU. */
+static void change_json(struct json_object *o, const char *key, const struct sense_number *n,
+			unsigned change, unsigned nr_runs)
+{
+	json_object_object_add(
+		o, key, n->impossible[change] ? NULL : shares(n->performance[change], nr_runs));
+}
+
+static struct json_object *evens_json(const struct sensitivity *s, const struct sense_number *n)
+{
+	struct json_object *a = json_object_new_array();
+
+	for (unsigned i = 0; i + 1 < s->nr_runs; i++) {
+		const uint64_t runs[] = { s->order[i], s->order[i + 1] };
+		struct json_object *o;
+
+		if (n->even[i] < 0)
+			continue;
+		o = json_object_new_object();
+		json_object_object_add(o, "runs", numbers(runs, 2));
+		json_object_object_add(o, "value", share(n->even[i]));
+		json_object_array_add(a, o);
+	}
+	return a;
+}
+
+static struct json_object *sensitivity_json(const struct sensitivity *s)
+{
+	struct json_object *a = json_object_new_array();
+
+	for (unsigned i = 0; i < s->nr; i++) {
+		const struct sense_number *n = &s->number[i];
+		struct json_object *o = json_object_new_object();
+
+		json_object_object_add(o, "key", json_object_new_string(n->key));
+		json_object_object_add(o, "value", json_object_new_double(n->value));
+		json_object_object_add(o, "linear", json_object_new_boolean(n->linear));
+		change_json(o, "halved", n, SENSE_HALVED, s->nr_runs);
+		change_json(o, "doubled", n, SENSE_DOUBLED, s->nr_runs);
+		json_object_object_add(o, "reorders",
+				       json_object_new_boolean(n->reorders[SENSE_HALVED] |
+							       n->reorders[SENSE_DOUBLED]));
+		json_object_object_add(o, "break_even", evens_json(s, n));
+		json_object_array_add(a, o);
+	}
+	return a;
+}
+
+static struct json_object *sweep_json(const struct sweep *s)
+{
+	struct json_object *o = json_object_new_object(), *sizes = json_object_new_array();
+
+	for (unsigned i = 0; i < SWEEP_SIZES; i++)
+		json_object_array_add(sizes, json_object_new_uint64(sweep_sizes[i]));
+	json_object_object_add(o, "entries", sizes);
+	for (unsigned what = 0; what < SWEEP_NR; what++) {
+		struct json_object *runs = json_object_new_array();
+
+		for (unsigned i = 0; i < s->nr_runs; i++)
+			json_object_array_add(runs, shares(s->refs[what][i], SWEEP_SIZES));
+		json_object_object_add(o, sweep_key(what), runs);
+	}
+	return o;
+}
+
 static struct json_object *input_json(const struct cpu_model *cpu, const struct report_input *in)
 {
 	struct json_object *o = json_object_new_object(), *runs = json_object_new_array();
@@ -159,6 +243,10 @@ static struct json_object *input_json(const struct cpu_model *cpu, const struct 
 	for (unsigned i = 0; i < in->nr_runs; i++)
 		json_object_array_add(runs, run_json(cpu, &in->run[i]));
 	json_object_object_add(o, "runs", runs);
+	if (in->sensitivity)
+		json_object_object_add(o, "sensitivity", sensitivity_json(in->sensitivity));
+	if (in->sweep)
+		json_object_object_add(o, "sweep", sweep_json(in->sweep));
 	return o;
 }
 

@@ -10,6 +10,8 @@
 #include "cost.h"
 #include "err.h"
 #include "result.h"
+#include "sensitivity.h"
+#include "sweep.h"
 
 #include <stdio.h>
 
@@ -21,6 +23,9 @@ struct report_input {
 	unsigned nr_runs;
 	uint64_t ops;  /* 0: exits are shown as they are; else for each of so many ... */
 	char *op_unit; /* ... of these */
+	/* malloced; NULL: not asked for */
+	struct sensitivity *sensitivity;
+	struct sweep *sweep;
 };
 
 struct report {
@@ -41,6 +46,9 @@ void report_table(FILE *out, const struct report_input *in, const struct cpu_mod
 void report_strategies(FILE *out, const struct report_input *in, int colour);
 /* What the numbers mean; once. */
 void report_legend(FILE *out, int strategies);
+
+/* What hangs on the profile's assumptions, if that was asked for. */
+void report_sensitivity(FILE *out, const struct report_input *in);
 
 /* A file, or standard output for "-"; NULL: *err. */
 FILE *report_open(const char *path, struct err *err);

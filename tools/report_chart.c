@@ -63,6 +63,16 @@ static double most_of(const struct chart *c)
 	return most;
 }
 
+static double left_of(const struct chart *c)
+{
+	return c->label_w > 0 ? c->label_w : LABEL_W;
+}
+
+static double room_of(const struct chart *c)
+{
+	return WIDTH - left_of(c) - VALUE_W;
+}
+
 /* 1 lies at a tenth of the way on a logarithmic scale, so that one exit is seen. */
 static double part_of(const struct chart *c, double most, double value)
 {
@@ -72,13 +82,13 @@ static double part_of(const struct chart *c, double most, double value)
 		value = fmin(1, (1 + log10(fmax(value, 1))) / (1 + log10(fmax(most, 1))));
 	else
 		value = fmin(1, value / most);
-	return value * (WIDTH - LABEL_W - VALUE_W);
+	return value * room_of(c);
 }
 
 /* As much of a label as there is room for. */
-static void put_label(FILE *f, const char *label, double y)
+static void put_label(FILE *f, const struct chart *c, const char *label, double y)
 {
-	const size_t room = 17;
+	const size_t room = (size_t)(left_of(c) / 6.2);
 	char text[96];
 	size_t n = strlen(label);
 
@@ -86,19 +96,19 @@ static void put_label(FILE *f, const char *label, double y)
 		(void)snprintf(text, sizeof(text), "%s", label);
 	else
 		(void)snprintf(text, sizeof(text), "%.*s\xe2\x80\xa6", (int)room - 2, label);
-	svg_text(f, (struct svg_at){ LABEL_W - 6, y }, "e", "%s", text);
+	svg_text(f, (struct svg_at){ left_of(c) - 6, y }, "e", "%s", text);
 }
 
 static void draw_bar(FILE *f, const struct chart *c, const struct chart_bar *b, double most,
 		     double y)
 {
-	double x = LABEL_W;
+	double x = left_of(c);
 
 	if (b->head) {
 		svg_text(f, (struct svg_at){ 2, y + 12 }, "b", "%s", b->label);
 		return;
 	}
-	put_label(f, b->label, y + 12);
+	put_label(f, c, b->label, y + 12);
 	for (unsigned i = 0; i < b->nr_parts; i++) {
 		double w = part_of(c, most, b->part[i].value);
 
@@ -111,10 +121,10 @@ static void draw_bar(FILE *f, const struct chart *c, const struct chart_bar *b, 
 	svg_text(f, (struct svg_at){ x + 5, y + 12 }, "", "%s", b->text);
 }
 
-static void draw_quarters(FILE *f, double bottom)
+static void draw_quarters(FILE *f, const struct chart *c, double bottom)
 {
 	for (unsigned i = 0; i <= 4; i++) {
-		double x = LABEL_W + i * (WIDTH - LABEL_W - VALUE_W) / 4;
+		double x = left_of(c) + i * room_of(c) / 4;
 
 		svg_line(f, (struct svg_at){ x, TOP - 2 }, (struct svg_at){ x, bottom }, "rule");
 	}
@@ -129,9 +139,14 @@ void chart_draw(FILE *f, struct chart *c)
 	if (c->log)
 		svg_text(f, (struct svg_at){ WIDTH - 2, 15 }, "e small dim", "logarithmic");
 	if (c->percent)
-		draw_quarters(f, bottom);
+		draw_quarters(f, c, bottom);
 	for (unsigned i = 0; i < c->nr; i++, y += ROW)
 		draw_bar(f, c, &c->bar[i], most, y);
+	if (c->mark > 0) {
+		double x = left_of(c) + part_of(c, most, c->mark);
+
+		svg_line(f, (struct svg_at){ x, TOP - 2 }, (struct svg_at){ x, bottom }, "");
+	}
 	svg_end(f);
 }
 

@@ -33,9 +33,11 @@ struct chart {
 	const char *title;
 	struct chart_bar *bar; /* malloced by chart_add() */
 	unsigned nr;
-	double most; /* 0: the longest bar's */
-	int log;     /* plain bars only */
-	int percent; /* lines at quarters of `most` */
+	double most;	/* 0: the longest bar's */
+	int log;	/* plain bars only */
+	int percent;	/* lines at quarters of `most` */
+	double label_w; /* 0: as usual */
+	double mark;	/* a line across all bars, here; 0: none */
 };
 
 /* The next bar, zeroed; NULL: out of memory. */

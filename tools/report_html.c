@@ -23,7 +23,8 @@ static const char layout[] =
 	"340px,100%),1fr));"
 	"gap:16px}\n"
 	"figure{margin:0;min-width:0}\n"
-	"figure.grid{flex:1 1 auto;max-width:700px;overflow-x:auto}figure.grid svg{min-width:540px}\n"
+	"figure.grid{flex:1 1 auto;max-width:700px;overflow-x:auto}figure.grid "
+	"svg{min-width:540px}\n"
 	"figure.column{flex:0 1 auto}\n"
 	"svg.picture{width:100%;height:auto;display:block}\n"
 	".panels figure{background:var(--soft);border-radius:8px;padding:8px}\n"
@@ -248,6 +249,8 @@ int report_html(const struct report *r, const char *path, struct err *err)
 		page_tlb_section(f, r);
 	}
 	page_memory_section(f, r);
+	page_sweep_section(f, r);
+	page_sensitivity_section(f, r);
 	page_numbers_section(f, r);
 	fputs("</body>\n</html>\n", f);
 	return report_close(f, path, err);

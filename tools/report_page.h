@@ -28,6 +28,9 @@ void page_exits_section(FILE *f, const struct report *r);
 void page_walks_section(FILE *f, const struct report *r);
 void page_tlb_section(FILE *f, const struct report *r);
 void page_memory_section(FILE *f, const struct report *r);
+/* Nothing where it was not asked for. */
+void page_sweep_section(FILE *f, const struct report *r);
+void page_sensitivity_section(FILE *f, const struct report *r);
 void page_numbers_section(FILE *f, const struct report *r);
 
 #endif

@@ -34,7 +34,7 @@ static const char rules[] =
 	"text.bad{fill:var(--bad);font-weight:600}\n"
 	"path{fill:none;stroke:var(--dim);stroke-width:1}path.rule{stroke:var(--rule)}\n"
 	"path.thick{stroke-width:2}path.bad{stroke:var(--bad);stroke-width:2}\n"
-	".ground{fill:var(--bg)}\n"
+	".clear{fill:none}.ground{fill:var(--bg)}\n"
 	".near{fill:var(--near)}.far{fill:var(--far)}.mixed{fill:var(--mixed)}.skip{fill:var(--"
 	"skip)}\n"
 	".stop{fill:var(--stop);stroke:var(--bad);stroke-width:2}\n"
