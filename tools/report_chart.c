@@ -14,6 +14,7 @@
 #define WIDTH 370.0
 #define LABEL_W 106.0
 #define VALUE_W 74.0
+#define MARKED_W 90.0 /* "27.4 to 57.9" */
 #define ROW 20.0
 #define BAR_H 13.0
 #define TOP 26.0
@@ -70,7 +71,7 @@ static double left_of(const struct chart *c)
 
 static double room_of(const struct chart *c)
 {
-	return WIDTH - left_of(c) - VALUE_W;
+	return WIDTH - left_of(c) - (c->mark > 0 ? MARKED_W : VALUE_W);
 }
 
 /* 1 lies at a tenth of the way on a logarithmic scale, so that one exit is seen. */

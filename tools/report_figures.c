@@ -357,7 +357,7 @@ static void hits_of(FILE *f, const struct report *r, const struct report_input *
 	fputs("</summary>\n", f);
 	panels(f);
 	for (unsigned k = 0; k < in->nr_runs; k++) {
-		struct chart c = { .title = "accesses served, by TLB", .log = 1 };
+		struct chart c = { .title = "accesses served, by TLB", .log = 1, .label_w = 124 };
 
 		tlb_bars(r, &c, &in->run[k]);
 		chart_put(f, &c);
