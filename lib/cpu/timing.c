@@ -46,10 +46,11 @@ static int is_near(struct caches *c, unsigned dim, unsigned level, uint64_t hpa)
 {
 	const struct vmmu_entry_cache *m = &c->model->entries;
 	unsigned lowest = dim == 1 ? m->guest : m->nested;
-	unsigned shift = (unsigned)__builtin_ctz(m->line);
+	unsigned shift;
 
 	if (!c->entries.entry || !lowest || level < lowest)
 		return 0;
+	shift = (unsigned)__builtin_ctz(m->line);
 	if (cache_find_size(&c->entries, hpa, shift, 0))
 		return 1;
 	cache_make(&c->entries, hpa, shift, 0, 0);
