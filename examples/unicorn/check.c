@@ -110,8 +110,7 @@ void check_close(struct run *r)
 	r->check = NULL;
 }
 
-/* ---- what the guest does ----------------------------------------------------------------------
- */
+/* ---- what the guest does ---- */
 
 /*
  * A load of CR3 leaves nothing cached that leads to a table.  What the oracle still needs to know

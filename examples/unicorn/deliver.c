@@ -222,8 +222,7 @@ static int push_frame(struct frame *f)
 	return has_code(f->e) ? push(f, f->e->code) : 0;
 }
 
-/* ---- entering the handler ----------------------------------------------------------------------
- */
+/* ---- entering the handler ---- */
 
 static void enter(struct frame *f)
 {

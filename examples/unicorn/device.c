@@ -127,8 +127,7 @@ static void pic_data(struct pic *p, uint32_t value)
 	}
 }
 
-/* ---- the timer ----------------------------------------------------------------------------------
- */
+/* ---- the timer ---- */
 
 static uint64_t pit_period(const struct device *d)
 {

@@ -9,8 +9,7 @@
 
 #include <string.h>
 
-/* ---- what the guest does to its MMU ------------------------------------------------------------
- */
+/* ---- what the guest does to its MMU ---- */
 
 static int set_register(struct vmmu_cpu *cpu, unsigned number, uint64_t value)
 {

@@ -5,7 +5,7 @@
  * Not a disassembler: immediates and what the instruction does are not looked at.
  * Invariant: reads at most 15 bytes, and none beyond what the guest may fetch.
  */
-#include "run.h"
+#include "insn.h"
 
 #include <string.h>
 
@@ -25,13 +25,6 @@ static const uint32_t modrm_two[8] = {
 	0xffff0000, 0xfffff838, 0xffff00ff, 0xffffffff,
 };
 
-struct decoder {
-	struct run *r;
-	struct insn *i;
-	unsigned at;
-	int code64;
-};
-
 uint64_t insn_gpr(const struct run *r, unsigned number)
 {
 	return cpu_reg(&r->cpu, gpr[number & 15]);
@@ -47,7 +40,7 @@ static unsigned next(struct decoder *d)
 	return d->at < d->i->n ? d->i->bytes[d->at++] : 0;
 }
 
-static int64_t displacement(struct decoder *d, unsigned bytes)
+int64_t insn_displacement(struct decoder *d, unsigned bytes)
 {
 	uint64_t v = 0;
 
@@ -68,7 +61,7 @@ static uint64_t segment_base(const struct decoder *d, unsigned segment)
 	return s.base;
 }
 
-static uint64_t linear(const struct decoder *d, unsigned segment, uint64_t offset)
+uint64_t insn_linear(const struct decoder *d, unsigned segment, uint64_t offset)
 {
 	uint64_t a;
 
@@ -88,13 +81,16 @@ static uint64_t ea16(struct decoder *d)
 	uint64_t offset;
 
 	if (mod == 0 && rm == 6)
-		return linear(d, SEG_DS, (uint64_t)displacement(d, 2));
+		return insn_linear(d, SEG_DS, (uint64_t)insn_displacement(d, 2));
 	offset = insn_gpr(d->r, base[rm]);
 	if (index[rm] < 16)
 		offset += insn_gpr(d->r, index[rm]);
 	if (base[rm] == 5)
 		segment = SEG_SS;
-	return linear(d, segment, offset + (uint64_t)displacement(d, mod == 1 ? 1 : mod ? 2 : 0));
+	return insn_linear(d, segment,
+			   offset + (uint64_t)insn_displacement(d, mod == 1 ? 1
+								   : mod    ? 2
+									    : 0));
 }
 
 /* Table 2-3.  `*segment` becomes SS for a base of SP or BP. */
@@ -105,7 +101,7 @@ static uint64_t sib(struct decoder *d, unsigned mod, unsigned *segment)
 	uint64_t offset = index == 4 ? 0 : insn_gpr(d->r, index) << (s >> 6);
 
 	if (base == 5 && mod == 0)
-		return offset + (uint64_t)displacement(d, 4);
+		return offset + (uint64_t)insn_displacement(d, 4);
 	if (base == 4 || base == 5)
 		*segment = SEG_SS;
 	return offset + insn_gpr(d->r, base | (rex & 1 ? 8u : 0));
@@ -119,9 +115,9 @@ static uint64_t ea32(struct decoder *d, uint64_t rip_after)
 	uint64_t offset;
 
 	if (mod == 0 && rm == 5) {
-		int64_t disp = displacement(d, 4);
+		int64_t disp = insn_displacement(d, 4);
 
-		return linear(d, SEG_DS, (d->code64 ? rip_after + d->at : 0) + (uint64_t)disp);
+		return insn_linear(d, SEG_DS, (d->code64 ? rip_after + d->at : 0) + (uint64_t)disp);
 	}
 	if (rm == 4)
 		offset = sib(d, mod, &segment);
@@ -130,7 +126,10 @@ static uint64_t ea32(struct decoder *d, uint64_t rip_after)
 	if (rm == 5)
 		segment = SEG_SS;
 	d->i->by_stack = segment == SEG_SS;
-	return linear(d, segment, offset + (uint64_t)displacement(d, mod == 1 ? 1 : mod ? 4 : 0));
+	return insn_linear(d, segment,
+			   offset + (uint64_t)insn_displacement(d, mod == 1 ? 1
+								   : mod    ? 4
+									    : 0));
 }
 
 /* Bytes of immediate behind the ModRM byte, for RIP-relative addresses. */
@@ -239,174 +238,4 @@ int insn_decode(struct run *r, uint64_t at, struct insn *i)
 	if (i->has_memory)
 		i->ea = i->address == 2 ? ea16(&d) : ea32(&d, at + immediate(i));
 	return 0;
-}
-
-int insn_uses_descriptors(const struct insn *i)
-{
-	unsigned reg = i->modrm >> 3 & 7;
-
-	switch (i->opcode) {
-	case 0x07: /* POP ES, SS, DS, FS, GS */
-	case 0x17:
-	case 0x1f:
-	case 0x0fa1:
-	case 0x0fa9:
-	case 0x8e: /* MOV to a segment register; LES, LDS, LSS, LFS, LGS */
-	case 0xc4:
-	case 0xc5:
-	case 0x0fb2:
-	case 0x0fb4:
-	case 0x0fb5:
-	case 0x9a: /* far calls, jumps and returns */
-	case 0xea:
-	case 0xca:
-	case 0xcb:
-	case 0xcf:
-	case 0x0f02: /* LAR, LSL */
-	case 0x0f03:
-		return 1;
-	case 0xff:
-		return reg == 3 || reg == 5;
-	case 0x0f00: /* VERR, VERW */
-		return reg == 4 || reg == 5;
-	case 0x6c: /* IN and OUT look at the TSS */
-	case 0x6d:
-	case 0x6e:
-	case 0x6f:
-		return 1;
-	default:
-		return (i->opcode & ~11u) == 0xe4;
-	}
-}
-
-/* ---- CR2 -------------------------------------------------------------------------------- */
-
-/* Where an access at `a` of up to `most` bytes meets the page; 1 if it does. */
-static int meets(uint64_t a, uint64_t most, uint64_t page, uint64_t *cr2)
-{
-	if (PAGE_OF(a) == page) {
-		*cr2 = a;
-		return 1;
-	}
-	if (a < page && page - a < most) {
-		*cr2 = page;
-		return 1;
-	}
-	return 0;
-}
-
-static int string_operand(const struct decoder *d, uint64_t page, uint32_t access, uint64_t *cr2)
-{
-	unsigned op = d->i->opcode;
-	int is_string = (op >= 0xa4 && op <= 0xa7) || (op >= 0xaa && op <= 0xaf) ||
-			(op >= 0x6c && op <= 0x6f);
-	struct insn plain = *d->i;
-	struct decoder es = *d;
-
-	plain.segment = -1;
-
-	if (!is_string)
-		return 0;
-	es.i = &plain; /* ES cannot be overridden */
-	if ((access & VMMU_TYPE_MASK) == VMMU_WRITE)
-		return meets(linear(&es, SEG_ES, insn_gpr(d->r, 7)), 8, page, cr2);
-	return meets(linear(d, SEG_DS, insn_gpr(d->r, 6)), 8, page, cr2) ||
-	       meets(linear(&es, SEG_ES, insn_gpr(d->r, 7)), 8, page, cr2);
-}
-
-/* BT and its kin reach beyond the operand by the bit's number. */
-static uint64_t memory_operand(const struct decoder *d)
-{
-	const struct insn *i = d->i;
-	unsigned bits = 8 * i->operand;
-	int64_t bit;
-
-	if (i->opcode != 0x0fa3 && i->opcode != 0x0fab && i->opcode != 0x0fb3 &&
-	    i->opcode != 0x0fbb)
-		return i->ea;
-	bit = (int64_t)(insn_gpr(d->r, (i->modrm >> 3 & 7) | (i->rex & 4 ? 8u : 0))
-			<< (64 - bits)) >>
-	      (64 - bits);
-	return i->ea + (uint64_t)((bit >> (bits == 64 ? 6 : bits == 32 ? 5 : 4)) * (bits / 8));
-}
-
-static int stack_operand(const struct decoder *d, uint64_t page, uint32_t access, uint64_t *cr2)
-{
-	struct insn plain = *d->i;
-	struct decoder s = *d;
-	unsigned slot = d->code64 && d->i->operand != 2 ? 8 : d->i->operand;
-	uint64_t sp;
-
-	plain.segment = -1;
-	s.i = &plain;
-	plain.address = d->code64 ? 8 : cpu_is_stack32(&d->r->cpu) ? 4 : 2;
-	sp = insn_gpr(d->r, d->i->opcode == 0xc9 ? 5 : 4);
-	if ((access & VMMU_TYPE_MASK) == VMMU_WRITE) {
-		for (unsigned n = 1; n <= 8; n++)
-			if (meets(linear(&s, SEG_SS, sp - n * slot), slot, page, cr2))
-				return 1;
-		return 0;
-	}
-	for (unsigned n = 0; n < 8; n++)
-		if (meets(linear(&s, SEG_SS, sp + n * slot), slot, page, cr2))
-			return 1;
-	return 0;
-}
-
-uint64_t insn_fault_address(struct run *r, uint64_t page, uint32_t access)
-{
-	struct insn i;
-	struct decoder d = { .r = r, .i = &i };
-	uint64_t rip = cpu_reg(&r->cpu, UC_X86_REG_RIP), cr2 = page;
-	struct seg cs;
-
-	cpu_get(&r->cpu);
-	cpu_seg(&r->cpu, SEG_CS, &cs);
-	d.code64 = cpu_is_code64(&r->cpu);
-	if (!d.code64)
-		rip = (uint32_t)(rip + cs.base);
-	if ((access & VMMU_TYPE_MASK) == VMMU_FETCH)
-		return PAGE_OF(rip) == page ? rip : page;
-	if (insn_decode(r, rip, &i) < 0)
-		return page;
-	/* FXSAVE is the longest. */
-	if (i.has_memory && meets(memory_operand(&d), 512, page, &cr2))
-		return cr2;
-	if ((i.opcode & ~3u) == 0xa0) {
-		d.at = 1;
-		while (d.at < i.n && i.bytes[d.at - 1] >> 2 != 0xa0 >> 2)
-			d.at++;
-		if (meets(linear(&d, SEG_DS, (uint64_t)displacement(&d, i.address)), 8, page, &cr2))
-			return cr2;
-	}
-	if (i.opcode == 0xd7 &&
-	    meets(linear(&d, SEG_DS, insn_gpr(r, 3) + (insn_gpr(r, 0) & 0xff)), 1, page, &cr2))
-		return cr2;
-	if (string_operand(&d, page, access, &cr2) || stack_operand(&d, page, access, &cr2))
-		return cr2;
-	return page;
-}
-
-/* PUSH, POP, CALL, RET, ENTER, LEAVE, INT, IRET. */
-static int is_stack_opcode(const struct insn *i)
-{
-	unsigned op = i->opcode, reg = i->modrm >> 3 & 7;
-
-	if (op == 0xff)
-		return reg == 2 || reg == 3 || (reg == 6 && !i->has_memory);
-	return op >> 4 == 5 || op == 0x60 || op == 0x61 || op == 0x68 || op == 0x6a || op == 0x9c ||
-	       op == 0x9d || op == 0xc2 || op == 0xc3 || op == 0xc8 || op == 0xc9 || op == 0xe8 ||
-	       (op >= 0xca && op <= 0xcf) || op == 0x0fa0 || op == 0x0fa1 || op == 0x0fa8 ||
-	       op == 0x0fa9;
-}
-
-int insn_is_stack(struct run *r)
-{
-	uint64_t rip = cpu_reg(&r->cpu, UC_X86_REG_RIP);
-	struct insn i;
-
-	/* Only 64-bit mode has addresses that are not canonical. */
-	if (insn_decode(r, rip, &i) < 0)
-		return 0;
-	return is_stack_opcode(&i) || (i.has_memory && i.by_stack);
 }

@@ -166,8 +166,7 @@ static int load_elf(struct image *m)
 	return ret;
 }
 
-/* ---- the state at the entry --------------------------------------------------------------------
- */
+/* ---- the state at the entry ---- */
 
 /* The engine starts in 64-bit mode, which only turning paging off leaves. */
 static void leave_long_mode(struct cpu *c)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The glue: Unicorn's TLB is filled from libvmmu, and libvmmu hears what the guest does.
- * For an emulator of one's own, read fill() first, then window_write(), then flush().
+ * For an emulator of one's own, read fill() first, then mmu_window_write() in window.c,
+ * then mmu_flush().
  *
  *	Unicorn                                     libvmmu
  *	  TLB miss, or store without the right ---> fill() ---> vmmu_translate()
@@ -16,8 +17,8 @@
  * WINDOW all of them are there again as a device, for what must not be reached by pointer.
  *
  * Invariant: Unicorn's TLB grants nothing that the library has not granted since its last flush;
- * a frame that Unicorn may fetch from, or of which all stores must be seen, is writable in it
- * by way of the window only.
+ * a frame of which all stores must be seen is written to by way of the window only, and one that
+ * Unicorn may fetch from is not written to before its code has been given up (sense.c).
  */
 #include "run.h"
 
@@ -25,15 +26,13 @@
 
 #define WINDOW (1ull << 40)
 #define WINDOW_BYTES (1ull << 40)
-#define RUN_STORES 64u
 
 static uint8_t *frame_of(struct run *r, uint64_t gpa)
 {
 	return &r->mmu.frame[gpa >> 12];
 }
 
-/* ---- accesses ---------------------------------------------------------------------------------
- */
+/* ---- accesses ---- */
 
 uint32_t mmu_privilege(struct run *r)
 {
@@ -98,8 +97,7 @@ struct exception mmu_exception(struct run *r, uint64_t gva, uint32_t access, int
 	return e;
 }
 
-/* ---- the fill -----------------------------------------------------------------------------------
- */
+/* ---- the fill ---- */
 
 static uint32_t type_of(uc_mem_type type)
 {
@@ -237,118 +235,7 @@ static bool fill(uc_engine *uc, uint64_t page, uc_mem_type type, uc_tlb_entry *e
 	return false;
 }
 
-/* ---- what is not reached by pointer --------------------------------------------------------- */
-
-void mmu_end_store(struct run *r, uint64_t gpa, size_t n)
-{
-	for (unsigned i = 0; i < r->mmu.nr_views; i++)
-		vmmu_write_end(r->mmu.view[i].vm, r->mmu.view[i].cpu, vmmu_gpa(gpa), n);
-	if (r->check)
-		check_store(r, gpa, n);
-	if (r->trace)
-		trace_store(r, gpa, (unsigned)n);
-}
-
-/* The library may refuse: then the run has ended. */
-int mmu_begin_store(struct run *r, uint64_t gpa, size_t n)
-{
-	for (unsigned i = 0; i < r->mmu.nr_views; i++) {
-		void *p;
-		int st = vmmu_write_begin(r->mmu.view[i].vm, vmmu_gpa(gpa), n, &p);
-
-		if (st != VMMU_OK) {
-			run_end(r, END_DIFFERENT, "%s: store to gpa 0x%llx: %s: %s",
-				r->mmu.view[i].name, (unsigned long long)gpa, vmmu_strerror(st),
-				vmmu_reason(r->mmu.view[i].vm));
-			return -1;
-		}
-	}
-	return 0;
-}
-
-void mmu_settle(struct run *r)
-{
-	if (r->mmu.half != HALF_NONE) {
-		mmu_end_store(r, r->mmu.half, 8);
-		r->mmu.half = HALF_NONE;
-	}
-}
-
-/*
- * The library may have stopped watching a page that is stored to over and over, as the guest does
- * that clears a frame which was a table.  Nothing says so, so the entry goes, and the fill asks.
- */
-static void ask_again(struct run *r, uint64_t gpa)
-{
-	if (PAGE_OF(gpa) != r->mmu.run_page)
-		r->mmu.run_stores = 0;
-	r->mmu.run_page = PAGE_OF(gpa);
-	r->mmu.flush_late |= ++r->mmu.run_stores % RUN_STORES == 0;
-}
-
-/*
- * A store of 8 bytes arrives as two of 4, the lower first.  To the library it is one: the first
- * half begins it, the second ends it, and so does whatever comes instead of that.
- */
-static void store_ram(struct run *r, uint64_t gpa, unsigned n, uint64_t value)
-{
-	int second = r->mmu.half != HALF_NONE && n == 4 && gpa == r->mmu.half + 4;
-	int first = !second && n == 4 && !(gpa & 7) && r->mmu.wide;
-
-	ask_again(r, gpa);
-	if (!second) {
-		mmu_settle(r);
-		r->mmu.stores++;
-		if (mmu_begin_store(r, gpa, first ? 8 : n) < 0)
-			return;
-	}
-	memcpy(r->ram.base + gpa, &value, n);
-	if (first) {
-		r->mmu.half = gpa;
-	} else if (second) {
-		mmu_settle(r);
-	} else {
-		mmu_end_store(r, gpa, n);
-	}
-	/* Unicorn has not seen the store: what it translated from there may be wrong. */
-	if (*frame_of(r, gpa) & (FRAME_CODE | FRAME_MIXED))
-		uc_ctl_flush_tb(r->uc);
-}
-
-static void after_once(struct run *r)
-{
-	if (r->mmu.flush_late)
-		mmu_flush_tlb(r);
-}
-
-static void window_write(uc_engine *uc, uint64_t gpa, unsigned n, uint64_t value, void *ctx)
-{
-	struct run *r = ctx;
-
-	(void)uc;
-	if (is_ram(r, gpa, n)) {
-		store_ram(r, gpa, n, value);
-	} else {
-		mmu_settle(r);
-		device_write(r, gpa, n, value);
-	}
-	after_once(r);
-}
-
-static uint64_t window_read(uc_engine *uc, uint64_t gpa, unsigned n, void *ctx)
-{
-	struct run *r = ctx;
-	uint64_t value = 0;
-
-	(void)uc;
-	if (!is_ram(r, gpa, n))
-		return device_read(r, gpa, n);
-	memcpy(&value, r->ram.base + gpa, n);
-	return value;
-}
-
-/* ---- what empties Unicorn's TLB -----------------------------------------------------------------
- */
+/* ---- what empties Unicorn's TLB ---- */
 
 void mmu_flush_tlb(struct run *r)
 {
@@ -388,7 +275,7 @@ int mmu_attach(struct run *r)
 
 	if (uc_ctl_tlb_mode(r->uc, UC_TLB_VIRTUAL) != UC_ERR_OK ||
 	    uc_mem_map_ptr(r->uc, 0, r->ram.bytes, UC_PROT_ALL, r->ram.base) != UC_ERR_OK ||
-	    uc_mmio_map(r->uc, WINDOW, WINDOW_BYTES, window_read, r, window_write, r) !=
+	    uc_mmio_map(r->uc, WINDOW, WINDOW_BYTES, mmu_window_read, r, mmu_window_write, r) !=
 		    UC_ERR_OK ||
 	    uc_hook_add(r->uc, &hook, UC_HOOK_TLB_FILL, (void *)fill, r, 1, 0) != UC_ERR_OK)
 		return -1;

@@ -8,9 +8,11 @@
  *	machine.c  RAM, VMs
  *	loop.c     run, see why it stopped, deliver, run on
  *	mmu.c      the glue between Unicorn's TLB and libvmmu: what an emulator's author reads first
+ *	window.c   stores that the library wants to see, and devices
  *	sense.c    finding MOV CR, INVLPG, WRMSR, WRPKRU before they execute
  *	guest.c    what the guest does to its MMU; the CPU's own accesses
  *	insn.c     decoding as much of an instruction as a fault or INVLPG needs
+ *	address.c  the exact address of a fault
  *	deliver.c  exceptions and interrupts through the guest's IDT and TSS
  *	cpu.c      the registers that Unicorn does not give
  *	device.c   serial port, timer, interrupt controller, exit port
@@ -201,6 +203,9 @@ void mmu_set_pkru(struct run *r, uint32_t value);
 void mmu_settle(struct run *r);
 /* A guest frame of which every store must be seen from now on: FRAME_TABLE or _WALKED. */
 void mmu_watch_table(struct run *r, uint64_t gpa, unsigned flag);
+/* window.c: Unicorn's callbacks for the window; ctx is the run. */
+uint64_t mmu_window_read(uc_engine *uc, uint64_t gpa, unsigned n, void *ctx);
+void mmu_window_write(uc_engine *uc, uint64_t gpa, unsigned n, uint64_t value, void *ctx);
 /* Unicorn's TLB goes, and what it allowed. */
 void mmu_flush_tlb(struct run *r);
 
@@ -215,7 +220,7 @@ static inline int is_ram(const struct run *r, uint64_t gpa, uint64_t n)
 /* Code at this page is about to be translated.  `all`: look at each of its instructions. */
 void sense_page(struct run *r, uint64_t page, uint64_t frame, int all);
 
-/* ---- insn.c --------------------------------------------------------------------------- */
+/* ---- insn.c, address.c ---------------------------------------------------------------- */
 
 struct insn {
 	uint8_t bytes[15];

@@ -134,8 +134,7 @@ static void look(uc_engine *uc, uint64_t at, uint32_t size, void *ctx)
 		do_wrmsr(r);
 }
 
-/* ---- where they are ----------------------------------------------------------------------------
- */
+/* ---- where they are ---- */
 
 /* Could the byte after 0F make one of them?  0F 01 needs /6, /7 or EF. */
 static int is_sensed(const uint8_t *after, size_t n)

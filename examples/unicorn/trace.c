@@ -69,8 +69,7 @@ int trace_close(struct run *r)
 	return ret;
 }
 
-/* ---- tables ------------------------------------------------------------------------------------
- */
+/* ---- tables ---- */
 
 static uint64_t entry_at(const struct run *r, uint64_t gpa, unsigned bytes)
 {
