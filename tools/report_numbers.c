@@ -28,7 +28,8 @@ static uint64_t plain(const struct result *run, unsigned i)
 			       run->mismatches,	      run->stats.event[VMMU_EV_WALK],
 			       run->stats.walk_refs,  run->stats.sw_refs,
 			       run->stats.table_peak, run->stats.meta_peak,
-			       run->instructions };
+			       run->instructions,     run->touched_bytes,
+			       run->backed_bytes };
 
 	return v[i];
 }
@@ -46,9 +47,10 @@ static uint64_t all_exits(const struct result *run, unsigned i)
 
 static void plain_rows(FILE *f, const struct report_input *in)
 {
-	static const char *const keys[] = { "accesses",	   "faults",	 "mismatches",
-					    "walks",	   "walk_refs",	 "sw_refs",
-					    "table_bytes", "meta_bytes", "instructions" };
+	static const char *const keys[] = { "accesses",	     "faults",	    "mismatches",
+					    "walks",	     "walk_refs",   "sw_refs",
+					    "table_bytes",   "meta_bytes",  "instructions",
+					    "touched_bytes", "backed_bytes" };
 
 	for (unsigned i = 0; i < sizeof(keys) / sizeof(*keys); i++)
 		row(f, in, keys[i], plain, i);
