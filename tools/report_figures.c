@@ -224,20 +224,40 @@ static void avoided(FILE *f, const struct report *r)
 	fputs("</div>\n<p>Lectures on EPT give 80 %.</p>\n", f);
 }
 
+static double most_exits(const struct report_input *in)
+{
+	uint64_t most = 0;
+
+	for (unsigned k = 0; k < in->nr_runs; k++)
+		for (unsigned i = 0; i < VMMU_NR_EXITS; i++)
+			if (in->run[k].stats.event[i] > most)
+				most = in->run[k].stats.event[i];
+	return (double)most;
+}
+
+/* Few runs in one panel, many in one each, all on one scale. */
+static void exits_of(FILE *f, const struct report *r, const struct report_input *in)
+{
+	struct chart c = { .title = in->name, .log = wants_log(in), .most = most_exits(in) };
+
+	for (unsigned k = 0; k < in->nr_runs; k++) {
+		if (!report_exits(&in->run[k]))
+			continue;
+		exits_of_run(r, &c, &in->run[k]);
+		if (in->nr_runs > 7)
+			chart_put(f, &c);
+	}
+	if (c.nr)
+		chart_put(f, &c);
+}
+
 void page_exits_section(FILE *f, const struct report *r)
 {
 	page_section(f, "Exits to the hypervisor, by reason");
 	avoided(f, r);
 	panels(f);
-	for (unsigned i = 0; i < r->nr_inputs; i++) {
-		const struct report_input *in = &r->input[i];
-		struct chart c = { .title = in->name, .log = wants_log(in) };
-
-		for (unsigned k = 0; k < in->nr_runs; k++)
-			if (report_exits(&in->run[k]))
-				exits_of_run(r, &c, &in->run[k]);
-		chart_put(f, &c);
-	}
+	for (unsigned i = 0; i < r->nr_inputs; i++)
+		exits_of(f, r, &r->input[i]);
 	end_panels(f);
 	fputs("</section>\n", f);
 }

@@ -159,6 +159,10 @@ static void words_performance(FILE *f, const struct report *r, const struct repo
 			xml_print(f, " on %s", run->host_page);
 	}
 	fputs(in->nr_runs > 1 && !in->run[1].strategy ? " host pages. " : ". ", f);
+	if (in->nr_runs && !in->run[0].instructions)
+		fputs("The input does not tell how many instructions the guest ran: these are the "
+		      "cycles of translating alone. ",
+		      f);
 }
 
 static void words_exits(FILE *f, const struct report *r, const struct report_input *in)
