@@ -250,10 +250,10 @@ static void run(const struct vmmu_backend *backend, const char *name, uint8_t *r
 
 int main(void)
 {
-	/* 1G-aligned, as a machine without slots needs its memory to be. */
-	uint8_t *ram = aligned_alloc(1u << 30, 1u << 30);
+	void *ram;
 
-	if (!ram)
+	/* 1G-aligned, as a machine without slots needs its memory to be. */
+	if (posix_memalign(&ram, 1u << 30, RAM_BYTES))
 		return 1;
 	run(&vmmu_native, "native", ram);
 	run(&vmmu_shadow, "shadow", ram);
