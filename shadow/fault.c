@@ -97,10 +97,14 @@ static int is_known_mmio(struct shadow_vm *s, struct vmmu_cpu *cpu, const struct
 
 /* ---- the way down ------------------------------------------------------------------ */
 
-/* Whether the guest's entry of that level is what the walk has seen, A and D apart. */
-static int still_says(const struct miss *m, unsigned level)
+/*
+ * Whether the guest's entry of that level, in the table of sp, is what the walk has seen.  The walk
+ * has set A and D, and another vCPU may have taken them back.
+ */
+static int still_says(const struct miss *m, const struct spage *sp, unsigned level)
 {
 	const struct vmmu_fmt *f = m->mode->pg.fmt;
+	struct vmmu_entry e;
 	const char *table;
 	uint64_t now;
 
@@ -110,7 +114,12 @@ static int still_says(const struct miss *m, unsigned level)
 	if (!table)
 		return 0;
 	now = vmmu_be_load(table + (m->trail.at[level].v & ~PAGE_MASK), f->entry_bytes);
-	return !((now ^ m->trail.entry[level]) & ~(f->accessed | f->dirty));
+	if ((now ^ m->trail.entry[level]) & ~(f->accessed | f->dirty))
+		return 0;
+	if (sp->rom)
+		return 1;
+	vmmu_paging_entry(&m->mode->pg, level, now, &e);
+	return e.accessed && (level > m->w.level || !m->w.dirty || e.dirty);
 }
 
 static int find_root(struct miss *m)
@@ -130,7 +139,7 @@ static int find_root(struct miss *m)
 	}
 	page_used(m->s, sp);
 	m->sp = sp;
-	return fresh && !still_says(m, sp->key.role.level) ? CHANGED : DOWN;
+	return fresh && !still_says(m, sp, sp->key.role.level) ? CHANGED : DOWN;
 }
 
 /* One step down, to the page `key` asks for. */
@@ -149,7 +158,7 @@ static int step_down(struct miss *m, const struct key *key)
 	}
 	page_used(m->s, sp);
 	m->sp = sp;
-	return fresh && sp->frame && !still_says(m, key->role.level) ? CHANGED : DOWN;
+	return fresh && sp->frame && !still_says(m, sp, key->role.level) ? CHANGED : DOWN;
 }
 
 /* Down to the table in which the guest's leaf is shadowed. */

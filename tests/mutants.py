@@ -5,7 +5,7 @@
 usage: mutants.py [--seconds N] [--work DIR] [--report FILE] [--only TEXT] [--results FILE] [--apply]
 
 Each mutant is put into a copy of the source and built; `vmmu check` has N seconds (10) to see it,
-and if it does not, the tests of single facts are asked.  Printed are who killed it, how long
+and if it does not, as long again with a library that lets another CPU go on in the middle of an operation; then the tests of single facts are asked.  Printed are who killed it, how long
 finding took, and how many operations the shrunk sequence has.  --results keeps them, so that a run
 that was broken off goes on where it was.  --apply only looks whether each mutant still applies.  Exit status 1 if one without a `why` survives, or does not apply.
 """
@@ -21,6 +21,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # What looks at single facts, by speed.
+COMMANDS = [('tools/vmmu', ''), ('tests/vmmu-yield', ', in a race')]
 TESTS = ['shadow', 'events', 'walk', 'pt', 'mode', 'api', 'entry', 'oom', 'explain']
 
 
@@ -85,10 +86,10 @@ def prepare(work):
     build(work, ['tools/vmmu'])
 
 
-def by_check(work, seconds):
+def by_check(work, command, seconds):
     """(killed by, seconds to find, operations)"""
     begin = time.time()
-    status, out, err = run([os.path.join(work, 'b/tools/vmmu'), 'check', '--seconds',
+    status, out, err = run([os.path.join(work, 'b', command), 'check', '--seconds',
                             str(seconds)], seconds + 120)
     if status == 0:
         return None
@@ -116,8 +117,12 @@ def try_mutant(work, m, seconds):
     try:
         with open(path, 'w') as f:
             f.write(applied(m))
-        build(work, ['tools/vmmu'])
-        return by_check(work, seconds) or by_tests(work)
+        for command, how in COMMANDS:
+            build(work, [command])
+            found = by_check(work, command, seconds)
+            if found:
+                return (found[0] + how,) + found[1:]
+        return by_tests(work)
     finally:
         with open(path, 'w') as f:
             f.write(was)

@@ -7,8 +7,9 @@
  */
 #include "gen.h"
 
+#include <string.h>
+
 #include "race.h"
-#include "yield.h"
 
 /* ---- the guest's tables ---------------------------------------------------- */
 
@@ -607,53 +608,135 @@ static bool mapped_at(struct gen *g, unsigned cpu, uint64_t gpa, uint64_t *gva)
 	return false;
 }
 
-static void forget_region(struct gen *g, uint64_t gpa)
+static unsigned region_of(const struct gen *g, uint64_t gpa)
 {
 	unsigned r;
 
-	for (r = 0; r < NR_REGIONS; r++)
+	for (r = 0; r < NR_REGIONS - 1; r++)
 		if (gpa - g->w->place[r].gpa < region[r].size)
-			world_host(g->w, HOST_NOTIFY, r);
+			break;
+	return r;
 }
 
-/* A store by another vCPU to an entry that a walk of gva reads; often it has done one before. */
-static bool store_to_walk(struct gen *g, unsigned cpu, unsigned by, uint64_t gva,
-			  struct world_op *op)
+/* The same, made so by a leaf of this vCPU's where it has a table for one. */
+static bool map_it(struct gen *g, unsigned cpu, uint64_t gpa, uint64_t *gva)
+{
+	unsigned tries;
+
+	if (mapped_at(g, cpu, gpa, gva))
+		return true;
+	for (tries = 0; tries < 4; tries++) {
+		struct step path[5];
+		unsigned n = walk_path(g, cpu, any_gva(g), path);
+
+		if (!n || path[n - 1].level != 1)
+			continue;
+		store_entry(g, cpu, path[n - 1].pa, path[n - 1].bytes, (gpa & ~0xfffull) | 0x67);
+		if (mapped_at(g, cpu, gpa, gva))
+			return true;
+	}
+	return false;
+}
+
+/* An address that this vCPU can read by tables in frames; how many, 0: none found. */
+static unsigned good_path(struct gen *g, unsigned cpu, uint64_t *gva, struct step path[5])
+{
+	unsigned tries, n;
+
+	for (tries = 0; tries < 8; tries++) {
+		struct or_access acc = { .op = OR_READ, .no_ad = true };
+		struct or_result res;
+
+		*gva = acc.gva = any_gva(g);
+		or_translate(world_regs(g->w, cpu), &g->w->orp, &g->w->ormem, &acc, &res);
+		n = res.kind == OR_OK ? walk_path(g, cpu, *gva, path) : 0;
+		if (n)
+			return n;
+	}
+	return 0;
+}
+
+static uint64_t other_entry(struct gen *g, const struct step *s)
 {
 	static const unsigned bit[] = { 0, 1, 2, 5, 6, 63, 0, 1, 12, 13 };
-	struct step path[5];
-	unsigned n = walk_path(g, cpu, gva, path), k;
-	uint64_t e;
+	uint64_t e = world_read(g->w, s->pa, s->bytes);
 
-	if (!n)
-		return false;
-	k = percent(g, 60) ? n - 1 : below(g, n);
-	if (!mapped_at(g, by, path[k].pa, &gva))
-		return false;
-	/* Nothing of it is known, or that it is a table is not, or that it may be written is. */
-	if (percent(g, 40))
-		forget_region(g, path[k].pa);
-	if (percent(g, 75))
-		world_access(g->w, by, gva, 1, VMMU_WRITE, NULL);
-	e = world_read(g->w, path[k].pa, path[k].bytes);
 	if (percent(g, 60))
 		e ^= 1ull << bit[below(g, sizeof(bit) / sizeof(bit[0]))];
 	else if (percent(g, 60))
 		e = (e & ~0xffffffffff000ull) | any_frame(g);
 	else
 		e = 0;
-	*op = (struct world_op){ .what = OP_ACCESS,
-				 .cpu = (uint8_t)by,
-				 .at = gva,
-				 .size = path[k].bytes,
-				 .access = VMMU_WRITE,
-				 .has_value = 1,
-				 .value = path[k].bytes == 4 ? (uint32_t)e : e };
+	return s->bytes == 4 ? (uint32_t)e : e;
+}
+
+/* What reads the tables on the way to gva, protects one of them or compares it. */
+static void reader_op(struct gen *g, unsigned cpu, uint64_t gva, const struct step *s,
+		      struct world_op *op)
+{
+	unsigned how = below(g, 100);
+
+	memset(op, 0, sizeof(*op));
+	op->cpu = (uint8_t)cpu;
+	op->at = gva;
+	if (how < 55) {
+		op->what = OP_ACCESS;
+		op->size = 1;
+		op->access = percent(g, 70) ? VMMU_READ : VMMU_WRITE;
+	} else if (how < 65) {
+		op->what = OP_INVLPG;
+	} else if (how < 80) {
+		op->what = OP_SET;
+		op->how = SET_CR3;
+		op->value = world_regs(g->w, cpu)->cr3;
+	} else if (how < 90) {
+		op->what = OP_STORE;
+		op->at = s->pa ^ 8;
+		op->size = s->bytes;
+		memcpy(op->bytes, &(uint64_t){ 0 }, 8);
+	} else {
+		op->what = OP_HOST;
+		op->how = percent(g, 50) ? HOST_LOG : percent(g, 50) ? HOST_HARVEST : HOST_NOTIFY;
+		op->size = region_of(g, s->pa);
+	}
+}
+
+/*
+ * A store by another vCPU to an entry, inside an operation that reads it.  Before it the table may
+ * be none that is known, the other vCPU may know that it may write to it, and have done so.
+ */
+static bool table_race(struct gen *g, unsigned cpu, unsigned by, struct world_op *outer,
+		       struct world_op *inner)
+{
+	struct step path[5], *s;
+	uint64_t gva, mapped, e;
+	unsigned n = good_path(g, cpu, &gva, path);
+
+	if (!n)
+		return false;
+	s = &path[percent(g, 60) ? n - 1 : below(g, n)];
+	if (!map_it(g, by, s->pa, &mapped))
+		return false;
+	if (percent(g, 40))
+		world_host(g->w, HOST_NOTIFY, region_of(g, s->pa));
+	else if (percent(g, 60))
+		world_access(g->w, cpu, gva, 1, VMMU_READ, NULL);
+	e = world_read(g->w, s->pa, s->bytes);
+	if (percent(g, 75))
+		world_access(g->w, by, mapped, s->bytes, VMMU_WRITE, percent(g, 50) ? &e : NULL);
+	reader_op(g, cpu, gva, s, outer);
+	*inner = (struct world_op){ .what = OP_ACCESS,
+				    .cpu = (uint8_t)by,
+				    .at = mapped,
+				    .size = s->bytes,
+				    .access = VMMU_WRITE,
+				    .has_value = 1,
+				    .value = other_entry(g, s) };
 	return true;
 }
 
 /* What goes on while it does not look. */
-static bool inner_op(struct gen *g, struct world_op *outer, struct world_op *op)
+static bool inner_op(struct gen *g, const struct world_op *outer, struct world_op *op)
 {
 	static void (*const other[])(struct gen *) = {
 		op_access, op_access, op_access, op_invlpg, op_cr3, op_scribble,
@@ -662,13 +745,6 @@ static bool inner_op(struct gen *g, struct world_op *outer, struct world_op *op)
 
 	if (by == outer->cpu)
 		by = (by + 1) % g->w->cfg.nr_cpus;
-	if (percent(g, 50) &&
-	    store_to_walk(g, outer->cpu, by, outer->what == OP_ACCESS ? outer->at : any_gva(g),
-			  op)) {
-		if (percent(g, 60))
-			outer->access = VMMU_READ;
-		return true;
-	}
 	if (percent(g, 15) && g->w->cfg.kind == WORLD_HOST) {
 		*op = (struct world_op){ .what = OP_HOST,
 					 .how = percent(g, 50) ? HOST_NOTIFY : HOST_REPLACE,
@@ -728,13 +804,22 @@ static void op_race(struct gen *g)
 {
 	struct world_op outer, inner;
 	struct world_op race = { .what = OP_RACE, .how = RACE_ANY };
+	static const uint8_t kept[] = { 0, 2, 3 };
 
 	if (g->w->cfg.nr_cpus < 2 && percent(g, 70))
 		return;
-	if (!outer_op(g, &outer) || !inner_op(g, &outer, &inner))
+	if (g->w->cfg.nr_cpus > 1 && percent(g, 60)) {
+		unsigned cpu = any_cpu(g), by = below(g, g->w->cfg.nr_cpus - 1);
+
+		if (!table_race(g, cpu, by + (by >= cpu), &outer, &inner))
+			return;
+	} else if (!outer_op(g, &outer) || !inner_op(g, &outer, &inner)) {
 		return;
-	/* Shadows have the most points. */
-	race.size = percent(g, 60) ? below(g, 6) : below(g, WORLD_VMS);
+	}
+	/* Shadows that keep pages have the most points. */
+	race.size = below(g, WORLD_VMS);
+	if (percent(g, 65))
+		race.size = (g->w->cfg.kind == WORLD_PLAIN ? 2u : 0) + kept[below(g, 3)];
 	if (percent(g, 75))
 		race.how = likely_point(g, &outer);
 	race.access = below(g, 1u << below(g, 4));
