@@ -59,7 +59,7 @@ static int run_world(const struct world_cfg *cfg, uint64_t nr, struct tally *t)
 	int bad;
 
 	w->record = &done;
-	gen_begin(&g, w);
+	gen_begin(&g, w, NULL);
 	while (w->seq < nr && !w->failed[0]) {
 		gen_one(&g);
 		world_check(w, !(w->seq % 97));
@@ -183,7 +183,7 @@ static long record(const struct world_cfg *cfg, uint64_t nr, struct ops *done)
 	long failed;
 
 	w->record = done;
-	gen_begin(&g, w);
+	gen_begin(&g, w, NULL);
 	while (w->seq < nr && !w->failed[0]) {
 		gen_one(&g);
 		world_check(w, false);

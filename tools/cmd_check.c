@@ -24,6 +24,7 @@
 struct check {
 	const struct check_options *o;
 	struct progress progress;
+	struct gen_mix mix;
 	uint64_t left; /* operations still to do */
 	double start;
 	uint64_t worlds, ops, backend_ops;
@@ -76,7 +77,7 @@ static int run_world(struct check *c, const struct world_cfg *cfg, struct ops *d
 
 	w->record = done;
 	w->quiet = true;
-	gen_begin(&g, w);
+	gen_begin(&g, w, &c->mix);
 	while (w->seq < most && !w->failed[0] && !over(c)) {
 		gen_one(&g);
 		world_check(w, w->seq % 4096 == 0);
@@ -168,6 +169,18 @@ static void coverage(const struct check *c)
 	}
 }
 
+/* A world for it. */
+static void choose_mix(struct check *c, struct world_cfg *cfg)
+{
+	c->mix = (struct gen_mix){ .mix = c->o->mix, .mode = -1 };
+	if (c->o->mix == MIX_RARE)
+		gen_rare(&c->mix, c->seen, cfg->seed);
+	if (c->mix.mix == MIX_HOST)
+		cfg->kind = WORLD_HOST;
+	if (c->mix.mix == MIX_SMP && cfg->nr_cpus < 2 && !c->o->vcpus)
+		cfg->nr_cpus = 2 + (unsigned)(cfg->seed % (WORLD_CPUS - 1));
+}
+
 static int run_all(struct check *c)
 {
 	uint64_t seed;
@@ -183,6 +196,7 @@ static int run_all(struct check *c)
 		int failed;
 
 		cfg.backends = c->o->backends;
+		choose_mix(c, &cfg);
 		failed = run_world(c, &cfg, &done, &backend);
 		if (failed) {
 			progress_end(&c->progress);
@@ -260,15 +274,13 @@ static int replay(const char *path, struct err *err)
 
 static int run(int argc, char **argv, struct err *err)
 {
-	static const struct option table[] = { OPTION("seed", OPT_SEED),
-					       OPTION("ops", OPT_OPS),
-					       OPTION("seconds", OPT_SECONDS),
-					       OPTION("vcpus", OPT_VCPUS),
-					       OPTION("profile", OPT_PROFILE),
-					       OPTION("backends", OPT_BACKENDS),
-					       OPTION("exhaustive", OPT_EXHAUSTIVE),
-					       OPTION("replay", OPT_REPLAY),
-					       OPTIONS_END };
+	static const struct option table[] = {
+		OPTION("seed", OPT_SEED),	OPTION("ops", OPT_OPS),
+		OPTION("seconds", OPT_SECONDS), OPTION("vcpus", OPT_VCPUS),
+		OPTION("profile", OPT_PROFILE), OPTION("backends", OPT_BACKENDS),
+		OPTION("mix", OPT_MIX),		OPTION("exhaustive", OPT_EXHAUSTIVE),
+		OPTION("replay", OPT_REPLAY),	OPTIONS_END
+	};
 	struct options o;
 	struct check c = { .o = &o.check_options };
 	int first = options_parse(argc, argv, table, &o, err);
@@ -300,7 +312,10 @@ const struct command command_check = {
 	"  --vcpus N            1 to 4 in each world; else by chance\n"
 	"  --profile NAME       the CPU: max, intel, amd, small or pdpte-walk; else by chance\n"
 	"  --backends LIST      of native, shadow, nested-npt, nested-ept; else all\n"
-	"  --exhaustive N       instead every sequence of N operations, 1 to 8, in a small\n"
+	"  --mix NAME           more of tables, modes, tlb, host or smp (several vCPUs, and "
+	"operations\n"
+	"                       inside others), or of what was seen least so far: rare; else all\n"
+	"  --exhaustive N        instead every sequence of N operations, 1 to 8, in a small\n"
 	"                       world: 2 vCPUs, 2 addresses, 3 frames\n"
 	"  --replay FILE        what a difference printed, again\n"
 	"  --help\n",

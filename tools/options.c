@@ -5,6 +5,7 @@
  * Invariant: see options.h.
  */
 #include "options.h"
+#include "gen.h"
 #include "text.h"
 #include "small.h"
 #include "world.h"
@@ -112,6 +113,20 @@ static int take_profile(const struct option *o, const char *value, struct check_
 	return bad_value(o, value, "one of max, intel, amd, small, pdpte-walk", err);
 }
 
+static int take_mix(const struct option *o, const char *value, struct check_options *out,
+		    struct err *err)
+{
+	const char *name;
+
+	for (unsigned i = 0; (name = gen_mix_name(i)); i++) {
+		if (strcmp(name, value) == 0) {
+			out->mix = i;
+			return 0;
+		}
+	}
+	return bad_value(o, value, "one of all, tables, modes, tlb, host, smp, rare", err);
+}
+
 static int take_backends(const struct option *o, const char *value, struct check_options *out,
 			 struct err *err)
 {
@@ -161,6 +176,8 @@ static int take_check(const struct option *o, const char *value, struct check_op
 		return v ? 0 : bad_value(o, value, "1 to 8", err);
 	case OPT_PROFILE:
 		return take_profile(o, value, out, err);
+	case OPT_MIX:
+		return take_mix(o, value, out, err);
 	case OPT_BACKENDS:
 		return take_backends(o, value, out, err);
 	default:
@@ -244,6 +261,7 @@ static int take(const struct option *o, const char *value, struct options *out, 
 	case OPT_VCPUS:
 	case OPT_PROFILE:
 	case OPT_BACKENDS:
+	case OPT_MIX:
 	case OPT_REPLAY:
 		return take_check(o, value, &out->check_options, err);
 	case OPT_CHECK:

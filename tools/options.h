@@ -43,6 +43,7 @@ enum option_id {
 	OPT_VCPUS,
 	OPT_PROFILE,
 	OPT_BACKENDS,
+	OPT_MIX,
 	OPT_EXHAUSTIVE,
 	OPT_REPLAY,
 	OPT_MODEL,
@@ -90,6 +91,7 @@ struct check_options {
 	uint64_t seconds;    /* 0: not given */
 	unsigned vcpus;	     /* 0: by chance */
 	int profile;	     /* -1: by chance */
+	unsigned mix;	     /* enum gen_mix_of */
 	unsigned backends;   /* WORLD_* of check/world.h; 0: all */
 	unsigned exhaustive; /* operations of a sequence; 0: not given */
 	const char *replay;

@@ -37,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	w = world_new(&cfg);
 	w->record = &done;
 	w->quiet = true;
-	gen_begin(&g, w);
+	gen_begin(&g, w, NULL);
 	g.r.bytes = data + 2;
 	g.r.left = size - 2;
 	while (g.r.left && w->seq < MOST_OPS && !w->failed[0]) {

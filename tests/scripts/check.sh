@@ -22,6 +22,15 @@ grep -v '^speed' "$tmp/second" >"$tmp/b"
 cmp "$tmp/a" "$tmp/b"
 "$vmmu" check --ops 3000 --vcpus 3 --profile amd --backends shadow,nested-ept >/dev/null
 
+for mix in tables modes tlb host smp rare; do
+	"$vmmu" check --ops 11000 --seed 5 --mix $mix >"$tmp/$mix"
+	grep -q '^differences  *0$' "$tmp/$mix"
+	cmp -s "$tmp/$mix" "$tmp/first" && exit 1
+done
+# What is rare is a function of the seed, too.
+"$vmmu" check --ops 11000 --seed 5 --mix rare | grep -v '^speed' >"$tmp/again"
+grep -v '^speed' "$tmp/rare" | cmp - "$tmp/again"
+
 "$vmmu" check --exhaustive 3 | grep -q '^sequences  *1,444 '
 
 printf '# a guest that reads\nworld 1 1 0 0 0\naccess 0 0x1000 8 0x0\n' >"$tmp/ops"
@@ -30,6 +39,8 @@ printf '# a guest that reads\nworld 1 1 0 0 0\naccess 0 0x1000 8 0x0\n' >"$tmp/o
 
 [ "$(status "$vmmu" check --vcpus 5)" = 2 ]
 [ "$(status "$vmmu" check --profile none)" = 2 ]
+[ "$(status "$vmmu" check --mix soup)" = 2 ]
+grep -q 'rare' "$tmp/err"
 [ "$(status "$vmmu" check --backends shadows)" = 2 ]
 [ "$(status "$vmmu" check --ops 0)" = 2 ]
 [ "$(status "$vmmu" check --exhaustive 9)" = 2 ]

@@ -501,6 +501,8 @@ static struct or_regs mode_regs(struct gen *g, unsigned mode)
 
 static unsigned any_mode(struct gen *g)
 {
+	if (g->mix.mode >= 0 && percent(g, 60))
+		return (unsigned)g->mix.mode;
 	return percent(g, 60) ? 3 + below(g, 2) : below(g, 5);
 }
 
@@ -826,31 +828,107 @@ static void op_race(struct gen *g)
 	race_run(g->w, &race, &outer, &inner);
 }
 
+/* ---- how often which ---------------------------------------------------------------- */
+
+#define ALL (1u << MIX_ALL)
+#define TABLES (1u << MIX_TABLES)
+#define MODES (1u << MIX_MODES)
+#define TLB (1u << MIX_TLB)
+#define HOST (1u << MIX_HOST)
+#define SMP (1u << MIX_SMP)
+
 struct op {
 	void (*run)(struct gen *g);
-	unsigned weight;
+	unsigned weight, mixes; /* those that have more of it */
 };
 
 static const struct op ops[] = {
-	{ op_access, 300 },    { op_access_again, 120 }, { op_span, 50 },    { op_guest_store, 60 },
-	{ op_map, 150 },       { op_tweak, 110 },	 { op_torn, 20 },    { op_scribble, 40 },
-	{ op_cr3, 40 },	       { op_cr0, 20 },		 { op_cr4, 25 },     { op_efer, 10 },
-	{ op_keys, 15 },       { op_invlpg, 45 },	 { op_invpcid, 30 }, { op_hw_flush, 8 },
-	{ op_switch_mode, 6 }, { op_set_all, 4 },	 { op_restore, 3 },  { op_host, 4 },
-	{ op_memory, 30 },     { op_race, 60 },
+	{ op_access, 300, ALL },       { op_access_again, 120, ALL },
+	{ op_span, 50, ALL },	       { op_guest_store, 60, TABLES | SMP },
+	{ op_map, 150, TABLES },       { op_tweak, 110, TABLES | TLB | SMP },
+	{ op_torn, 20, TABLES | SMP }, { op_scribble, 40, TABLES },
+	{ op_cr3, 40, TLB },	       { op_cr0, 20, MODES },
+	{ op_cr4, 25, MODES },	       { op_efer, 10, MODES },
+	{ op_keys, 15, MODES },	       { op_invlpg, 45, TLB },
+	{ op_invpcid, 30, TLB },       { op_hw_flush, 8, TLB },
+	{ op_switch_mode, 6, MODES },  { op_set_all, 4, MODES },
+	{ op_restore, 3, MODES },      { op_host, 4, HOST },
+	{ op_memory, 30, HOST },       { op_race, 60, SMP },
 };
 #define NR_OPS (sizeof(ops) / sizeof(ops[0]))
+/* So many times as often as else. */
+#define MORE 6u
+
+const char *gen_mix_name(unsigned mix)
+{
+	static const char *const name[NR_MIXES] = {
+		"all", "tables", "modes", "tlb", "host", "smp", "rare",
+	};
+
+	return mix < NR_MIXES ? name[mix] : NULL;
+}
+
+static unsigned weight_of(const struct gen *g, const struct op *op)
+{
+	return g->mix.mix != MIX_ALL && (op->mixes >> g->mix.mix & 1) ? op->weight * MORE
+								      : op->weight;
+}
 
 void gen_one(struct gen *g)
 {
 	unsigned i, pick, total = 0;
 
 	for (i = 0; i < NR_OPS; i++)
-		total += ops[i].weight;
+		total += weight_of(g, &ops[i]);
 	pick = below(g, total);
-	for (i = 0; pick >= ops[i].weight; i++)
-		pick -= ops[i].weight;
+	for (i = 0; pick >= weight_of(g, &ops[i]); i++)
+		pick -= weight_of(g, &ops[i]);
 	ops[i].run(g);
+}
+
+/* Which operations bring an event about. */
+static unsigned mix_for(unsigned event)
+{
+	switch (event) {
+	case VMMU_EV_EXIT_NPF:
+	case VMMU_EV_EXIT_EPT_VIOLATION:
+	case VMMU_EV_EXIT_EPT_MISCONFIG:
+	case VMMU_EV_EXIT_DIRTY_LOG:
+	case VMMU_EV_SMALL_PAGE:
+	case VMMU_EV_SPLIT:
+	case VMMU_EV_HOST_ASK:
+		return MIX_HOST;
+	case VMMU_EV_EXIT_CR_WRITE:
+		return MIX_MODES;
+	case VMMU_EV_EXIT_INVLPG:
+	case VMMU_EV_SYNC:
+	case VMMU_EV_UNSYNC:
+		return MIX_TLB;
+	default:
+		return MIX_TABLES;
+	}
+}
+
+void gen_rare(struct gen_mix *mix, uint64_t seen[VMMU_NR_EVENTS][NR_MODES], uint64_t seed)
+{
+	struct rng r = { .s = seed ^ 0x7a7e };
+	unsigned i, tries;
+
+	mix->mix = MIX_ALL;
+	mix->mode = -1;
+	/* The rarest of some, each of which can be: two with nothing in common are not always hit.
+	 */
+	for (tries = 0; tries < 12; tries++) {
+		unsigned ev = rng_below(&r, VMMU_NR_EVENTS), m = rng_below(&r, NR_MODES);
+
+		for (i = 0; i < NR_MODES && !seen[ev][i];)
+			i++;
+		if (i == NR_MODES || (mix->mode >= 0 && seen[ev][m] >= seen[mix->event][mix->mode]))
+			continue;
+		mix->event = ev;
+		mix->mode = (int)m;
+		mix->mix = mix_for(ev);
+	}
 }
 
 static void fill_memory(struct gen *g)
@@ -863,11 +941,13 @@ static void fill_memory(struct gen *g)
 				   random_entry(g, 8, 1 + below(g, 3)));
 }
 
-void gen_begin(struct gen *g, struct world *w)
+void gen_begin(struct gen *g, struct world *w, const struct gen_mix *mix)
 {
 	unsigned i;
 
-	*g = (struct gen){ w, { .s = w->cfg.seed ^ 0x5eed }, 0 };
+	*g = (struct gen){ .w = w, .r = { .s = w->cfg.seed ^ 0x5eed }, .mix = { .mode = -1 } };
+	if (mix)
+		g->mix = *mix;
 	fill_memory(g);
 	for (i = 0; i < w->cfg.nr_cpus; i++) {
 		struct or_regs r = mode_regs(g, any_mode(g));
