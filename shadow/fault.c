@@ -29,6 +29,8 @@ struct miss {
 	struct vmmu_walk w;
 	struct vmmu_trail trail;
 	struct spage *sp; /* the table in which the guest's leaf is shadowed */
+	/* A table came in step on the way: what it and those below say is looked at again. */
+	int look;
 };
 
 unsigned shadow_index(const struct spage *sp, uint64_t gva)
@@ -139,6 +141,7 @@ static int find_root(struct miss *m)
 	}
 	page_used(m->s, sp);
 	m->sp = sp;
+	m->look = fresh;
 	return fresh && !still_says(m, sp, sp->key.role.level) ? CHANGED : DOWN;
 }
 
@@ -158,7 +161,8 @@ static int step_down(struct miss *m, const struct key *key)
 	}
 	page_used(m->s, sp);
 	m->sp = sp;
-	return fresh && sp->frame && !still_says(m, sp, key->role.level) ? CHANGED : DOWN;
+	m->look |= fresh;
+	return m->look && sp->frame && !still_says(m, sp, key->role.level) ? CHANGED : DOWN;
 }
 
 /* Down to the table in which the guest's leaf is shadowed. */

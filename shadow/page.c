@@ -275,7 +275,7 @@ struct spage *page_get(struct shadow_vm *s, const struct key *key, int *fresh)
 		if (!sync_page(s, sp))
 			sp = NULL;
 	} else if (sp && sp->key.role.level > 1) {
-		sync_below(s, sp);
+		*fresh = sync_below(s, sp);
 	}
 	if (!sp) {
 		*fresh = 1;

@@ -252,8 +252,8 @@ int derive_leaf(struct shadow_vm *s, const struct spage *sp, unsigned index, con
 int sync_entry(struct shadow_vm *s, struct spage *sp, unsigned index, const void *table);
 /* Protects the guest's table and compares all of it; 0: it is gone instead. */
 int sync_page(struct shadow_vm *s, struct spage *sp);
-/* All pages below a page. */
-void sync_below(struct shadow_vm *s, struct spage *sp);
+/* All pages below a page; whether there was one out of step. */
+int sync_below(struct shadow_vm *s, struct spage *sp);
 /* Those below a root in which something has been filled or linked since then. */
 void sync_root(struct shadow_vm *s, const struct root *r, uint64_t since);
 #define SINCE_EVER 0

@@ -223,18 +223,23 @@ static unsigned look_up(struct shadow_vm *s, struct spage *sp, const struct tops
 	return sp->found;
 }
 
-static void sync_tops(struct shadow_vm *s, const struct tops *tops)
+static int sync_tops(struct shadow_vm *s, const struct tops *tops)
 {
 	struct spage *sp, *next;
+	int any = 0;
 
 	s->search++;
 	for (sp = LIST_FIRST(&s->unsync); sp; sp = next) {
 		unsigned found = look_up(s, sp, tops);
 
 		next = LIST_NEXT(sp, out);
-		if ((found & FOUND_TOP) && ((found & FOUND_NEW_LINK) || sp->filled >= tops->since))
+		if ((found & FOUND_TOP) &&
+		    ((found & FOUND_NEW_LINK) || sp->filled >= tops->since)) {
 			sync_page(s, sp);
+			any = 1;
+		}
 	}
+	return any;
 }
 
 void sync_root(struct shadow_vm *s, const struct root *r, uint64_t since)
@@ -244,11 +249,11 @@ void sync_root(struct shadow_vm *s, const struct root *r, uint64_t since)
 	sync_tops(s, &tops);
 }
 
-void sync_below(struct shadow_vm *s, struct spage *sp)
+int sync_below(struct shadow_vm *s, struct spage *sp)
 {
 	const struct tops tops = { &sp, 1, SINCE_EVER };
 
-	sync_tops(s, &tops);
+	return sync_tops(s, &tops);
 }
 
 void sync_address(struct shadow_vm *s, const struct root *r, uint64_t gva)
