@@ -21,7 +21,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # What looks at single facts, by speed.
-COMMANDS = [('tools/vmmu', ''), ('tests/vmmu-yield', ', in a race')]
+COMMANDS = [('tools/vmmu', [], ''), ('tests/vmmu-yield', ['--mix', 'smp'], ', in a race')]
 TESTS = ['shadow', 'events', 'walk', 'pt', 'mode', 'api', 'entry', 'oom', 'explain']
 
 
@@ -89,8 +89,8 @@ def prepare(work):
 def by_check(work, command, seconds):
     """(killed by, seconds to find, operations)"""
     begin = time.time()
-    status, out, err = run([os.path.join(work, 'b', command), 'check', '--seconds',
-                            str(seconds)], seconds + 120)
+    status, out, err = run([os.path.join(work, 'b', command[0])] + command[1:] +
+                           ['--seconds', str(seconds)], seconds + 120)
     if status == 0:
         return None
     found = re.search(r'a difference after .* operations, ([\d.]+) s', err)
@@ -117,9 +117,10 @@ def try_mutant(work, m, seconds):
     try:
         with open(path, 'w') as f:
             f.write(applied(m))
-        for command, how in COMMANDS:
+        # What only a race shows, the first cannot see.
+        for command, options, how in COMMANDS['(a race)' in m['name']:]:
             build(work, [command])
-            found = by_check(work, command, seconds)
+            found = by_check(work, [command, 'check'] + options, seconds)
             if found:
                 return (found[0] + how,) + found[1:]
         return by_tests(work)

@@ -285,11 +285,9 @@ static void store_for_all(struct race *r)
 /* A store before a log began, or that a harvest has told of, is not for the next one. */
 static void tell_again(struct race *r, uint64_t gpa)
 {
-	bool log = r->outer->what == OP_HOST &&
-		   (r->outer->how == HOST_LOG || r->outer->how == HOST_LOG_OFF);
 	uint64_t now = load(vm_ram_at(r->w, r->v, gpa & ~7ull), 8);
 
-	if ((log || r->told) && world_is_ram(r->w, gpa))
+	if ((r->starts_log || r->told) && world_is_ram(r->w, gpa))
 		vmmu_write(r->v->vm, NULL, vmmu_gpa(gpa & ~7ull), &now, 8, NULL);
 }
 
@@ -323,6 +321,13 @@ static void settle_claims(struct race *r, bool last)
 			world_fail(r->w, r->v, "two at once, the %s one's answer for 0x%llx: %s",
 				   i ? "inner" : "outer", (unsigned long long)c->gva, c->why);
 	}
+}
+
+static bool starts_log(const struct world *w, const struct world_op *o)
+{
+	return o->what == OP_HOST &&
+	       (o->how == HOST_LOG || o->how == HOST_LOG_OFF ||
+		(o->how == HOST_HARVEST && !w->place[o->size % NR_REGIONS].logged));
 }
 
 static void run_outer(struct race *r)
@@ -365,6 +370,7 @@ static void run_both(struct race *r)
 	uint32_t me = 1u << (r->v - w->vm);
 
 	w->race = r;
+	r->starts_log = starts_log(w, r->outer);
 	if (comes_first(r->inner))
 		run_in_turn(w, r->inner, me);
 	run_outer(r);

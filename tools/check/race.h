@@ -32,6 +32,7 @@ struct race {
 	unsigned nth;	      /* at which of the points; 0 is the first */
 	bool inside;	      /* the outer one is going on */
 	bool ran;	      /* the inner one is done on the raced VM */
+	bool starts_log;      /* the outer one begins a log */
 	bool told;	      /* ... and a harvest has told of its store */
 	int answer;	      /* what an inner access answered */
 	uint64_t stored, len; /* ... what it has stored, and the others have not yet */
