@@ -328,6 +328,8 @@ void page_zap(struct shadow_vm *s, struct spage *sp)
 	vmmu_be_event(s->vm, NULL, VMMU_EV_SHADOW_ZAP, sp->key.gfn << VMMU_PAGE_SHIFT,
 		      sp->key.role.level);
 	HASH_DEL(s->pages, sp);
+	/* What protects a frame before page_commit() finds no leaf here, and has to flush. */
+	vmmu_be_owe_flush(s->vm);
 	adopt(sp);
 	unlink_parents(s, sp);
 	if (sp->roots)

@@ -352,6 +352,52 @@ static void check_front(struct world *w, struct world_vm *v, unsigned cpu, unsig
 			   or_reason(w->or));
 }
 
+/*
+ * What an exit for an address outside memory tells: SDM table 28-7, APM 15.25.6.  0: the CPU has
+ * stopped at a mark (EPT), or the access was finished in software, as in tables that are ROM.
+ */
+static bool is_ept_info(uint64_t info, bool table, unsigned op, bool ad, bool rom)
+{
+	uint64_t want = table && ad ? 3 : table ? 1 : 1ull << op;
+
+	want |= 1ull << 7 | (table ? 0 : 1ull << 8);
+	return info == want || (rom && !table && info == (want | 5ull << 3));
+}
+
+static bool is_npt_info(uint64_t info, bool table, unsigned op, bool mark, bool rom)
+{
+	uint64_t want = 4 | (table ? 1ull << 33 : 1ull << 32);
+
+	if (table || op == OR_WRITE)
+		want |= 2;
+	else if (op == OR_FETCH)
+		want |= 16;
+	return info == want || (mark && info == (want | 9)) ||
+	       (rom && !table && info == (want | 1));
+}
+
+static void check_info(struct world *w, struct world_vm *v, int st, const struct vmmu_xlat *x,
+		       uint32_t access)
+{
+	const struct vmmu_nested_config *c = &v->cfg.nested;
+	bool ept = v->cfg.backend == &vmmu_nested_ept, table = x->stage == VMMU_STAGE_TABLE;
+	bool rom = world_is_rom(w, x->gpa.v), ok;
+	unsigned op = access & VMMU_TYPE_MASK;
+
+	if (st != VMMU_MMIO || (!ept && v->cfg.backend != &vmmu_nested_npt) ||
+	    (access & (VMMU_PROBE | VMMU_NO_AD)))
+		return;
+	if (!x->nested_info)
+		ok = w->cfg.kind != WORLD_PLAIN || (ept && c->mmio);
+	else if (ept)
+		ok = is_ept_info(x->nested_info, table, op, !c->no_ad, rom);
+	else
+		ok = is_npt_info(x->nested_info, table, op, c->mmio, rom);
+	if (!ok)
+		world_fail(w, v, "gpa 0x%" PRIx64 " is no memory, and the exit tells 0x%" PRIx64,
+			   (uint64_t)x->gpa.v, x->nested_info);
+}
+
 static void check_cr2(struct world *w, struct world_vm *v, unsigned cpu, int st,
 		      const struct vmmu_xlat *x, uint32_t access)
 {
@@ -621,6 +667,7 @@ static void access_page(struct world *w, unsigned cpu, uint64_t gva, unsigned si
 			continue;
 		}
 		check_answer(w, v, cpu, &acc, &seen, &fresh, exact);
+		check_info(w, v, st[i], &x[i], access);
 		check_cr2(w, v, cpu, st[i], &x[i], access);
 		if (seen.kind == OR_OK && acc.op == OR_WRITE)
 			world_may_write(w, seen.gpa);
@@ -775,7 +822,9 @@ void world_span(struct world *w, unsigned cpu, uint64_t gva, unsigned size, uint
 			continue;
 		check_span(w, v, cpu, part, x, st, fresh, pages, v->always_walks || acc.no_ad);
 		check_cr2(w, v, cpu, st, &x[0], access);
+		/* A fault may be of the other page, and the store have begun here. */
 		if (acc.op == OR_WRITE) {
+			world_may_write(w, fresh[0].kind == OR_OK ? fresh[0].gpa : x[0].gpa.v);
 			world_may_write(w, x[0].gpa.v);
 			world_may_write(w, x[1].gpa.v);
 		}
