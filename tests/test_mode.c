@@ -12,7 +12,7 @@
 #include <vmmu/shadow.h>
 
 #include "native.h"
-#include "oracle/oracle.h"
+#include <vmmu-oracle/oracle.h>
 #include "t.h"
 
 #define BIT(n) (UINT64_C(1) << (n))

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "t.h"
-#include "oracle/oracle.h"
+#include <vmmu-oracle/oracle.h>
 
 /* Low memory is real; above it RAM reads as zero.  0xa0000-0xbffff is no RAM. */
 static uint8_t ram[0x40000];

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "t.h"
-#include "oracle/oracle.h"
+#include <vmmu-oracle/oracle.h>
 
 static uint8_t ram[0x10000];
 static uint64_t hole; /* this page is no RAM */

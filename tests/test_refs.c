@@ -12,7 +12,7 @@
 #include <vmmu/vmmu.h>
 
 #include "native.h"
-#include "oracle/oracle.h"
+#include <vmmu-oracle/oracle.h>
 #include "t.h"
 
 #define GIG (UINT64_C(1) << 30)

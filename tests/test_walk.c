@@ -10,7 +10,7 @@
 
 #include <vmmu/hw.h>
 
-#include "oracle/oracle.h"
+#include <vmmu-oracle/oracle.h>
 #include "t.h"
 
 #define BIT(n) (UINT64_C(1) << (n))

@@ -9,7 +9,7 @@
  */
 #include "run.h"
 
-#include "oracle/oracle.h"
+#include <vmmu-oracle/oracle.h>
 
 #include <stdlib.h>
 #include <string.h>

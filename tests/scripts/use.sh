@@ -16,6 +16,12 @@ export PKG_CONFIG_SYSROOT_DIR="$tmp/root" PKG_CONFIG_PATH="$(dirname "$pc")"
 ${CC:-cc} -o "$tmp/embed" "$source/examples/embed.c" $(pkg-config --cflags --libs vmmu)
 LD_LIBRARY_PATH=$lib "$tmp/embed" | diff "$source/examples/embed.out" -
 echo "installed: shared library, headers and vmmu.pc work"
+# The oracle, without the library.
+# shellcheck disable=SC2046 # lists of flags
+${CC:-cc} -o "$tmp/oracle" "$source/examples/oracle.c" $(pkg-config --cflags --libs vmmu-oracle)
+"$tmp/oracle" | diff "$source/examples/oracle.out" -
+! nm "$tmp/oracle" | grep -q ' vmmu_'
+echo "installed: the oracle works alone"
 
 mkdir -p "$tmp/project/subprojects"
 ln -s "$source" "$tmp/project/subprojects/vmmu"

@@ -25,7 +25,7 @@
 #include <vmmu/vmmu.h>
 
 #include "native.h"
-#include "oracle/oracle.h"
+#include <vmmu-oracle/oracle.h>
 
 #define MIB (1ull << 20)
 #define GIB (1ull << 30)

@@ -7,7 +7,7 @@
 #ifndef OR_WALK_H
 #define OR_WALK_H
 
-#include "oracle.h"
+#include <vmmu-oracle/oracle.h>
 
 enum or_mode { OR_M_OFF, OR_M_32, OR_M_PAE, OR_M_LONG4, OR_M_LONG5 };
 

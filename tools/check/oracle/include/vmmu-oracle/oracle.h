@@ -4,6 +4,10 @@
  * time.  Not a model of speed: no cache, no concurrency, no code or type of the library it judges.
  * Invariant: every answer depends only on the arguments and on the memory behind the callbacks.
  *
+ * How a backend's author uses it, with pkg-config vmmu-oracle and without libvmmu: put memory behind
+ * a struct or_mem, do each thing to the backend and to this, and ask of each answer or_legal().
+ * examples/oracle.c does.  No call fails but for want of memory, and then the program ends.
+ *
  * Levels are the manuals' (1 holds 4K leaves).  GPA: guest physical, HPA: host physical.
  */
 #ifndef OR_ORACLE_H
@@ -12,6 +16,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 #define OR_CR0_PE (UINT64_C(1) << 0)
 #define OR_CR0_ET (UINT64_C(1) << 4)
@@ -255,4 +263,7 @@ int or_legal(struct or_world *w, unsigned vcpu, const struct or_access *acc,
              const struct or_result *seen);
 const char *or_reason(const struct or_world *w);
 
+#ifdef __cplusplus
+}
+#endif
 #endif
