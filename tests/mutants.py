@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Runs the tester against each bug of tests/mutants.txt.
 
-usage: mutants.py [--seconds N] [--work DIR] [--report FILE] [--only TEXT] [--results FILE] [--apply]
+usage: mutants.py [--seconds N] [--work DIR] [--report FILE] [--only REGEX] [--results FILE] [--apply]
 
 Each mutant is put into a copy of the source and built; `vmmu check` has N seconds (10) to see it,
 and if it does not, as long again with a library that lets another CPU go on in the middle of an operation; then the tests of single facts are asked.  Printed are who killed it, how long
@@ -100,6 +100,14 @@ def by_check(work, command, seconds):
         int(short.group(1)) if short else None
 
 
+def by_races(work):
+    begin = time.time()
+    status, _, _ = run(['sh', os.path.join(work, 'tests/scripts/races.sh'),
+                        os.path.join(work, 'b/tests/vmmu-yield'),
+                        os.path.join(work, 'b/tools/vmmu')], 300)
+    return ('races.sh', time.time() - begin, None) if status else None
+
+
 def by_tests(work):
     build(work, ['tests/test_' + t for t in TESTS])
     for t in TESTS:
@@ -123,7 +131,7 @@ def try_mutant(work, m, seconds):
             found = by_check(work, [command, 'check'] + options, seconds)
             if found:
                 return (found[0] + how,) + found[1:]
-        return by_tests(work)
+        return by_races(work) or by_tests(work)
     finally:
         with open(path, 'w') as f:
             f.write(was)
@@ -163,7 +171,7 @@ def main():
     p.add_argument('--apply', action='store_true')
     o = p.parse_args()
     mutants = [m for m in read_mutants(os.path.join(ROOT, 'tests/mutants.txt'))
-               if o.only in m['name']]
+               if re.search(o.only, m['name'])]
     lost = [m['name'] for m in mutants if applied(m) is None]
     if lost:
         sys.exit('these do not apply: ' + '; '.join(lost))

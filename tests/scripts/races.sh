@@ -89,3 +89,20 @@ race 0 3 0
 access 1 0xffff800000202000 1 0x0
 access 2 0xff008000803ff010 8 0x1 0xd800000000c02166
 OPS
+
+# Hardware sets A while its entry is protected for a log or aged: in any VM, at any point.
+for vm in 2 4 5 6 7 8 9; do
+	for nth in 0 1 2 3; do
+		for seed in 1 2 3 4; do
+			none <<OPS
+world $seed 1 0 0 14
+access 0 0x1000 8 0x0
+access 0 0x2000 8 0x0
+host 4 0
+race $vm 4 $nth
+host 1 0
+access 0 0x2000 8 0x0
+OPS
+		done
+	done
+done

@@ -680,13 +680,14 @@ static void reader_op(struct gen *g, unsigned cpu, uint64_t gva, const struct st
 
 	memset(op, 0, sizeof(*op));
 	op->cpu = (uint8_t)cpu;
-	op->at = gva;
 	if (how < 55) {
 		op->what = OP_ACCESS;
+		op->at = gva;
 		op->size = 1;
 		op->access = percent(g, 70) ? VMMU_READ : VMMU_WRITE;
 	} else if (how < 65) {
 		op->what = OP_INVLPG;
+		op->at = gva;
 	} else if (how < 80) {
 		op->what = OP_SET;
 		op->how = SET_CR3;
@@ -698,6 +699,7 @@ static void reader_op(struct gen *g, unsigned cpu, uint64_t gva, const struct st
 		memcpy(op->bytes, &(uint64_t){ 0 }, 8);
 	} else {
 		op->what = OP_HOST;
+		op->cpu = 0;
 		op->how = percent(g, 50) ? HOST_LOG : percent(g, 50) ? HOST_HARVEST : HOST_NOTIFY;
 		op->size = region_of(g, s->pa);
 	}
@@ -710,20 +712,23 @@ static void reader_op(struct gen *g, unsigned cpu, uint64_t gva, const struct st
 static bool table_race(struct gen *g, unsigned cpu, unsigned by, struct world_op *outer,
 		       struct world_op *inner)
 {
-	struct step path[5], *s;
+	struct step path[5], *s, near;
 	uint64_t gva, mapped, e;
 	unsigned n = good_path(g, cpu, &gva, path);
 
 	if (!n)
 		return false;
 	s = &path[percent(g, 60) ? n - 1 : below(g, n)];
-	if (!map_it(g, by, s->pa, &mapped))
+	/* Or to its neighbour, which may be filled along with it. */
+	near = *s;
+	near.pa ^= percent(g, 25) ? s->bytes : 0;
+	if (!map_it(g, by, near.pa, &mapped))
 		return false;
 	if (percent(g, 40))
 		world_host(g->w, HOST_NOTIFY, region_of(g, s->pa));
 	else if (percent(g, 60))
 		world_access(g->w, cpu, gva, 1, VMMU_READ, NULL);
-	e = world_read(g->w, s->pa, s->bytes);
+	e = world_read(g->w, near.pa, s->bytes);
 	if (percent(g, 75))
 		world_access(g->w, by, mapped, s->bytes, VMMU_WRITE, percent(g, 50) ? &e : NULL);
 	reader_op(g, cpu, gva, s, outer);
@@ -733,7 +738,7 @@ static bool table_race(struct gen *g, unsigned cpu, unsigned by, struct world_op
 				    .size = s->bytes,
 				    .access = VMMU_WRITE,
 				    .has_value = 1,
-				    .value = other_entry(g, s) };
+				    .value = other_entry(g, &near) };
 	return true;
 }
 
