@@ -106,3 +106,18 @@ OPS
 		done
 	done
 done
+
+# An address is found to be no memory while a slot is about to be there.
+for vm in 0 2 3 4 5 6 7; do
+	for seed in 1 2 3 4; do
+		none <<OPS
+world $seed 1 2 0 14
+host 5 1
+access 0 0x800000 8 0x0
+race $vm 12 0
+host 6 1
+access 0 0x800000 8 0x0
+access 0 0x800000 8 0x0
+OPS
+	done
+done
