@@ -604,8 +604,8 @@ bool judge_claim(struct world *w, struct world_vm *v, struct claim *c)
 		return false;
 	}
 	if (!same_result(&seen, &fresh) && !or_legal(w->or, c->cpu, &acc, &seen)) {
-		snprintf(c->why, sizeof(c->why), "%s, but a walk answers %s", describe(&seen, a),
-			 describe(&fresh, b));
+		snprintf(c->why, sizeof(c->why), "%.100s, but a walk answers %.100s",
+			 describe(&seen, a), describe(&fresh, b));
 		return false;
 	}
 	if (c->st != VMMU_OK || (acc.no_ad && !c->x.host))
