@@ -22,7 +22,7 @@ int vmmu_explain(struct vmmu_cpu *cpu, vmmu_gva_t gva, uint32_t access, enum vmm
 		o.ops = &ops;
 		hw = &cpu->soft;
 	}
-	return walk(NULL, hw, &o, linear(cpu, gva.v), access | VMMU_NO_AD, out);
+	return walk(walk_any, hw, &o, linear(cpu, gva.v), access | VMMU_NO_AD, out);
 }
 
 const char *vmmu_explain_level(const struct vmmu_fmt *fmt, unsigned level)

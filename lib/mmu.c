@@ -199,7 +199,7 @@ int vmmu_be_walk_guest(struct vmmu_cpu *cpu, vmmu_gva_t gva, uint32_t access, st
 	ops.ctx = cpu->vm;
 	if (trail)
 		note_cached(&cpu->soft.g, gva.v, trail);
-	walk(NULL, &cpu->soft, &o, gva.v, access, out);
+	walk(walk_any, &cpu->soft, &o, gva.v, access, out);
 	cpu->vm->sw_refs += out->refs;
 	event(cpu->vm, cpu, VMMU_EV_SW_WALK, gva.v, out->refs);
 	return out->status;
@@ -370,6 +370,8 @@ static never_inline int handle_exit(struct vmmu_cpu *cpu, struct attempt *a,
 	VMMU_YIELD(cpu->vm, EXIT);
 	kind = cpu->vm->be->fault(cpu, &exit, &fix);
 	VMMU_YIELD(cpu->vm, REPAIRED);
+	/* A callback may have had accesses of its own. */
+	cpu->absent = 0;
 	if (kind == VMMU_FIX_NEED_PAGE || kind == VMMU_FIX_BUSY || kind == VMMU_FIX_NO_TABLES ||
 	    kind < 0)
 		return again(settle(cpu->vm, kind, &fix, &a->reclaims));
@@ -408,7 +410,7 @@ static inline int cpu_walk(struct vmmu_cpu *cpu, const struct walk_opts *o, uint
 	int status;
 
 	cpu->in_walk = 1;
-	status = walk(cpu->walk, &cpu->hw, o, gva, access, w);
+	status = walk(o ? cpu->modelled_walk : cpu->walk, &cpu->hw, o, gva, access, w);
 	cpu->in_walk = 0;
 	cpu->vm->walk_refs += w->refs;
 	event(cpu->vm, cpu, VMMU_EV_WALK, gva, w->refs);
@@ -449,25 +451,24 @@ static uint64_t gpa_noted(const struct vmmu_cpu *cpu, uint64_t gva, const struct
 	return (g & PAGE_MASK) | (gva & low);
 }
 
-static never_inline void keep_walk(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
-				   const struct vmmu_walk *w, const struct vmmu_xlat *out,
-				   uint16_t note)
+static inline void keep_walk(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
+			     const struct vmmu_walk *w, const struct vmmu_xlat *out, uint16_t note)
 {
 	uint64_t low = (1ull << out->shift) - 1;
-	struct cache_entry e = {
-		.out = w->hpa.v & ~low,
-		.gpa = out->gpa.v & ~low,
-		.tag = cpu_tag(cpu),
-		.note = note,
-		.shift = out->shift,
-		.rights = w->rights,
-		.nrights = w->nrights,
-		.pkey = w->pkey,
-		.global = w->global,
-		.dirty = w->dirty,
-		.guest_shift = w->shift ? w->shift : VMMU_PAGE_SHIFT,
-	};
+	struct cache_entry e;
 
+	e.tag = cpu_tag(cpu);
+	e.shift = out->shift;
+	e.global = w->global;
+	e.level = 0;
+	e.rights = w->rights;
+	e.nrights = w->nrights;
+	e.pkey = w->pkey;
+	e.dirty = w->dirty;
+	e.guest_shift = w->shift ? w->shift : VMMU_PAGE_SHIFT;
+	e.note = note;
+	e.out = w->hpa.v & ~low;
+	e.gpa = out->gpa.v & ~low;
 	cpu_keep(cpu, gva, vmmu_kind(access), &e);
 }
 
@@ -558,19 +559,55 @@ static never_inline int walk_modelled(struct vmmu_cpu *cpu, uint64_t gva, uint32
 	return modelled_done(cpu, status, out);
 }
 
-static never_inline int translate_modelled(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
-					   struct vmmu_xlat *out)
+/* What a hit answered, for the next one to that page. */
+static void note_answer(struct vmmu_cpu *cpu, const struct cache_entry *e, uint64_t gva,
+			uint32_t access, const struct vmmu_xlat *x)
 {
-	unsigned kind = vmmu_kind(access), kinds;
-	struct cache_entry *e = cpu->hit ? cpu_find_again(cpu, gva, kind, &kinds) : NULL;
+	struct hit *h = hit_of(cpu, gva, (access & VMMU_TYPE_MASK) == VMMU_FETCH);
 
-	if (!e)
-		e = cpu_find(cpu, gva, kind, &kinds);
+	/* Of a second-level TLB, none was noted. */
+	if (h->entry != e)
+		return;
+	h->gpa_minus_gva = x->gpa.v - gva;
+	h->host_minus_gva = (uint64_t)(uintptr_t)x->host - gva;
+	h->guest_rights = x->guest_rights;
+	h->guest_shift = x->guest_shift;
+	h->shift = x->shift;
+}
+
+/* Where the last hits do not tell. */
+static never_inline int search_modelled(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
+					struct vmmu_xlat *out)
+{
+	unsigned kinds;
+	struct cache_entry *e = cpu_find(cpu, gva, vmmu_kind(access), &kinds);
+
 	if (!e)
 		return walk_modelled(cpu, gva, access, out);
 	cpu->vm->tlb_hits++;
 	answer(cpu, e, gva, access, kinds, out);
+	note_answer(cpu, e, gva, access, out);
 	return modelled_done(cpu, VMMU_OK, out);
+}
+
+static inline int translate_modelled(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
+				     struct vmmu_xlat *out)
+{
+	const struct hit *h = cpu->hit ? cpu_find_again(cpu, gva, vmmu_kind(access)) : NULL;
+
+	if (unlikely(!h))
+		return search_modelled(cpu, gva, access, out);
+	cpu->vm->tlb_hits++;
+	out->gpa.v = h->gpa_minus_gva + gva;
+	out->host = (void *)(uintptr_t)(h->host_minus_gva + gva);
+	out->rights = rights_in_mode(h->kinds, access);
+	out->guest_rights = h->guest_rights;
+	out->guest_shift = h->guest_shift;
+	out->shift = h->shift;
+	out->trap = out->once = out->stage = 0;
+	if (unlikely(cpu->vm->silicon.data_accesses))
+		return modelled_done(cpu, VMMU_OK, out);
+	return VMMU_OK;
 }
 
 static inline int translate_page(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,

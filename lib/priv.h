@@ -9,6 +9,7 @@
 #include <bsd/sys/queue.h>
 #include <bsd/sys/tree.h>
 #include <stdarg.h>
+#include <string.h>
 
 #include <vmmu/backend.h>
 
@@ -112,17 +113,13 @@ struct vmmu {
 struct hit {
 	uint64_t tag; /* page | generation */
 	struct cache_entry *entry;
-	uint32_t judged; /* what kinds come from; see entry_judged() */
-	uint16_t kinds;	 /* that pass as it is */
-	uint8_t tlb;
+	struct cache_set *set; /* to become the newest of; NULL: that is more to do */
+	uint32_t written;      /* how often the entry was, then */
+	uint16_t kinds;	       /* that pass as it is */
+	uint8_t tlb, way;
+	uint8_t guest_rights, guest_shift, shift; /* and the rest of the answer */
+	uint64_t gpa_minus_gva, host_minus_gva;
 };
-
-/* All of an entry that decides whether an access passes. */
-static inline uint32_t entry_judged(const struct cache_entry *e)
-{
-	return (uint32_t)e->rights << 24 | (uint32_t)e->nrights << 16 | (uint32_t)e->pkey << 8 |
-	       e->dirty;
-}
 
 /* Which TLBs of each level get a page, and the log2 of the pieces at level 1; 0: whole. */
 struct keep {
@@ -138,13 +135,16 @@ struct vmmu_cpu {
 	uint8_t unfronted; /* the front stays empty: the model sees every access */
 	uint64_t seen;	   /* the flush generation acknowledged */
 	struct vmmu_regs regs;
-	struct vmmu_hw soft; /* the guest's own dimension, for walks in software */
-	struct vmmu_hw hw;   /* what its silicon is programmed with */
-	walk_fn *walk;	     /* the instance for hw */
+	struct vmmu_hw soft;	/* the guest's own dimension, for walks in software */
+	struct vmmu_hw hw;	/* what its silicon is programmed with */
+	walk_fn *walk;		/* the instance for hw ... */
+	walk_fn *modelled_walk; /* ... and that with walk caches */
 	struct cache tlb[VMMU_TLBS];
-	uint8_t look[VMMU_TLBS]; /* their numbers, the first level's first */
-	struct hit *hit;	 /* HITS of them, if there are TLBs */
-	struct keep keep[2][3];	 /* by code, and size of the page */
+	uint8_t look[2][VMMU_TLBS]; /* by code: the numbers of those that serve it, level 1 first */
+	uint8_t nr_look[2];
+	uint8_t absent;		/* those in which the access in progress found nothing: a bitmap */
+	struct hit *hit;	/* HITS of them, if there are TLBs */
+	struct keep keep[2][3]; /* by code, and size of the page */
 	struct caches caches;
 	void *be_priv;
 };
@@ -224,7 +224,10 @@ int silicon_read(const struct vmmu_config *cfg, struct vmmu_silicon *s);
 int cpu_caches_init(struct vmmu_cpu *cpu);
 void cpu_caches_fini(struct vmmu_cpu *cpu);
 void front_wipe(struct vmmu_cpu *cpu);
-uint32_t cpu_tag(const struct vmmu_cpu *cpu);
+static inline uint32_t cpu_tag(const struct vmmu_cpu *cpu)
+{
+	return cache_tag(cpu->hw.asid, cpu->hw.pcid);
+}
 /* Drops translations and walk-cache entries; `what` as in tlb.h, 0: all. */
 void cpu_drop(struct vmmu_cpu *cpu, unsigned what, uint64_t ia, uint32_t tag);
 void cpu_drop_nested(struct vmmu_cpu *cpu);
@@ -240,22 +243,24 @@ static inline struct hit *hit_of(const struct vmmu_cpu *cpu, uint64_t gva, unsig
 }
 
 /* cpu_find() where the page was found before; NULL: it has to be asked. */
-static inline struct cache_entry *cpu_find_again(struct vmmu_cpu *cpu, uint64_t gva, unsigned kind,
-						 unsigned *kinds)
+static inline const struct hit *cpu_find_again(struct vmmu_cpu *cpu, uint64_t gva, unsigned kind)
 {
 	const struct hit *h = hit_of(cpu, gva, kind >> 2 == VMMU_FETCH);
-	struct cache_entry *e = h->entry;
 
 	if (h->tag != ((gva & PAGE_MASK) | cpu->front.generation) || !(h->kinds >> kind & 1) ||
-	    !e->used || e->page != gva >> e->shift || entry_judged(e) != h->judged)
+	    h->entry->written != h->written)
 		return NULL;
-	*kinds = h->kinds;
 	cpu->caches.stats.tlb_hits[h->tlb]++;
-	cpu->caches.stats.tlb_cycles += cpu->vm->silicon.tlb[h->tlb].latency;
-	cache_touch(&cpu->tlb[h->tlb], e);
-	return e;
+	if (likely(h->set != NULL))
+		cache_newest(h->set, h->way);
+	else
+		cache_touch(&cpu->tlb[h->tlb], h->entry);
+	return h;
 }
-/* Keeps what a walk for this kind of access found. */
+/*
+ * Keeps what a walk for this kind of access found: in the TLBs of cpu->absent there
+ * is no entry for it.
+ */
 void cpu_keep(struct vmmu_cpu *cpu, uint64_t gva, unsigned kind, const struct cache_entry *e);
 /* The hypervisor ran: what that costs silicon without tags. */
 void cpu_exited(struct vmmu_cpu *cpu);

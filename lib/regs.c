@@ -118,6 +118,7 @@ static int commit(struct vmmu_cpu *cpu, const struct vmmu_regs *r, uint32_t icpt
 		return st;
 	}
 	cpu->walk = walk_pick(&cpu->hw);
+	cpu->modelled_walk = walk_pick_modelled(&cpu->hw);
 	if (!(cpu->hw.intercept & icpt))
 		silicon_flush(cpu, flush, hw_pcid(r));
 	front_wipe(cpu);

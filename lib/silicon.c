@@ -185,12 +185,13 @@ static void plan_keeping(struct vmmu_cpu *cpu, const struct vmmu_silicon *m)
 /* In which order they are looked at: level 1 first. */
 static void order_tlbs(struct vmmu_cpu *cpu, const struct vmmu_silicon *m)
 {
-	unsigned level, i, n = 0;
+	unsigned code, level, todo;
 
-	for (level = 1; level <= 2; level++)
-		for (i = 0; i < m->nr_tlbs; i++)
-			if (m->tlb[i].level == level)
-				cpu->look[n++] = (uint8_t)i;
+	for (code = 0; code < 2; code++)
+		for (level = 1; level <= 2; level++)
+			for (todo = tlbs_for(m, level, code, ~0u); todo; todo &= todo - 1)
+				cpu->look[code][cpu->nr_look[code]++] =
+					(uint8_t)__builtin_ctz(todo);
 }
 
 static int tlbs_init(struct vmmu_cpu *cpu, const struct vmmu_silicon *m)
@@ -234,6 +235,7 @@ static int walk_caches_init(struct vmmu_cpu *cpu, const struct vmmu_silicon *m)
 	for (i = 0; i < m->nr_caches; i++)
 		if (lines_init(cpu->vm, &c->lines[i], &m->cache[i]))
 			return -1;
+	c->bare = !m->nr_caches && !m->entries.shape.sets;
 	return cache_init(cpu->vm, &c->nested, m->nested_tlb, m->nested_tlb_replace) ||
 	       cache_init(cpu->vm, &c->entries, m->entries.shape, m->entries.replace);
 }
@@ -295,11 +297,6 @@ void front_wipe(struct vmmu_cpu *cpu)
 	cpu->front.generation = 1;
 }
 
-uint32_t cpu_tag(const struct vmmu_cpu *cpu)
-{
-	return cache_tag(cpu->hw.asid, cpu->hw.pcid);
-}
-
 void cpu_drop(struct vmmu_cpu *cpu, unsigned what, uint64_t ia, uint32_t tag)
 {
 	unsigned i;
@@ -351,8 +348,10 @@ void cpu_exited(struct vmmu_cpu *cpu)
 void vmmu_get_silicon(const struct vmmu_cpu *cpu, struct vmmu_silicon_stats *stats)
 {
 	size_t size = stats->size < sizeof(*stats) ? stats->size : sizeof(*stats);
+	struct vmmu_silicon_stats all;
 
-	memcpy(stats, &cpu->caches.stats, size);
+	timing_tell(&cpu->caches, &all);
+	memcpy(stats, &all, size);
 	stats->size = size;
 }
 
@@ -372,63 +371,90 @@ static unsigned size_class(unsigned shift)
 	return shift >= 30 ? 2 : shift > VMMU_PAGE_SHIFT;
 }
 
-/* A piece of log2 size `shift` of what *e maps, around gva. */
-static void keep_in(struct cache *c, uint64_t gva, const struct cache_entry *e, unsigned shift)
+/* Room for a piece of what *e maps, around gva; `absent`: there is no such entry yet. */
+static struct cache_entry *room_for(struct cache *c, uint64_t gva, const struct cache_entry *e,
+				    unsigned shift, unsigned absent)
+{
+	if (likely(absent))
+		return cache_put(c, gva, shift, e->tag, e->global);
+	return cache_make(c, gva, shift, e->tag, e->global);
+}
+
+/* Such a piece, of log2 size `shift`. */
+static void keep_in(struct cache *c, uint64_t gva, const struct cache_entry *e, unsigned shift,
+		    unsigned absent)
 {
 	uint64_t low = (gva & ((1ull << e->shift) - 1)) >> shift << shift;
-	struct cache_entry *to = cache_make(c, gva, shift, e->tag, e->global);
+	struct cache_entry *to = room_for(c, gva, e, shift, absent);
 
-	memcpy(&to->level, &e->level, sizeof(*e) - offsetof(struct cache_entry, level));
-	to->out += low;
-	to->gpa += low;
+	to->level = e->level;
+	to->rights = e->rights;
+	to->nrights = e->nrights;
+	to->pkey = e->pkey;
+	to->dirty = e->dirty;
+	to->note = e->note;
+	to->out = e->out + low;
+	to->gpa = e->gpa + low;
 	to->guest_shift = e->guest_shift > e->shift ? e->guest_shift : e->shift;
 	c->fragments |= to->guest_shift > shift;
 }
 
 /* What the TLBs of a level keep of *e. */
-static void keep_at(struct vmmu_cpu *cpu, uint64_t gva, unsigned code, unsigned level,
-		    const struct cache_entry *e)
+static inline void keep_at(struct vmmu_cpu *cpu, uint64_t gva, unsigned code, unsigned level,
+			   const struct cache_entry *e)
 {
 	const struct keep *k = &cpu->keep[code][size_class(e->shift)];
-	unsigned shift = level == 1 && k->shift ? k->shift : e->shift, todo;
+	unsigned shift = level == 1 && k->shift ? k->shift : e->shift, todo, i;
 
-	for (todo = k->tlbs[level - 1]; todo; todo &= todo - 1)
-		keep_in(&cpu->tlb[__builtin_ctz(todo)], gva, e, shift);
+	for (todo = k->tlbs[level - 1]; todo; todo &= todo - 1) {
+		i = (unsigned)__builtin_ctz(todo);
+		keep_in(&cpu->tlb[i], gva, e, shift, cpu->absent >> i & 1);
+	}
 }
 
 /* What a level-1 hit found, for the next one to the page. */
 static void note_hit(struct vmmu_cpu *cpu, uint64_t gva, unsigned code, unsigned tlb,
 		     struct cache_entry *e, unsigned kinds)
 {
+	const struct cache *c = &cpu->tlb[tlb];
 	struct hit *h = hit_of(cpu, gva, code);
 
+	h->set = !c->many && c->policy == VMMU_REPLACE_LRU ? cache_set_of(c, e) : NULL;
+	h->way = (uint8_t)cache_way_of(c, e);
 	h->tag = (gva & PAGE_MASK) | cpu->front.generation;
 	h->entry = e;
-	h->judged = entry_judged(e);
+	h->written = e->written;
 	h->kinds = (uint16_t)kinds;
 	h->tlb = (uint8_t)tlb;
 }
 
+/* Whether an entry that was found in a TLB lets this access pass; if so, it is counted. */
+static int hit_passes(struct vmmu_cpu *cpu, unsigned tlb, struct cache_entry *e, unsigned kind,
+		      unsigned *kinds)
+{
+	*kinds = entry_kinds(cpu, e);
+	if (!(*kinds >> kind & 1))
+		return 0;
+	cpu->caches.stats.tlb_hits[tlb]++;
+	return 1;
+}
+
 struct cache_entry *cpu_find(struct vmmu_cpu *cpu, uint64_t gva, unsigned kind, unsigned *kinds)
 {
-	const struct vmmu_silicon *m = &cpu->vm->silicon;
-	unsigned code = kind >> 2 == VMMU_FETCH, n;
+	unsigned code = kind >> 2 == VMMU_FETCH, n, i;
+	uint32_t tag = cpu_tag(cpu);
 
-	for (n = 0; n < m->nr_tlbs; n++) {
-		unsigned i = cpu->look[n];
+	cpu->absent = 0;
+	for (n = 0; n < cpu->nr_look[code]; n++) {
 		struct cache_entry *e;
 
-		if (!(m->tlb[i].serves >> code & 1))
-			continue;
-		e = cache_find(&cpu->tlb[i], gva, cpu_tag(cpu));
+		i = cpu->look[code][n];
+		e = cache_find(&cpu->tlb[i], gva, tag);
 		if (!e)
+			cpu->absent |= (uint8_t)(1u << i);
+		if (!e || !hit_passes(cpu, i, e, kind, kinds))
 			continue;
-		*kinds = entry_kinds(cpu, e);
-		if (!(*kinds >> kind & 1))
-			continue;
-		cpu->caches.stats.tlb_hits[i]++;
-		cpu->caches.stats.tlb_cycles += m->tlb[i].latency;
-		if (m->tlb[i].level == 2)
+		if (cpu->vm->silicon.tlb[i].level == 2)
 			keep_at(cpu, gva, code, 1, e);
 		else
 			note_hit(cpu, gva, code, i, e, *kinds);

@@ -9,9 +9,6 @@
 #include "tlb.h"
 #include "walk.h"
 
-struct env;
-struct reach;
-
 /* A data cache's lines by address, of each set the last used first; 0: none. */
 struct lines {
 	uint64_t *line; /* sets * ways; NULL: no such cache */
@@ -32,11 +29,13 @@ struct caches {
 	struct lines lines[VMMU_DATA_CACHES];
 	struct noted path[2][VMMU_LEVELS];
 	unsigned depth[2];
-	uint8_t links[2]; /* by dimension, levels that have a cache: a bitmap */
-	uint8_t used;	  /* a walk has something to look at or to count */
-	uint8_t quiet;	  /* what is read is in the silicon's hands already: uncounted */
-	uint8_t restart;  /* a cached link was in the way of setting A or D */
-	struct vmmu_silicon_stats stats;
+	const struct cache_entry *from[2]; /* the link that the walk in progress began with */
+	uint8_t links[2];		   /* by dimension, levels that have a cache: a bitmap */
+	uint8_t used;			   /* a walk has something to look at or to count */
+	uint8_t quiet;	 /* what is read is in the silicon's hands already: uncounted */
+	uint8_t bare;	 /* nothing holds entries of tables: each reference goes to memory */
+	uint8_t restart; /* a cached link was in the way of setting A or D */
+	struct vmmu_silicon_stats stats; /* less what timing_tell() works out */
 };
 
 /* The cache of links to tables of this level. */
@@ -45,25 +44,15 @@ static inline struct cache *link_cache(struct caches *c, unsigned dim, unsigned 
 	return &c->link[dim - 1][c->links[dim - 1] & 1 ? 0 : level];
 }
 
-/* ---- links.c: each for a dimension, 1 or 2 ---- */
-/* The deepest link cached for ia, or NULL. */
-const struct cache_entry *links_find(struct env *env, const struct vmmu_fmt *f, unsigned dim,
-				     uint64_t ia);
-/*
- * The walk has come to the table at (gpa, hpa) of level r->level.  A link
- * whose A bit is clear may not be cached (SDM 4.10.3.1).
- */
-void links_note(struct env *env, const struct vmmu_fmt *f, unsigned dim, const struct reach *r,
-		uint64_t gpa, uint64_t hpa);
-/* The walk was good: what it noted is kept. */
-void links_commit(struct env *env, unsigned dim, uint64_t ia);
+/* links.c: drops links of a dimension, 1 or 2. */
 void links_drop(struct caches *c, unsigned dim, unsigned what, uint64_t ia, uint32_t tag);
 
 /* ---- timing.c ---- */
-/* The walk reads an entry of dimension `dim` and level `level` at hpa. */
-void timing_ref(struct env *env, unsigned dim, unsigned level, uint64_t hpa);
-/* The nested dimension is asked for a gpa; `hit`: the nested TLB had it. */
-void timing_nested(struct env *env, int hit);
+/* The walk reads an entry of dimension `dim` and level `level` at hpa: what that costs. */
+void timing_held(struct caches *c, struct vmmu_walk_cell *cell, unsigned dim, unsigned level,
+		 uint64_t hpa);
+/* All that was counted, and what follows from it. */
+void timing_tell(const struct caches *c, struct vmmu_silicon_stats *s);
 /* The access itself, after its translation. */
 void timing_data(struct caches *c, uint64_t hpa);
 

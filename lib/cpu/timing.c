@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the references of walks cost: entries near the walker, data caches,
- * memory.  Tags alone; nothing here decides what a walk reads.
- * Keeps: every reference is counted in exactly one cell and one level.
+ * What holds the entries that walks read, and so what a reference costs: entries
+ * near the walker, data caches, memory.  Tags alone; nothing here decides what a walk reads.
+ * Not here: what a walk counts of it (timing.h).
  */
 #include <string.h>
 
 #include "caches.h"
-#include "walk_priv.h"
 
 #define LINE_SHIFT 6
 
@@ -57,16 +56,11 @@ static int is_near(struct caches *c, unsigned dim, unsigned level, uint64_t hpa)
 	return 0;
 }
 
-void timing_ref(struct env *env, unsigned dim, unsigned level, uint64_t hpa)
+void timing_held(struct caches *c, struct vmmu_walk_cell *cell, unsigned dim, unsigned level,
+		 uint64_t hpa)
 {
-	struct caches *c = env->o->caches;
-	struct vmmu_walk_cell *cell;
 	unsigned cycles, held;
 
-	if (c->quiet)
-		return;
-	cell = dim == 1 ? &c->stats.cell[level][0] : &c->stats.cell[env->table][level];
-	cell->refs++;
 	if (is_near(c, dim, level, hpa)) {
 		cell->near++;
 		cycles = c->model->entries.latency;
@@ -81,17 +75,31 @@ void timing_ref(struct env *env, unsigned dim, unsigned level, uint64_t hpa)
 	c->stats.walk_cycles += cycles;
 }
 
-void timing_nested(struct env *env, int hit)
+/* Of the cells, where every reference goes to memory. */
+static void tell_bare(const struct caches *c, struct vmmu_silicon_stats *s)
 {
-	struct caches *c = env->o->caches;
+	unsigned g, n;
 
-	if (c->quiet)
-		return;
-	c->stats.nested_looks[env->table]++;
-	if (!hit)
-		return;
-	c->stats.nested_hits[env->table]++;
-	c->stats.walk_cycles += c->model->nested_tlb_latency;
+	for (g = 0; g <= VMMU_LEVELS; g++) {
+		for (n = 0; n <= VMMU_LEVELS; n++) {
+			s->cell[g][n].cycles = s->cell[g][n].refs * c->model->memory;
+			s->memory += s->cell[g][n].refs;
+			s->walk_cycles += s->cell[g][n].cycles;
+		}
+	}
+}
+
+void timing_tell(const struct caches *c, struct vmmu_silicon_stats *s)
+{
+	unsigned g;
+
+	*s = c->stats;
+	if (c->bare)
+		tell_bare(c, s);
+	for (g = 0; g <= VMMU_LEVELS; g++)
+		s->walk_cycles += s->nested_hits[g] * c->model->nested_tlb_latency;
+	for (g = 0; g < c->model->nr_tlbs; g++)
+		s->tlb_cycles += s->tlb_hits[g] * c->model->tlb[g].latency;
 }
 
 void timing_data(struct caches *c, uint64_t hpa)

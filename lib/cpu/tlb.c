@@ -28,24 +28,27 @@ size_t cache_bytes(uint32_t sets, uint32_t ways)
 	uint32_t n = sets * ways;
 
 	if (ways <= FEW_WAYS)
-		return n * (sizeof(struct cache_entry) + sizeof(uint64_t) + sizeof(uint32_t));
+		return n * sizeof(struct cache_entry) + sets * sizeof(struct cache_set);
 	return n * (sizeof(struct cache_entry) + sizeof(struct cache_age)) +
 	       (sizeof(uint32_t) << hash_bits(n)) + sets * sizeof(uint16_t);
 }
 
-/* Older than any use: differences of stamps may wrap. */
-#define STAMP_FREE(c) ((c)->clock - 0x80000000u)
+static void no_marks(struct cache *c)
+{
+	uint32_t i;
+
+	for (i = 0; i < c->sets; i++)
+		c->set[i].mark[0] = c->set[i].mark[1] = 0;
+}
 
 static void start_few(struct cache *c)
 {
 	uint32_t i;
 
-	c->key = (uint64_t *)(void *)(c->entry + cache_entries(c));
-	c->stamp = (uint32_t *)(void *)(c->key + cache_entries(c));
-	for (i = 0; i < cache_entries(c); i++) {
-		c->key[i] = 0;
-		c->stamp[i] = STAMP_FREE(c);
-	}
+	c->set = (struct cache_set *)(void *)(c->entry + cache_entries(c));
+	no_marks(c);
+	for (i = 0; i < c->sets; i++)
+		c->set[i].order = 0xfedcba9876543210ull;
 }
 
 static void no_chains(struct cache *c)
@@ -91,11 +94,6 @@ void cache_start(struct cache *c, void *memory, uint32_t sets, uint32_t ways)
 
 /* Heads hold numbers from 1, and 0 for none. */
 
-static inline uint64_t hash_of(uint64_t page, unsigned shift)
-{
-	return (page + ((uint64_t)shift << 56)) * 0x9e3779b97f4a7c15ull;
-}
-
 static inline uint32_t *head_of(const struct cache *c, uint64_t hash)
 {
 	return &c->head[hash >> (64 - c->hash_bits)];
@@ -113,7 +111,7 @@ static inline uint32_t first_of(uint32_t head)
 
 struct cache_entry *cache_search(const struct cache *c, uint64_t page, unsigned shift, uint32_t tag)
 {
-	uint64_t hash = hash_of(page, shift);
+	uint64_t hash = cache_hash(page, shift);
 	uint32_t head = *head_of(c, hash), i = first_of(head);
 
 	if (((head ^ part_of(hash)) & HEAD_PART) && !(head & HEAD_MORE))
@@ -121,7 +119,7 @@ struct cache_entry *cache_search(const struct cache *c, uint64_t page, unsigned 
 	while (i < cache_entries(c)) {
 		struct cache_entry *e = &c->entry[i];
 
-		if (e->page == page && e->shift == shift && cache_same_space(e, tag))
+		if (cache_is(e, page, shift, tag))
 			return e;
 		i = e->chain;
 	}
@@ -135,21 +133,22 @@ static void set_head(struct cache *c, uint32_t *head, uint32_t first)
 
 	*head = 0;
 	if (first < cache_entries(c))
-		*head = (first + 1) | part_of(hash_of(e->page, e->shift)) |
+		*head = (first + 1) | part_of(cache_hash(e->page, e->shift)) |
 			(e->chain != NO_ENTRY ? HEAD_MORE : 0);
 }
 
-static void chain(struct cache *c, struct cache_entry *e)
+static void chain(struct cache *c, struct cache_entry *e, uint64_t hash)
 {
-	uint32_t *head = head_of(c, hash_of(e->page, e->shift));
+	uint32_t *head = head_of(c, hash), first = first_of(*head);
 
-	e->chain = (uint16_t)first_of(*head);
-	set_head(c, head, (uint32_t)(e - c->entry));
+	e->chain = (uint16_t)first;
+	*head = ((uint32_t)(e - c->entry) + 1) | part_of(hash) |
+		(e->chain != NO_ENTRY ? HEAD_MORE : 0);
 }
 
 static void unchain(struct cache *c, const struct cache_entry *e)
 {
-	uint32_t *head = head_of(c, hash_of(e->page, e->shift));
+	uint32_t *head = head_of(c, cache_hash(e->page, e->shift));
 	struct cache_entry *before = &c->entry[first_of(*head)];
 
 	if (before == e) {
@@ -195,6 +194,24 @@ void cache_renew(struct cache *c, const struct cache_entry *e)
 	*newest = i;
 }
 
+/* A way's byte of the marks; 0: it is free. */
+static void set_mark(struct cache_set *s, uint32_t way, uint64_t mark)
+{
+	unsigned at = way % 8 * 8;
+
+	s->mark[way / 8] = (s->mark[way / 8] & ~(0xffull << at)) | mark << at;
+}
+
+/* The way is the oldest of the set's `ways`. */
+static void set_oldest(struct cache_set *s, uint64_t way, uint32_t ways)
+{
+	unsigned at = cache_place(s->order, way), last = (ways - 1) * 4;
+	uint64_t newer = (1ull << at) - 1, others = (1ull << last) - 1;
+
+	s->order = (s->order & newer) | (s->order >> 4 & others & ~newer) | way << last |
+		   (s->order & ~((16ull << last) - 1));
+}
+
 /* The entry becomes free, and the oldest of its set. */
 static void drop_one(struct cache *c, struct cache_entry *e)
 {
@@ -202,9 +219,10 @@ static void drop_one(struct cache *c, struct cache_entry *e)
 	uint16_t *newest;
 
 	e->used = 0;
+	e->written++;
 	if (!c->many) {
-		c->key[i] = 0;
-		c->stamp[i] = STAMP_FREE(c);
+		set_mark(cache_set_of(c, e), cache_way_of(c, e), 0);
+		set_oldest(cache_set_of(c, e), cache_way_of(c, e), c->ways);
 		return;
 	}
 	unchain(c, e);
@@ -217,48 +235,57 @@ static void drop_one(struct cache *c, struct cache_entry *e)
 
 /* ---- making ---------------------------------------------------------------- */
 
-static uint32_t oldest(const struct cache *c, uint32_t set)
+/* The number of the entry of a set that makes room: a free one, or what the policy says. */
+static uint32_t victim(struct cache *c, uint32_t set, uint32_t oldest)
 {
-	uint32_t first = set * c->ways, best = 0, most = 0, i;
-
-	if (c->many)
-		return c->age[c->newest[set]].newer;
-	for (i = 0; i < c->ways; i++) {
-		uint32_t age = c->clock - c->stamp[first + i];
-
-		best = age > most ? i : best;
-		most = age > most ? age : most;
-	}
-	return first + best;
-}
-
-/* The entry of a set that makes room: a free one, or what the policy says. */
-static struct cache_entry *victim(struct cache *c, uint32_t set)
-{
-	struct cache_entry *e = &c->entry[oldest(c, set)];
-
-	if (likely(c->policy != VMMU_REPLACE_RANDOM) || !e->used)
-		return e;
+	if (likely(c->policy != VMMU_REPLACE_RANDOM) || !c->entry[oldest].used)
+		return oldest;
 	/* An xorshift: any sequence that is the same each time will do. */
 	c->rng ^= c->rng << 13;
 	c->rng ^= c->rng >> 17;
 	c->rng ^= c->rng << 5;
-	return &c->entry[set * c->ways + c->rng % c->ways];
+	return set * c->ways + c->rng % c->ways;
 }
 
-static struct cache_entry *replace(struct cache *c, uint64_t page, unsigned shift)
+/* Room in a set, for what has this hash; it is the newest. */
+static struct cache_entry *room_few(struct cache *c, uint32_t set, uint64_t hash)
 {
-	struct cache_entry *e = victim(c, (uint32_t)page & (c->sets - 1));
+	struct cache_set *s = &c->set[set];
+	uint32_t first = set * c->ways, i;
 
-	if (c->many && e->used)
+	i = victim(c, set, first + (s->order >> (c->ways - 1) * 4 & 15));
+	set_mark(s, i - first, cache_mark(hash));
+	cache_newest(s, i - first);
+	return &c->entry[i];
+}
+
+static struct cache_entry *room_many(struct cache *c, uint32_t set)
+{
+	struct cache_entry *e = &c->entry[victim(c, set, c->age[c->newest[set]].newer)];
+
+	if (e->used)
 		unchain(c, e);
+	return e;
+}
+
+struct cache_entry *cache_put(struct cache *c, uint64_t ia, unsigned shift, uint32_t tag,
+			      int global)
+{
+	uint64_t page = ia >> shift, hash = cache_hash(page, shift);
+	uint32_t set = (uint32_t)page & (c->sets - 1);
+	struct cache_entry *e = c->many ? room_many(c, set) : room_few(c, set, hash);
+
 	e->page = page;
 	e->shift = (uint8_t)shift;
 	e->used = 1;
-	if (c->many)
-		chain(c, e);
-	else
-		c->key[e - c->entry] = cache_key(page, shift);
+	e->written++;
+	e->tag = tag;
+	e->global = (uint8_t)global;
+	c->shifts |= 1ull << shift;
+	if (c->many) {
+		chain(c, e, hash);
+		cache_renew(c, e);
+	}
 	return e;
 }
 
@@ -268,14 +295,14 @@ struct cache_entry *cache_make(struct cache *c, uint64_t ia, unsigned shift, uin
 	struct cache_entry *e = cache_peek(c, ia >> shift, shift, tag);
 
 	if (!e)
-		e = replace(c, ia >> shift, shift);
+		return cache_put(c, ia, shift, tag, global);
+	e->written++;
 	if (c->many)
 		cache_renew(c, e);
 	else
-		c->stamp[e - c->entry] = ++c->clock;
+		cache_newest(cache_set_of(c, e), cache_way_of(c, e));
 	e->tag = tag;
 	e->global = (uint8_t)global;
-	c->shifts |= 1ull << shift;
 	return e;
 }
 
@@ -311,9 +338,11 @@ static void drop_all(struct cache *c)
 	if (c->many)
 		no_chains(c);
 	else
-		memset(c->key, 0, cache_entries(c) * sizeof(*c->key));
-	for (i = 0; i < cache_entries(c); i++)
+		no_marks(c);
+	for (i = 0; i < cache_entries(c); i++) {
 		c->entry[i].used = 0;
+		c->entry[i].written++;
+	}
 }
 
 static void drop_if(struct cache *c, struct cache_entry *e, unsigned what, uint64_t ia,
@@ -335,7 +364,7 @@ static void drop_page(struct cache *c, unsigned shift, unsigned what, uint64_t i
 			drop_if(c, &c->entry[i], what, ia, tag);
 		return;
 	}
-	for (i = first_of(*head_of(c, hash_of(page, shift))); i < cache_entries(c); i = next) {
+	for (i = first_of(*head_of(c, cache_hash(page, shift))); i < cache_entries(c); i = next) {
 		next = c->entry[i].chain;
 		drop_if(c, &c->entry[i], what, ia, tag);
 	}

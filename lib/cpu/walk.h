@@ -25,16 +25,16 @@ typedef int walk_fn(const struct vmmu_hw *hw, const struct walk_opts *o, uint64_
 /* The instance for the formats that hw is programmed with: good until they change. */
 walk_fn *walk_pick(const struct vmmu_hw *hw);
 walk_fn walk_any; /* the general one, for options */
+/* The same for walks with `caches` and nothing else in their options. */
+walk_fn *walk_pick_modelled(const struct vmmu_hw *hw);
 /* Until the tables hold still under the walk, or for long enough. */
 int walk_again(walk_fn *fn, const struct vmmu_hw *hw, const struct walk_opts *o, uint64_t gva,
 	       uint32_t access, struct vmmu_walk *out);
 
-/* vmmu_walk2() by that instance; `o` NULL: no options. */
+/* vmmu_walk2() by that instance, which is one for these options; NULL: none. */
 static inline int walk(walk_fn *fn, const struct vmmu_hw *hw, const struct walk_opts *o,
 		       uint64_t gva, uint32_t access, struct vmmu_walk *out)
 {
-	if (o)
-		fn = walk_any;
 	if (likely(fn(hw, o, gva, access, out) != VMMU_WALK_RACE))
 		return out->status;
 	return walk_again(fn, hw, o, gva, access, out);

@@ -10,7 +10,7 @@
  * test, the next load.  No local's address may escape to a function that is
  * not inlined, or the state leaves its registers.
  */
-#include "fmt.h"
+#include "fmt_const.h"
 #include "walk_priv.h"
 
 /* Returned in registers. */
@@ -209,15 +209,6 @@ static always_inline int fast_walk(const struct vmmu_fmt *f, const struct fast_n
  */
 #define NESTED_FORMATS(X) X(npt) X(ept)
 #define GUEST_FORMATS(X) X(legacy32) X(legacy32_nopse) X(pae) X(x64) X(x64_la57)
-
-static const struct vmmu_fmt k_legacy32 = { VMMU_FMT_LEGACY32(VMMU_LEAF_BIT) };
-static const struct vmmu_fmt k_legacy32_nopse = { VMMU_FMT_LEGACY32(VMMU_LEAF_NEVER) };
-static const struct vmmu_fmt k_pae = { VMMU_FMT_PAE };
-static const struct vmmu_fmt k_x64 = { VMMU_FMT_X64("x64", 4, 48, VMMU_STYLE_X86, PT_PS) };
-static const struct vmmu_fmt k_x64_la57 = { VMMU_FMT_X64("x64-la57", 5, 57, VMMU_STYLE_X86,
-							 PT_PS) };
-static const struct vmmu_fmt k_npt = { VMMU_FMT_X64("npt", 4, 0, VMMU_STYLE_NPT, PT_PS | PT_G) };
-static const struct vmmu_fmt k_ept = { VMMU_FMT_EPT("ept", 4) };
 
 #define X(fmt_)                                                                                    \
 	static struct found table_##fmt_(const struct vmmu_hw *hw, uint64_t gpa)                   \

@@ -40,6 +40,20 @@ struct nested {
 	uint64_t (*final)(struct env *env, uint64_t gpa, uint32_t access);
 };
 
+/* A dimension, as a walk sees it: often a constant. */
+struct dimension {
+	const struct vmmu_fmt *fmt;
+	const struct nested *nested; /* how its tables are reached; NULL: they lie in the host */
+	uint8_t nr;		     /* 1, 2 */
+	uint8_t lean;		     /* there are caches, memory is the bus, and nobody looks on */
+};
+
+static always_inline const struct vmmu_paging *paging_of(const struct dimension *d,
+							 const struct env *env)
+{
+	return d->nr == 1 ? &env->hw->g : &env->hw->n;
+}
+
 /* How far one dimension came. */
 struct reach {
 	unsigned status, level, leaf, refs;
@@ -120,6 +134,23 @@ static inline uint32_t hw_tag(const struct vmmu_hw *hw)
 {
 	return cache_tag(hw->asid, hw->pcid);
 }
+
+/* ---- walk.c: what a walk does seldom ---- */
+/* Why the nested dimension stopped, for whoever asked for it; answers NO_HPA. */
+uint64_t nested_stop(struct env *env, unsigned level, uint64_t entry, uint64_t acc, unsigned status)
+	__attribute__((__cold__));
+/* Sets A and D on the way to a gpa; a walk status. */
+unsigned nested_set_ad(struct env *env, const struct vmmu_fmt *f, uint64_t gpa, uint32_t access)
+	__attribute__((__cold__));
+/*
+ * The same in the first dimension; 0, or out->status.  VMMU_WALK_RACE with
+ * caches->restart: a cached link is in the way, and the walk begins again.
+ */
+int set_first_ad(struct env *env, uint64_t gva, uint32_t access, struct vmmu_walk *out)
+	__attribute__((__cold__));
+/* The guest's tables once more, from the root; what silicon has read it does not read again. */
+int walk_from_root(struct env *env, uint64_t gva, uint32_t access, struct vmmu_walk *out)
+	__attribute__((__cold__));
 
 /* ---- stop.c: why a walk stopped; each answers the walk's status ---- */
 /*

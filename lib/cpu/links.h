@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Page-walk caches that hold links by input address, of either dimension, as a walk uses
+ * them.
+ * Not here: the cache itself (tlb.c), what drops from it (regs.c).
+ * Keeps: only links of walks that succeeded, with their A bits set; what a walk did not
+ * find when it began is not there when it ends.
+ */
+#ifndef VMMU_LIB_LINKS_H
+#define VMMU_LIB_LINKS_H
+
+#include "caches.h"
+#include "walk_priv.h"
+
+static always_inline uint32_t links_tag(const struct dimension *d, const struct env *env)
+{
+	return d->nr == 1 ? hw_tag(env->hw) : cache_tag(env->hw->asid, 0);
+}
+
+/* The deepest link cached for ia, or NULL. */
+static always_inline const struct cache_entry *
+links_find(const struct dimension *d, const struct env *env, struct caches *c, uint64_t ia)
+{
+	const struct vmmu_fmt *f = d->fmt;
+	struct cache_entry *e = NULL;
+	uint32_t tag = links_tag(d, env);
+	/* Bit 0: one cache has links of all levels. */
+	unsigned levels = c->links[d->nr - 1] & 1 ? ~0u << 1 : c->links[d->nr - 1], level = 0;
+
+	for (levels &= (1u << f->top) - 1; levels && !e; levels &= levels - 1) {
+		level = (unsigned)__builtin_ctz(levels);
+		e = cache_find_size(link_cache(c, d->nr, level), ia, f->lv[level + 1].shift, tag);
+	}
+	c->from[d->nr - 1] = e;
+	if (e && likely(!c->quiet))
+		(d->nr == 1 ? c->stats.link_hits : c->stats.nested_link_hits)[level]++;
+	return e;
+}
+
+/*
+ * The walk has come to the table at (gpa, hpa) of level r->level.  A link
+ * whose A bit is clear may not be cached (SDM 4.10.3.1).
+ */
+static always_inline void links_note(const struct dimension *d, const struct env *env,
+				     struct caches *c, const struct reach *r, uint64_t gpa,
+				     uint64_t hpa)
+{
+	const struct vmmu_paging *pg = paging_of(d, env);
+	const struct vmmu_fmt *f = d->fmt;
+	struct noted *to;
+
+	if (!(c->links[d->nr - 1] & (1u | 1u << r->level)) || r->level == f->top ||
+	    (pg->ad[VMMU_READ] & ~r->all))
+		return;
+	if (f->lv[r->level + 1].cached && (pg->ctl & VMMU_PG_PDPTES))
+		return;
+	to = &c->path[d->nr - 1][c->depth[d->nr - 1]++];
+	to->level = (uint8_t)r->level;
+	to->shift = f->lv[r->level + 1].shift;
+	to->gpa = gpa;
+	to->out = hpa;
+	to->acc = acc_of(f, r);
+}
+
+/* The walk was good: what it noted is kept.  All but the link it began with is new. */
+static always_inline void links_commit(const struct dimension *d, const struct env *env,
+				       struct caches *c, uint64_t ia)
+{
+	const struct noted *from = c->path[d->nr - 1], *end = from + c->depth[d->nr - 1];
+	uint32_t tag = links_tag(d, env);
+
+	if (from < end && c->from[d->nr - 1] && c->from[d->nr - 1]->level == from->level) {
+		cache_touch(link_cache(c, d->nr, from->level), c->from[d->nr - 1]);
+		from++;
+	}
+	for (; from < end; from++) {
+		struct cache_entry *e =
+			cache_put(link_cache(c, d->nr, from->level), ia, from->shift, tag, 0);
+
+		e->level = from->level;
+		e->gpa = from->gpa;
+		e->out = from->out;
+		e->acc = from->acc;
+	}
+}
+
+#endif
