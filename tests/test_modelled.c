@@ -5,8 +5,8 @@
  * Not here: whether what they count is right (test_silicon.c, test_refs.c).
  * Keeps: everything is drawn from one seed, so that a failure comes again.
  */
-#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <vmmu/nested.h>
 #include <vmmu/shadow.h>
@@ -19,6 +19,7 @@
 #define HOLE (RAM - (64 << 10)) /* from here on there is no memory */
 #define TABLES 24u		/* pages that are tables of each level, from 0 */
 #define OPS 6000u
+#define ARENA (1ull << 30 | RAM) /* has RAM that begins at a multiple of 1G */
 
 struct side {
 	uint8_t *arena, *mem;
@@ -205,8 +206,9 @@ static void open_side(struct side *s, const struct vmmu_backend *be, const struc
 	struct vmmu_config cfg = { .size = sizeof(cfg), .backend = be, .silicon = m };
 	struct vmmu_slot_info slot = { .size = HOLE, .page_size = 4096 };
 
-	s->arena = calloc(1, 3ull << 30);
-	t_true(s->arena != NULL);
+	s->arena = mmap(NULL, ARENA, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	t_true(s->arena != MAP_FAILED);
 	s->mem = (uint8_t *)(((uintptr_t)s->arena + (1ull << 30) - 1) & ~(uintptr_t)0x3fffffff);
 	slot.pointer = s->mem;
 	s->ram = (struct vmmu_range){ 0, HOLE };
@@ -365,7 +367,7 @@ static void try_backend(const struct vmmu_backend *be, uint64_t seed)
 	run_pair(&p);
 	for (i = 0; i < 2; i++) {
 		vmmu_destroy(p.side[i].vm);
-		free(p.side[i].arena);
+		munmap(p.side[i].arena, ARENA);
 	}
 }
 
