@@ -425,6 +425,9 @@ void report_legend(FILE *out, int strategies)
 	      "               reads on the way is a ref\n"
 	      "software refs  entries of guest tables that the hypervisor read itself\n"
 	      "tables         most pages of shadow or nested tables at one time; other memory:\n"
-	      "               what the hypervisor keeps beside them\n",
+	      "               what the hypervisor keeps beside them\n"
+	      "memory used    pages that the guest's accesses touched; backed: what the host "
+	      "needs\n"
+	      "               for them, in pages of its size\n",
 	      out);
 }

@@ -18,4 +18,18 @@ static const struct vmmu_fmt k_x64_la57 = { VMMU_FMT_X64("x64-la57", 5, 57, VMMU
 static const struct vmmu_fmt k_npt = { VMMU_FMT_X64("npt", 4, 0, VMMU_STYLE_NPT, PT_PS | PT_G) };
 static const struct vmmu_fmt k_ept = { VMMU_FMT_EPT("ept", 4) };
 
+/*
+ * For who picks an instance by the formats g and n: those of a guest's format, alone and
+ * with each nested one.
+ */
+#define PICK_WALK(fmt_)                                                                            \
+	if (g == &vmmu_fmt_##fmt_) {                                                               \
+		if (!n)                                                                            \
+			return walk_##fmt_##_flat;                                                 \
+		if (n == &vmmu_fmt_npt)                                                            \
+			return walk_##fmt_##_npt;                                                  \
+		if (n == &vmmu_fmt_ept)                                                            \
+			return walk_##fmt_##_ept;                                                  \
+	}
+
 #endif

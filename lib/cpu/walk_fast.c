@@ -243,16 +243,6 @@ walk_fn *walk_pick(const struct vmmu_hw *hw)
 {
 	const struct vmmu_fmt *g = hw->g.fmt, *n = hw->n.fmt;
 
-#define X(fmt_)                                                                                    \
-	if (g == &vmmu_fmt_##fmt_) {                                                               \
-		if (!n)                                                                            \
-			return walk_##fmt_##_flat;                                                 \
-		if (n == &vmmu_fmt_npt)                                                            \
-			return walk_##fmt_##_npt;                                                  \
-		if (n == &vmmu_fmt_ept)                                                            \
-			return walk_##fmt_##_ept;                                                  \
-	}
-	GUEST_FORMATS(X)
-#undef X
+	GUEST_FORMATS(PICK_WALK)
 	return walk_any;
 }
