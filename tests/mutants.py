@@ -70,8 +70,8 @@ def build(work, targets):
 def prepare(work):
     shutil.rmtree(work, ignore_errors=True)
     os.makedirs(work)
-    for d in ('lib', 'shadow', 'nested', 'realmode', 'tools', 'examples', 'tests', 'meson.build',
-              'meson_options.txt'):
+    for d in ('lib', 'shadow', 'nested', 'realmode', 'tools', 'examples', 'tests', 'docs',
+              'meson.build', 'meson_options.txt'):
         src = os.path.join(ROOT, d)
         skip = shutil.ignore_patterns('data')
         if os.path.isdir(src):
