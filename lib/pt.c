@@ -50,6 +50,29 @@ static uint64_t read_entry(const struct vmmu_pt *pt, struct vmmu_table *t, unsig
 	return entry_load(entry_at(pt, t, index), pt->fmt->entry_bytes);
 }
 
+#define BLOCK 32u
+
+static int block_is_empty(const char *p)
+{
+	return !(entry_load(p, 8) | entry_load(p + 8, 8) | entry_load(p + 16, 8) |
+		 entry_load(p + 24, 8));
+}
+
+/* The first entry from index on that is not 0; past the last if there is none. */
+static unsigned used_from(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index)
+{
+	unsigned bytes = pt->fmt->entry_bytes, end = nr_entries(pt, t->level) * bytes;
+	const char *table = table_entries(t);
+	unsigned at = index * bytes;
+
+	while (at < end && !entry_load(table + at, bytes)) {
+		at += bytes;
+		while (at % BLOCK == 0 && at + BLOCK <= end && block_is_empty(table + at))
+			at += BLOCK;
+	}
+	return at / bytes;
+}
+
 /* Silicon goes on with neither; what an MMIO mark says is for software. */
 static int is_mmio(const struct vmmu_pt *pt, uint64_t e)
 {
@@ -173,7 +196,7 @@ static uint64_t retire_tree(const struct vmmu_pt *pt, struct vmmu_table *t)
 	uint64_t nr = 1;
 	unsigned i;
 
-	for (i = 0; t->live && i < nr_entries(pt, t->level); i++) {
+	for (i = 0; t->live && (i = used_from(pt, t, i)) < nr_entries(pt, t->level); i++) {
 		uint64_t e = read_entry(pt, t, i);
 
 		if (!is_present(pt, e))
@@ -414,6 +437,33 @@ void vmmu_pt_next(struct vmmu_pt_iter *it)
 	stand(it, it->path[level]);
 }
 
+/* On in this table to an entry that is not 0, or to its last. */
+static void pass_empty(struct vmmu_pt_iter *it)
+{
+	unsigned last = nr_entries(it->pt, it->level) - 1;
+	unsigned index = used_from(it->pt, it->table, it->index);
+	unsigned shift = span_shift(it->pt, it->level);
+
+	if (index > last)
+		index = last;
+	if (index == it->index)
+		return;
+	it->ia = ((it->ia >> shift) + (index - it->index)) << shift;
+	if (it->ia > it->end)
+		it->table = NULL;
+	else
+		stand(it, it->table);
+}
+
+void vmmu_pt_next_used(struct vmmu_pt_iter *it)
+{
+	do {
+		vmmu_pt_next(it);
+		if (it->table && !it->entry)
+			pass_empty(it);
+	} while (it->table && !it->entry);
+}
+
 void vmmu_pt_leaf(const struct vmmu_pt_iter *it, struct vmmu_leaf *leaf)
 {
 	read_leaf(it->pt, it->table, it->index, it->ia, it->entry, leaf);
@@ -507,7 +557,7 @@ uint64_t vmmu_pt_change(struct vmmu_pt *pt, uint64_t ia, uint64_t len, enum vmmu
 	if (!pt->root || !len)
 		return 0;
 	vmmu_pt_first(&it, pt, ia, len == VMMU_ALL ? ~0ull : ia + len - 1);
-	for (; it.table; vmmu_pt_next(&it)) {
+	for (; it.table; vmmu_pt_next_used(&it)) {
 		if (!it.present) {
 			if (how == VMMU_CHANGE_ZAP && it.entry)
 				take_entry(pt, it.table, it.index);
@@ -650,6 +700,11 @@ enum vmmu_entry_kind vmmu_table_kind(struct vmmu_table *t, unsigned index)
 	return is_mmio(t->pt, e) ? VMMU_ENTRY_MMIO : VMMU_ENTRY_NONE;
 }
 
+unsigned vmmu_table_used(struct vmmu_table *t, unsigned index)
+{
+	return used_from(t->pt, t, index);
+}
+
 void vmmu_table_leaf(struct vmmu_table *t, unsigned index, struct vmmu_leaf *leaf)
 {
 	read_leaf(t->pt, t, index, (uint64_t)index << span_shift(t->pt, t->level),
@@ -737,7 +792,7 @@ int vmmu_pt_check(const struct vmmu_pt *pt, struct vmmu_cursor *at, unsigned bud
 	struct vmmu_leaf leaf;
 	int st = VMMU_OK;
 
-	for (vmmu_pt_first(&it, pt, at->ia, ~0ull); it.table; vmmu_pt_next(&it)) {
+	for (vmmu_pt_first(&it, pt, at->ia, ~0ull); it.table; vmmu_pt_next_used(&it)) {
 		at->ia = it.ia;
 		if (!budget--)
 			return VMMU_OK;

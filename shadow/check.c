@@ -159,7 +159,7 @@ static int check_page(struct shadow_vm *s, struct spage *sp)
 	} else if (!sp->key.role.large) {
 		return broken(s, sp, "has no frame", 0);
 	}
-	for (i = 0; i < TABLE_ENTRIES && !st; i++) {
+	for (i = 0; !st && (i = vmmu_table_used(sp->table, i)) < TABLE_ENTRIES; i++) {
 		enum vmmu_entry_kind kind = vmmu_table_kind(sp->table, i);
 
 		live += kind == VMMU_ENTRY_LINK || kind == VMMU_ENTRY_LEAF;

@@ -334,7 +334,7 @@ void page_zap(struct shadow_vm *s, struct spage *sp)
 	unlink_parents(s, sp);
 	if (sp->roots)
 		root_forget(s, sp);
-	for (i = 0; i < TABLE_ENTRIES && left; i++) {
+	for (i = 0; left && (i = vmmu_table_used(sp->table, i)) < TABLE_ENTRIES; i++) {
 		if (vmmu_table_kind(sp->table, i) == VMMU_ENTRY_NONE)
 			continue;
 		release_entry(s, sp, i);

@@ -160,7 +160,8 @@ int sync_page(struct shadow_vm *s, struct spage *sp)
 		page_zap(s, sp);
 		return 0;
 	}
-	for (i = 0; i < TABLE_ENTRIES && (left || sp->marks); i++) {
+	for (i = 0; (left || sp->marks) && (i = vmmu_table_used(sp->table, i)) < TABLE_ENTRIES;
+	     i++) {
 		enum vmmu_entry_kind kind = vmmu_table_kind(sp->table, i);
 
 		if (kind == VMMU_ENTRY_NONE)

@@ -210,7 +210,7 @@ static uint64_t protect_tree(struct vmmu_pt *pt, uint64_t gpa, uint64_t len, enu
 
 	if (!gpa && len == VMMU_ALL)
 		return vmmu_pt_change(pt, 0, VMMU_ALL, how);
-	for (vmmu_pt_first(&it, pt, 0, ~0ull); it.table; vmmu_pt_next(&it)) {
+	for (vmmu_pt_first(&it, pt, 0, ~0ull); it.table; vmmu_pt_next_used(&it)) {
 		uint64_t lo, hi, size;
 
 		if (!it.leaf)

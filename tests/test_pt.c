@@ -778,6 +778,55 @@ Test(pt, the_iterator_stays_in_its_range)
 	}
 }
 
+/* From first to last, the two iterators see the same entries that are not 0. */
+static void used_are(uint64_t first, uint64_t last)
+{
+	struct vmmu_pt_iter it, used;
+
+	vmmu_pt_first(&used, &pt, first, last);
+	for (vmmu_pt_first(&it, &pt, first, last); it.table; vmmu_pt_next(&it)) {
+		if (used.table && !used.entry)
+			vmmu_pt_next_used(&used);
+		if (!it.entry)
+			continue;
+		t_true(used.table == it.table);
+		t_eq(used.index, it.index);
+		t_eq(used.ia, it.ia);
+		t_eq(used.entry, it.entry);
+		t_eq(used.leaf, it.leaf);
+		t_eq(vmmu_table_used(it.table, it.index), it.index);
+		vmmu_pt_next_used(&used);
+	}
+	while (used.table && !used.entry)
+		vmmu_pt_next_used(&used);
+	t_true(!used.table);
+}
+
+Test(pt, next_used_passes_over_what_is_empty_and_nothing_else)
+{
+	static const unsigned at[] = { 0, 1, 3, 4, 5, 31, 32, 100, 510, 511 };
+	unsigned i, k;
+
+	FOR_EACH_FORM(0)
+	{
+		used_are(0, ~0ull);
+		for (i = 0; i < sizeof(at) / sizeof(*at); i++) {
+			map(at[i] * K4, at[i] * K4, 1, VMMU_RWXU);
+			if (i % 2)
+				map(at[i] * size_of(2) + 7 * K4, 0, 1, VMMU_RWXU);
+			used_are(0, ~0ull);
+			for (k = 0; k < sizeof(at) / sizeof(*at); k++) {
+				used_are(at[k] * K4, ~0ull);
+				used_are(0, at[k] * K4 + 5);
+				used_are(at[k] * K4 + 5, at[k] * size_of(2) + 9 * K4);
+			}
+		}
+		/* What has gone leaves empty tables. */
+		vmmu_pt_change(&pt, 0, 400 * K4, VMMU_CHANGE_ZAP);
+		used_are(0, ~0ull);
+	}
+}
+
 Test(pt, descend_0_skips_what_is_below)
 {
 	FOR_EACH_FORM(0)

@@ -284,10 +284,12 @@ VMMU_API uint64_t vmmu_pt_change(struct vmmu_pt *pt, uint64_t ia, uint64_t len,
 				 enum vmmu_change how);
 
 /*
- * Visits entries in order of the addresses, less their sign extension.  After a step, what the
- *fields say is the entry at (level, ia): present or not, leaf or not. for (vmmu_pt_first(&it, pt,
- *lo, hi); it.table; vmmu_pt_next(&it)) Links are seen before what they link; it.descend = 0 skips
- *that.
+ * Visits entries in order of the addresses, less their sign extension.  After a step, what
+ * the fields say is the entry at (level, ia): present or not, leaf or not.
+ *
+ *	for (vmmu_pt_first(&it, pt, lo, hi); it.table; vmmu_pt_next(&it))
+ *
+ * Links are seen before what they link; it.descend = 0 skips that.
  */
 struct vmmu_pt_iter {
 	const struct vmmu_pt *pt;
@@ -302,6 +304,8 @@ struct vmmu_pt_iter {
 VMMU_API void vmmu_pt_first(struct vmmu_pt_iter *it, const struct vmmu_pt *pt, uint64_t first,
 			    uint64_t last);
 VMMU_API void vmmu_pt_next(struct vmmu_pt_iter *it);
+/* As vmmu_pt_next(), but past the entries that are 0: quick over a tree with few leaves. */
+VMMU_API void vmmu_pt_next_used(struct vmmu_pt_iter *it);
 /* The leaf an iterator stands on, decoded. */
 VMMU_API void vmmu_pt_leaf(const struct vmmu_pt_iter *it, struct vmmu_leaf *leaf);
 
@@ -327,6 +331,8 @@ VMMU_API vmmu_hpa_t vmmu_table_hpa(struct vmmu_table *table);
 VMMU_API unsigned vmmu_table_live(const struct vmmu_table *table);
 /* NONE, LINK, LEAF or MMIO */
 VMMU_API enum vmmu_entry_kind vmmu_table_kind(struct vmmu_table *table, unsigned index);
+/* The first entry from index on that is not 0, absent or not; past the last if there is none. */
+VMMU_API unsigned vmmu_table_used(struct vmmu_table *table, unsigned index);
 /* Of a leaf; leaf->ia is from the table's first address. */
 VMMU_API void vmmu_table_leaf(struct vmmu_table *table, unsigned index, struct vmmu_leaf *leaf);
 VMMU_API struct vmmu_table *vmmu_table_child(struct vmmu_table *table, unsigned index);
