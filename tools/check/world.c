@@ -576,6 +576,7 @@ static void cb_event(void *ctx, struct vmmu_cpu *cpu, enum vmmu_event ev, uint64
 	(void)a;
 	(void)b;
 	w->seen[ev][w->mode]++;
+	v->walked |= ev == v->walk_event;
 }
 
 /* What is left out has had its random numbers: the others are as they are with it. */
@@ -612,6 +613,7 @@ static void add_vm(struct world *w, struct rng *r, const struct vmmu_backend *be
 		return;
 	describe_vm(v, w->nr_vms);
 	v->w = w;
+	v->walk_event = be == &vmmu_shadow ? VMMU_EV_SW_WALK : VMMU_EV_WALK;
 	v->number = number;
 	v->mem = mem_arena(1 + w->nr_vms);
 	v->spare = mem_spare(1 + w->nr_vms);

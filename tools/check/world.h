@@ -118,7 +118,8 @@ struct world_vm {
 	uint8_t *mem;
 	bool always_walks; /* it holds no translation from one access to the next */
 	bool walk_cached;  /* a walk may begin at a cached link */
-	uint64_t walks;	   /* so far */
+	bool walked;	   /* since world_walked() was asked */
+	enum vmmu_event walk_event;
 	uint64_t cr2[WORLD_CPUS];
 	struct world *w;
 	unsigned number;	   /* among all, with those that are left out */

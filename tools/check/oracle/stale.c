@@ -43,11 +43,12 @@ struct cached {
 	unsigned pcid;
 	struct or_pos pos; /* table entry: the table to index next; leaf: its level, all rights */
 	struct or_ent ent; /* leaf only */
-	uint64_t born;     /* the event it joined at */
+	uint64_t born;	   /* the event it joined at */
 };
 
 struct set {
 	struct cached *c;
+	uint32_t *sum; /* of each, so that few need to be compared */
 	size_t n, room;
 };
 
@@ -111,23 +112,34 @@ static bool same_cached(const struct cached *a, const struct cached *b)
 	       a->ent.key == b->ent.key && a->ent.d == b->ent.d;
 }
 
+static uint32_t sum_of(const struct cached *c)
+{
+	uint64_t addr = c->leaf ? c->ent.addr : c->pos.table;
+
+	return (uint32_t)(addr >> 12 ^ addr >> 44) << 8 ^ c->pcid << 4 ^ c->pos.level << 1 ^
+	       c->leaf;
+}
+
 static void join(struct set *s, const struct cached *c)
 {
+	uint32_t sum = sum_of(c);
 	size_t i;
 
 	for (i = 0; i < s->n; i++)
-		if (same_cached(&s->c[i], c))
+		if (s->sum[i] == sum && same_cached(&s->c[i], c))
 			return;
 	if (s->n == s->room) {
 		s->room = s->room ? 2 * s->room : 8;
 		s->c = grown(s->c, s->room, sizeof(*s->c));
+		s->sum = grown(s->sum, s->room, sizeof(*s->sum));
 	}
+	s->sum[s->n] = sum;
 	s->c[s->n++] = *c;
 }
 
 /* Not present, reserved and not RAM are never cached: SDM 4.10.2.3, 4.10.3.1. */
 static bool read_cacheable(struct or_world *w, const struct vcpu *v, const struct or_pos *pos,
-                           uint64_t gva, struct or_ent *e)
+			   uint64_t gva, struct or_ent *e)
 {
 	enum or_mode mode = or_mode_of(&v->r);
 	uint64_t pa = or_entry_pa(mode, pos, gva);
@@ -140,7 +152,7 @@ static bool read_cacheable(struct or_world *w, const struct vcpu *v, const struc
 
 /* One step down from pos, in today's memory. */
 static void step(struct or_world *w, struct vcpu *v, struct set *s, uint64_t gva,
-                 const struct or_pos *pos)
+		 const struct or_pos *pos)
 {
 	struct cached c = { .pcid = pcid_of(&v->r), .pos = *pos, .born = w->events };
 
@@ -210,14 +222,20 @@ static bool covers(const struct cut *cut, enum or_mode mode, uint64_t gva, const
 }
 
 static bool drop_from(const struct vcpu *v, struct set *s, uint64_t gva, enum or_mode mode,
-                      const struct cut *cut)
+		      const struct cut *cut)
 {
 	size_t k, kept;
 
 	gva = or_linear(&v->r, gva);
-	for (k = kept = 0; k < s->n; k++)
-		if (!covers(cut, mode, gva, &s->c[k]))
-			s->c[kept++] = s->c[k];
+	for (k = kept = 0; k < s->n; k++) {
+		if (covers(cut, mode, gva, &s->c[k]))
+			continue;
+		if (kept != k) {
+			s->c[kept] = s->c[k];
+			s->sum[kept] = s->sum[k];
+		}
+		kept++;
+	}
 	k = s->n;
 	s->n = kept;
 	return kept != k;
@@ -278,8 +296,10 @@ void or_world_free(struct or_world *w)
 	size_t i, k;
 
 	for (i = 0; i < w->vcpus; i++) {
-		for (k = 0; k < w->watched; k++)
+		for (k = 0; k < w->watched; k++) {
 			free(w->vcpu[i]->sets[k].c);
+			free(w->vcpu[i]->sets[k].sum);
+		}
 		free(w->vcpu[i]->sets);
 		free(w->vcpu[i]);
 	}
@@ -333,7 +353,7 @@ void or_watch(struct or_world *w, uint64_t gva)
 }
 
 static bool overlaps(const struct vcpu *v, const struct or_pos *pos, uint64_t gva, uint64_t gpa,
-                     uint64_t len)
+		     uint64_t len)
 {
 	uint64_t pa = or_entry_pa(or_mode_of(&v->r), pos, gva);
 
@@ -525,7 +545,7 @@ static bool same_answer(const struct or_result *a, const struct or_result *b)
 
 /* What acc answers if c is used. */
 static bool use(struct or_world *w, const struct vcpu *v, const struct or_access *acc,
-                const struct cached *c, struct or_result *res)
+		const struct cached *c, struct or_result *res)
 {
 	if (c->leaf) {
 		if (c->pcid != pcid_of(&v->r) && !c->global)
@@ -539,7 +559,7 @@ static bool use(struct or_world *w, const struct vcpu *v, const struct or_access
 	if (c->pcid != pcid_of(&v->r))
 		return false;
 	or_walk_from(&(struct or_space){ .mem = &w->m, .no_ad = true }, &v->r, &w->p, acc, &c->pos,
-	             res);
+		     res);
 	return true;
 }
 
@@ -557,21 +577,21 @@ static int say(struct or_world *w, int verdict, const struct cached *c, const st
 {
 	if (c)
 		snprintf(w->reason, sizeof(w->reason),
-		         "stale %s of level %u, PCID %u%s, 0x%" PRIx64 ", cached at event %" PRIu64
-		         " of %" PRIu64,
-		         c->leaf ? "leaf" : "link to the table", c->pos.level, c->pcid,
-		         c->global ? " global" : "", c->leaf ? c->ent.addr : c->pos.table, c->born,
-		         w->events);
+			 "stale %s of level %u, PCID %u%s, 0x%" PRIx64 ", cached at event %" PRIu64
+			 " of %" PRIu64,
+			 c->leaf ? "leaf" : "link to the table", c->pos.level, c->pcid,
+			 c->global ? " global" : "", c->leaf ? c->ent.addr : c->pos.table, c->born,
+			 w->events);
 	else
 		snprintf(w->reason, sizeof(w->reason),
-		         "%s: a fresh walk answers kind %d gpa 0x%" PRIx64 " error 0x%x level %u",
-		         verdict ? "fresh" : "neither fresh nor cached", res->kind, res->gpa,
-		         res->error, res->level);
+			 "%s: a fresh walk answers kind %d gpa 0x%" PRIx64 " error 0x%x level %u",
+			 verdict ? "fresh" : "neither fresh nor cached", res->kind, res->gpa,
+			 res->error, res->level);
 	return verdict;
 }
 
 int or_legal(struct or_world *w, unsigned vcpu, const struct or_access *acc,
-             const struct or_result *seen)
+	     const struct or_result *seen)
 {
 	struct vcpu *v = w->vcpu[vcpu];
 	struct or_access probe = *acc;
