@@ -36,7 +36,7 @@ DIRS = ("lib", "shadow", "nested", "realmode")
 EXPLAINED = ("equivalent", "speed", "statistics", "message")
 GUESTS = ("workloads/protfault.vmt.zst", "d1/d1-x64-4level.json.zst",
           "traces/dt3-i386-2level.vmt.zst")
-MEMORY = 14 << 30  # writable, of which the tools reserve more than they use
+MEMORY = 40 << 30  # writable, of which the tools reserve far more than they use
 LEAST = 3  # seconds that any test may take
 
 BLANKED = re.compile(r"/\*.*?\*/|//[^\n]*|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'"
