@@ -240,6 +240,12 @@ static int run_small(struct check *c)
 		       n, c->o->exhaustive);
 		puts("                             of two that differ only in the vCPUs' numbers, "
 		     "one");
+		if (s.races) {
+			format_count(n, sizeof(n), s.races);
+			printf("at once     %15s  with an operation inside another, at each "
+			       "point\n",
+			       n);
+		}
 		format_count(n, sizeof(n), s.ops);
 		printf("operations  %15s\n", n);
 		puts("differences               0");

@@ -27,6 +27,11 @@ grep -q '^differences  *0$' "$tmp/yield"
 "$vmmu" check --ops 20000 --seed 7 --mix smp >"$tmp/plain"
 [ "$(sed -n '/^operations inside/,/^differences/p' "$tmp/plain" | wc -l)" -eq 3 ]
 
+# Every two neighbours of every short sequence, at every point.
+"$yield" check --exhaustive 3 >"$tmp/small"
+grep -q '^differences  *0$' "$tmp/small"
+[ "$(sed -n 's/^at once *//p' "$tmp/small" | tr -d , | awk '{ print $1 }')" -gt 5000 ]
+
 # Each was a difference once.
 none() {
 	"$yield" check --replay - >"$tmp/out" || { cat "$tmp/out"; exit 1; }

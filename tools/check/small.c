@@ -6,10 +6,13 @@
  * L4 -> L3 -> L2 -> the table A or B -> the data D, or the table A itself.  A sequence that does
  * not end with an access shows nothing that a shorter one does not; the vCPUs are alike, so the
  * first operation of a vCPU's is vCPU 0's.  Stores are a device's: whose they are makes no
- * difference to what the others see.
+ * difference to what the others see.  Where the library lets go in the middle of an operation,
+ * each sequence comes again with every two neighbours at once that can be.
  */
+#include "race.h"
 #include "small.h"
 #include "world_priv.h"
+#include "yield.h"
 
 #define L4 0x1000ull
 #define L3 0x2000ull
@@ -100,45 +103,100 @@ static bool is_new(const unsigned *word, unsigned depth)
 	return false;
 }
 
-static void do_word(struct small *s, const struct ops *first, const unsigned *word, unsigned depth)
+/* Two neighbours of a sequence, at once. */
+struct at_once {
+	unsigned first; /* the outer one */
+	unsigned vm, nth;
+};
+
+static void spell(struct ops *ops, const unsigned *word, unsigned depth, const struct at_once *two)
 {
-	struct world *w = world_new(&s->cfg);
 	unsigned i;
 
-	w->quiet = true;
-	for (i = 0; i < first->nr; i++)
-		op_apply(w, &first->op[i]);
-	for (i = 0; i < depth && !w->failed[0]; i++) {
+	begin(ops);
+	for (i = 0; i < depth; i++) {
 		struct world_op op = letter(word[i]);
 
-		op_apply(w, &op);
+		if (two && two->first == i)
+			ops_add(ops, &(struct world_op){ .what = OP_RACE,
+							 .how = RACE_ANY,
+							 .size = two->vm,
+							 .access = two->nth });
+		ops_add(ops, &op);
 	}
-	/* Sequences that end with another access have the same tables before it. */
-	world_check(w, !word[depth - 1]);
-	s->sequences++;
-	s->ops += i;
-	if (w->failed[0]) {
-		for (i = 0; i < first->nr; i++)
-			ops_add(&s->failed, &first->op[i]);
-		for (i = 0; i < depth; i++) {
-			struct world_op op = letter(word[i]);
+}
 
-			ops_add(&s->failed, &op);
-		}
-	}
+static uint64_t times_inside(const struct world *w)
+{
+	uint64_t nr = 0;
+	unsigned i;
+
+	for (i = 0; i < WORLD_POINTS; i++)
+		nr += w->raced[i];
+	return nr;
+}
+
+/* Whether one operation was done inside another. */
+static bool do_word(struct small *s, const unsigned *word, unsigned depth,
+		    const struct at_once *two)
+{
+	struct world *w = world_new(&s->cfg);
+	struct ops ops = { 0 };
+	bool inside;
+	unsigned i;
+
+	spell(&ops, word, depth, two);
+	w->quiet = true;
+	for (i = 0; i < ops.nr && !w->failed[0]; i++)
+		op_apply(w, &ops.op[i]);
+	/* Sequences that end with another access have the same tables before it. */
+	world_check(w, two || !word[depth - 1]);
+	inside = times_inside(w) > 0;
+	s->nr_vms = w->nr_vms;
+	s->sequences += !two;
+	s->races += two && inside;
+	s->ops += !two || inside ? depth : 0;
+	if (w->failed[0])
+		s->failed = ops;
+	else
+		ops_free(&ops);
 	world_free(w);
+	return inside;
+}
+
+/* Whether a library that lets go may do the second inside the first. */
+static bool can_be_at_once(unsigned outer, unsigned inner)
+{
+	bool same_cpu = outer / NR_OF_CPU == inner / NR_OF_CPU;
+
+	return outer < CPUS * NR_OF_CPU && (!same_cpu || inner >= CPUS * NR_OF_CPU);
+}
+
+/* Every two neighbours, on every VM, at every point at which the first lets go. */
+static void do_races(struct small *s, const unsigned *word, unsigned depth)
+{
+	struct at_once two;
+
+	for (two.first = 0; two.first + 1 < depth; two.first++) {
+		if (!can_be_at_once(word[two.first], word[two.first + 1]))
+			continue;
+		for (two.vm = 0; two.vm < s->nr_vms; two.vm++)
+			for (two.nth = 0; !s->failed.nr && do_word(s, word, depth, &two); two.nth++)
+				;
+	}
 }
 
 void small_run(struct small *s, unsigned depth)
 {
 	unsigned word[SMALL_DEEPEST] = { 0 }, i;
-	struct ops first = { 0 };
 
 	s->cfg = (struct world_cfg){ .seed = 1, .nr_cpus = CPUS, .kind = WORLD_SMALL };
-	begin(&first);
 	for (;;) {
-		if (is_new(word, depth))
-			do_word(s, &first, word, depth);
+		if (is_new(word, depth)) {
+			do_word(s, word, depth, NULL);
+			if (!s->failed.nr && yield_kinds())
+				do_races(s, word, depth);
+		}
 		if (s->failed.nr)
 			break;
 		/* The next word, the last letter first. */
@@ -151,5 +209,4 @@ void small_run(struct small *s, unsigned depth)
 				    (word[0] + (depth > 1 ? (double)word[1] / NR_LETTERS : 0)) /
 					    NR_LETTERS);
 	}
-	ops_free(&first);
 }
