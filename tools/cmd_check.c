@@ -97,6 +97,8 @@ static int run_world(struct check *c, const struct world_cfg *cfg, struct ops *d
 static int tell(struct check *c, struct world_cfg *cfg, struct ops *ops, unsigned backend)
 {
 	struct world_cfg alone = *cfg;
+	const char *preset;
+	size_t nr;
 
 	say("a difference after %" PRIu64 " operations, %.1f s", c->ops, clock_now() - c->start);
 	/* The fewer, the faster. */
@@ -110,7 +112,9 @@ static int tell(struct check *c, struct world_cfg *cfg, struct ops *ops, unsigne
 	say("making it shorter");
 	ops_shrink(cfg, ops);
 	ops_run(cfg, ops, true);
-	printf("# %zu operations; vmmu check --replay does them again\n", ops->nr);
+	nr = ops_count(ops, &preset);
+	printf("# %zu operations%s%s; vmmu check --replay does them again\n", nr,
+	       preset ? " after preset " : "", preset ? preset : "");
 	ops_write(stdout, cfg, ops);
 	ops_write_c(stdout, cfg, ops);
 	return STATUS_MISMATCH;

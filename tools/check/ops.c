@@ -88,6 +88,9 @@ void op_apply(struct world *w, const struct world_op *op)
 	case OP_HOST:
 		world_host(w, op->how, op->size);
 		break;
+	case OP_PRESET:
+		world_preset(w, op->how);
+		break;
 	}
 }
 
@@ -242,11 +245,39 @@ static bool set_at_once(const struct world_cfg *cfg, struct ops *ops, size_t at)
 	return false;
 }
 
+/* A named guest to begin with, in the place of all that makes tables and sets registers. */
+static bool preset_instead(const struct world_cfg *cfg, struct ops *ops, unsigned which)
+{
+	struct ops less = { 0 };
+	size_t i;
+
+	ops_add(&less, &(struct world_op){ .what = OP_PRESET, .how = (uint8_t)which });
+	for (i = 0; i < ops->nr; i++) {
+		unsigned what = ops->op[i].what;
+
+		if (what != OP_POKE && what != OP_ALL && what != OP_SET && what != OP_PRESET)
+			ops_add(&less, &ops->op[i]);
+	}
+	return take_if_fails(cfg, ops, &less);
+}
+
+size_t ops_count(const struct ops *ops, const char **preset)
+{
+	bool has = ops->nr && ops->op[0].what == OP_PRESET;
+
+	*preset = has ? world_preset_name(ops->op[0].how) : NULL;
+	return ops->nr - has;
+}
+
 void ops_shrink(const struct world_cfg *cfg, struct ops *ops)
 {
 	size_t chunk, i;
+	unsigned which;
 	bool again;
 
+	for (which = 0; which < NR_PRESETS; which++)
+		if (preset_instead(cfg, ops, which))
+			break;
 	for (chunk = ops->nr / 2; chunk; chunk /= 2)
 		leave_out_all(cfg, ops, chunk);
 	do {
@@ -319,6 +350,9 @@ static void write_op(FILE *to, const struct world_op *op)
 	case OP_RACE:
 		fprintf(to, "race %u %u %u", op->size, op->how, op->access);
 		break;
+	case OP_PRESET:
+		fprintf(to, "preset %s", world_preset_name(op->how));
+		break;
 	}
 	fputc('\n', to);
 }
@@ -375,6 +409,17 @@ static bool read_store(const char *s, struct world_op *op)
 }
 
 /* What follows the name of the operation. */
+static bool read_preset(const char *s, struct world_op *op)
+{
+	size_t n = strcspn(s, " \t\r\n");
+
+	for (op->how = 0; op->how < NR_PRESETS; op->how++)
+		if (strlen(world_preset_name(op->how)) == n &&
+		    !strncmp(s, world_preset_name(op->how), n))
+			return true;
+	return false;
+}
+
 static bool read_rest(unsigned what, const char *s, struct world_op *op)
 {
 	unsigned a, b;
@@ -403,6 +448,8 @@ static bool read_rest(unsigned what, const char *s, struct world_op *op)
 		return sscanf(s, "%hhu %hhu %" SCNx64, &op->cpu, &op->how, &op->at) == 3;
 	case OP_RACE:
 		return sscanf(s, "%u %hhu %u", &op->size, &op->how, &op->access) == 3;
+	case OP_PRESET:
+		return read_preset(s, op);
 	default:
 		if (sscanf(s, "%u %u", &a, &b) != 2)
 			return false;
@@ -415,8 +462,8 @@ static bool read_rest(unsigned what, const char *s, struct world_op *op)
 static bool read_op(const char *line, struct world_op *op)
 {
 	static const char *const name[NR_OP_KINDS] = {
-		"poke ",  "store ",  "access ",	 "span ",  "set ",  "all ",
-		"reset ", "invlpg ", "invpcid ", "flush ", "host ", "race ",
+		"poke ",   "store ",   "access ", "span ", "set ",  "all ",    "reset ",
+		"invlpg ", "invpcid ", "flush ",  "host ", "race ", "preset ",
 	};
 	unsigned what;
 
@@ -519,6 +566,9 @@ static void write_c_op(FILE *to, const struct world_op *op)
 		break;
 	case OP_HOST:
 		fprintf(to, "world_host(w, %u, %u)", op->how, op->size);
+		break;
+	case OP_PRESET:
+		fprintf(to, "world_preset(w, %u)", op->how);
 		break;
 	}
 	fputs(";\n", to);

@@ -16,6 +16,7 @@
  *	invpcid CPU TYPE PCID GVA
  *	flush CPU WHICH GVA
  *	host WHICH WHERE                     enum world_host; a region or a frame
+ *	preset NAME                          tables and registers to begin with; preset.c
  *	race VM WHERE NTH                    the next operation, and in it, at the NTH point of a
  *	                                     kind at which VM lets go, the one after it; race.h
  */
@@ -53,6 +54,7 @@ enum {
 	OP_FLUSH,
 	OP_HOST,
 	OP_RACE,
+	OP_PRESET,
 	NR_OP_KINDS
 };
 
@@ -68,6 +70,8 @@ long ops_run(const struct world_cfg *cfg, const struct ops *ops, bool report);
 /* Leaves out and simplifies what the failure does not need.  The list fails before and after. */
 void ops_shrink(const struct world_cfg *cfg, struct ops *ops);
 
+/* How many there are after the preset that it begins with, whose name it may be; else NULL. */
+size_t ops_count(const struct ops *ops, const char **preset);
 void ops_write(FILE *to, const struct world_cfg *cfg, const struct ops *ops);
 /* The same as C, to be pasted into a test, in comments of the text. */
 void ops_write_c(FILE *to, const struct world_cfg *cfg, const struct ops *ops);

@@ -266,6 +266,10 @@ enum world_mode world_mode_of(const struct or_regs *r);
 uint64_t world_read(const struct world *w, uint64_t gpa, unsigned bytes);
 /* Puts every VM's and the oracle's memory; only before the first operation. */
 void world_poke(struct world *w, uint64_t gpa, uint64_t value);
+/* Tables for every address and all vCPUs' registers, in memory that is still as it was poked. */
+enum world_preset { PRESET_32, PRESET_PAE, PRESET_LONG, PRESET_LONG5, NR_PRESETS };
+void world_preset(struct world *w, unsigned which);
+const char *world_preset_name(unsigned which); /* NULL: none */
 
 /* How a store gets to the memory. */
 enum world_store { STORE_CPU, STORE_DEVICE, STORE_BEGIN_END };
