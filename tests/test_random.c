@@ -193,11 +193,11 @@ static long record(const struct world_cfg *cfg, uint64_t nr, struct ops *done)
 	return failed;
 }
 
-Test(ops, what_is_written_is_read_again)
+/* A world's operations, by way of text. */
+static void write_and_read(unsigned seed, bool seen[NR_OP_KINDS])
 {
-	struct world_cfg cfg = config_for(11), again;
+	struct world_cfg cfg = config_for(seed), again;
 	struct ops done = { 0 }, read = { 0 };
-	bool seen[NR_OP_KINDS] = { false };
 	FILE *f = tmpfile();
 	size_t i;
 
@@ -222,24 +222,64 @@ Test(ops, what_is_written_is_read_again)
 						     : a->value == b->value),
 			"operation %zu", i);
 	}
-	for (i = 0; i < NR_OP_KINDS; i++)
-		t_check(seen[i], "no operation of kind %zu", i);
 	ops_free(&done);
 	ops_free(&read);
+}
+
+Test(ops, what_is_written_is_read_again)
+{
+	bool seen[NR_OP_KINDS] = { false };
+	unsigned seed, i;
+
+	for (seed = 11; seed < 15; seed++)
+		write_and_read(seed, seen);
+	for (i = 0; i < NR_OP_KINDS; i++)
+		t_check(seen[i], "no operation of kind %u", i);
+}
+
+static bool is_canonical(const struct or_regs *r, uint64_t gva)
+{
+	unsigned bits = r->cr4 & OR_CR4_LA57 ? 57 : 48;
+
+	return !(r->efer & OR_EFER_LMA) || (gva + (1ull << (bits - 1))) >> bits == 0;
+}
+
+Test(ops, a_preset_maps_every_address_for_everybody)
+{
+	unsigned which, seed, i;
+
+	for (which = 0; which < NR_PRESETS; which++) {
+		for (seed = 1; seed < 20; seed++) {
+			struct world_cfg cfg = config_for(seed);
+			struct world *w = world_new(&cfg);
+
+			world_preset(w, which);
+			for (i = 0; i < w->nr_gvas; i++)
+				if (is_canonical(world_regs(w, 0), w->gva[i]))
+					world_access(w, i % cfg.nr_cpus, w->gva[i], 8,
+						     VMMU_USER | VMMU_WRITE, NULL);
+			t_check(!w->failed[0], "%s, seed %u: %s", world_preset_name(which), seed,
+				w->failed);
+			t_check(w->count_ok && !w->count_fault, "%s, seed %u: %u faults",
+				world_preset_name(which), seed, (unsigned)w->count_fault);
+			world_free(w);
+		}
+	}
 }
 
 Test(ops, a_bad_line_is_named)
 {
 	static const char *const bad[] = {
-		"poke 0 0\n",	   /* no world */
+		"poke 0 0\n",	     /* no world */
 		"world 1 9 0 0 0\n", /* too many vCPUs */
 		"world 1 1 0 99 0\n",
 		"world 1 1 0 0 0\nstore 0 0x1000 0 1\n",
 		"world 1 1 0 0 0\nset 0 9 0\n",
 		"world 1 1 0 0 0\nwhat 1\n",
 		"world 1 1 0 0 0\nstore 0 0x1000 7 00\n",
+		"world 1 1 0 0 0\npreset longer\n",
 	};
-	static const unsigned line[] = { 1, 1, 1, 2, 2, 2, 2 };
+	static const unsigned line[] = { 1, 1, 1, 2, 2, 2, 2, 2 };
 	unsigned i;
 
 	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {

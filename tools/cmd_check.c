@@ -25,7 +25,8 @@ struct check {
 	const struct check_options *o;
 	struct progress progress;
 	struct gen_mix mix;
-	uint64_t left; /* operations still to do */
+	uint64_t left;	 /* operations still to do */
+	bool shortening; /* something was found: time is no matter */
 	double start;
 	uint64_t worlds, ops, backend_ops;
 	uint64_t ok, fault, mmio, legal[NR_LEGAL];
@@ -54,7 +55,7 @@ static void add_up(struct check *c, const struct world *w)
 
 static int over(const struct check *c)
 {
-	return c->o->seconds && clock_now() - c->start >= (double)c->o->seconds;
+	return !c->shortening && c->o->seconds && clock_now() - c->start >= (double)c->o->seconds;
 }
 
 static void show_progress(struct check *c, const struct world *w)
@@ -81,7 +82,7 @@ static int run_world(struct check *c, const struct world_cfg *cfg, struct ops *d
 	while (w->seq < most && !w->failed[0] && !over(c)) {
 		gen_one(&g);
 		world_check(w, w->seq % 4096 == 0);
-		if (w->seq % 256 == 0)
+		if (w->seq % 256 == 0 && !c->shortening)
 			show_progress(c, w);
 	}
 	world_check(w, true);
@@ -93,31 +94,46 @@ static int run_world(struct check *c, const struct world_cfg *cfg, struct ops *d
 	return failed;
 }
 
-/* As text for --replay, and as C in its comments. */
-static int tell(struct check *c, struct world_cfg *cfg, struct ops *ops, unsigned backend)
-{
-	struct world_cfg alone = *cfg;
-	const char *preset;
-	size_t nr;
+/* What failed. */
+struct find {
+	struct world_cfg cfg;
+	struct ops ops;
+	unsigned backend; /* WORLD_*; 0: no one alone */
+};
 
-	say("a difference after %" PRIu64 " operations, %.1f s", c->ops, clock_now() - c->start);
+static size_t length(const struct find *f)
+{
+	const char *preset;
+
+	return ops_count(&f->ops, &preset);
+}
+
+/* False: the same operations do not show it again. */
+static bool shorten(struct find *f)
+{
+	struct world_cfg alone = f->cfg;
+
 	/* The fewer, the faster. */
-	alone.backends = backend;
-	if (backend && ops_run(&alone, ops, false) >= 0) {
-		*cfg = alone;
-	} else if (ops_run(cfg, ops, false) < 0) {
-		say("the same operations do not show it again");
-		return STATUS_MISMATCH;
-	}
-	say("making it shorter");
-	ops_shrink(cfg, ops);
-	ops_run(cfg, ops, true);
-	nr = ops_count(ops, &preset);
+	alone.backends = f->backend;
+	if (f->backend && ops_run(&alone, &f->ops, false) >= 0)
+		f->cfg = alone;
+	else if (ops_run(&f->cfg, &f->ops, false) < 0)
+		return false;
+	ops_shrink(&f->cfg, &f->ops);
+	return true;
+}
+
+/* As text for --replay, and as C in its comments. */
+static void tell(const struct find *f)
+{
+	const char *preset;
+	size_t nr = ops_count(&f->ops, &preset);
+
+	ops_run(&f->cfg, &f->ops, true);
 	printf("# %zu operations%s%s; vmmu check --replay does them again\n", nr,
 	       preset ? " after preset " : "", preset ? preset : "");
-	ops_write(stdout, cfg, ops);
-	ops_write_c(stdout, cfg, ops);
-	return STATUS_MISMATCH;
+	ops_write(stdout, &f->cfg, &f->ops);
+	ops_write_c(stdout, &f->cfg, &f->ops);
 }
 
 static void summary(const struct check *c)
@@ -185,8 +201,54 @@ static void choose_mix(struct check *c, struct world_cfg *cfg)
 		cfg->nr_cpus = 2 + (unsigned)(cfg->seed % (WORLD_CPUS - 1));
 }
 
+/* The world of a seed; whether it failed. */
+static bool look(struct check *c, uint64_t seed, struct find *f)
+{
+	*f = (struct find){ .cfg = world_cfg_of(seed, c->o->vcpus, c->o->profile) };
+	f->cfg.backends = c->o->backends;
+	choose_mix(c, &f->cfg);
+	return run_world(c, &f->cfg, &f->ops, &f->backend);
+}
+
+/* Nobody reads a long sequence: worlds to come may have a shorter one. */
+#define SHORT_ENOUGH 12u
+#define WORLDS_MORE 12u
+
+static void look_for_shorter(struct check *c, uint64_t seed, struct find *f)
+{
+	uint64_t end = seed + WORLDS_MORE;
+	struct find other;
+
+	c->shortening = true;
+	for (; seed < end && length(f) > SHORT_ENOUGH; seed++) {
+		c->left = WORLD_OPS;
+		if (look(c, seed, &other) && shorten(&other) && length(&other) < length(f)) {
+			ops_free(&f->ops);
+			*f = other;
+		} else {
+			ops_free(&other.ops);
+		}
+	}
+}
+
+static int found(struct check *c, uint64_t seed, struct find *f)
+{
+	progress_end(&c->progress);
+	say("a difference after %" PRIu64 " operations, %.1f s", c->ops, clock_now() - c->start);
+	say("making it shorter");
+	if (shorten(f)) {
+		look_for_shorter(c, seed + 1, f);
+		tell(f);
+	} else {
+		say("the same operations do not show it again");
+	}
+	ops_free(&f->ops);
+	return STATUS_MISMATCH;
+}
+
 static int run_all(struct check *c)
 {
+	struct find f;
 	uint64_t seed;
 
 	c->left = c->o->seconds ? UINT64_MAX : c->o->ops;
@@ -194,21 +256,9 @@ static int run_all(struct check *c)
 	progress_begin(&c->progress, 1);
 	progress_step(&c->progress, 0, "checking");
 	for (seed = c->o->seed; c->left && !over(c); seed++) {
-		struct world_cfg cfg = world_cfg_of(seed, c->o->vcpus, c->o->profile);
-		struct ops done = { 0 };
-		unsigned backend;
-		int failed;
-
-		cfg.backends = c->o->backends;
-		choose_mix(c, &cfg);
-		failed = run_world(c, &cfg, &done, &backend);
-		if (failed) {
-			progress_end(&c->progress);
-			tell(c, &cfg, &done, backend);
-			ops_free(&done);
-			return STATUS_MISMATCH;
-		}
-		ops_free(&done);
+		if (look(c, seed, &f))
+			return found(c, seed, &f);
+		ops_free(&f.ops);
 	}
 	progress_end(&c->progress);
 	summary(c);
@@ -237,7 +287,13 @@ static int run_small(struct check *c)
 	progress_end(&c->progress);
 	c->ops = s.ops;
 	if (s.failed.nr) {
-		st = tell(c, &s.cfg, &s.failed, 0);
+		struct find f = { .cfg = s.cfg, .ops = s.failed };
+
+		say("a difference after %" PRIu64 " operations", s.ops);
+		if (shorten(&f))
+			tell(&f);
+		s.failed = f.ops;
+		st = STATUS_MISMATCH;
 	} else {
 		format_count(n, sizeof(n), s.sequences);
 		printf("sequences   %15s  every one of %u operations that ends with an access;\n",

@@ -954,7 +954,7 @@ static bool begins_with(const struct world *w, const struct gen_mix *mix, unsign
 	*preset = rng_below(&r, NR_PRESETS);
 	if (mix && mix->mode > 0)
 		*preset = (unsigned)mix->mode - 1;
-	return rng_percent(&r, 30);
+	return rng_percent(&r, 50);
 }
 
 void gen_begin(struct gen *g, struct world *w, const struct gen_mix *mix)
