@@ -111,6 +111,7 @@ static void fill_tables(void)
 	put(0x2000, 0x3000 | 0x27);
 	put(0x3000, 0x4000 | 0x27);
 	put(0x3008, (8 * MIB) | 0xa7);
+	put(0x3010, 0xa7);
 	put(0x5000, 0x3000 | 1); /* a PDPTE */
 	for (i = 0; i < 512; i++)
 		put(0x4000 + 8 * i, (8 * MIB + ((uint64_t)i << 12)) | 0x27);
@@ -188,6 +189,17 @@ static void run_host(void)
 	MUST(translate(0, 0x1000, VMMU_READ));
 }
 
+/* A VM ends with its guest in the middle of something. */
+static void run_on(void)
+{
+	unsigned c;
+
+	for (c = 0; c < 2; c++) {
+		MUST(regs(c, PG, 0x1000, VMMU_CR4_PAE, LONG));
+		MUST(translate(c, 4 * MIB + 0x1000, VMMU_READ));
+	}
+}
+
 static int create(const struct guest_cfg *g)
 {
 	struct guest_keep keep;
@@ -225,6 +237,7 @@ static bool run(const struct guest_cfg *g, uint64_t n, bool on)
 	run_guest();
 	if (backend != &vmmu_native)
 		run_host();
+	run_on();
 	vmmu_destroy(vm);
 	t_check(!heap.out && !heap.bytes,
 		"%s, allocation %" PRIu64 ": %" PRIu64 " blocks, %" PRIu64 " bytes leaked",
@@ -232,7 +245,8 @@ static bool run(const struct guest_cfg *g, uint64_t n, bool on)
 	return heap.failed;
 }
 
-static void every_allocation(const struct vmmu_backend *be, bool on, bool cap)
+/* `off`: techniques of shadow paging; without any it is the virtual TLB. */
+static void every_allocation_without(const struct vmmu_backend *be, uint32_t off, bool on, bool cap)
 {
 	struct guest_cfg g = {
 		.backend = be,
@@ -241,6 +255,7 @@ static void every_allocation(const struct vmmu_backend *be, bool on, bool cap)
 		.caches = CACHES_ALL,
 		.cap = cap,
 		.no_slots = true,
+		.shadow = { .size = sizeof(g.shadow), .off = off },
 		.cb = { .host_page = host_page, .alloc = counted_alloc, .free = counted_free },
 	};
 	uint64_t n;
@@ -251,6 +266,13 @@ static void every_allocation(const struct vmmu_backend *be, bool on, bool cap)
 	for (n = 1; run(&g, n, on); n++)
 		t_true(n < 100000);
 	t_true(n > 5);
+}
+
+static void every_allocation(const struct vmmu_backend *be, bool on, bool cap)
+{
+	every_allocation_without(be, 0, on, cap);
+	if (be == &vmmu_shadow)
+		every_allocation_without(be, VMMU_SHADOW_ALL, on, cap);
 }
 
 Test(oom, one_allocation_fails)
@@ -293,6 +315,8 @@ Test(oom, what_is_given_back_is_all)
 	for (n = 0; n < 40; n++) {
 		backend = backends[n & 3];
 		g.backend = backend;
+		g.shadow = (struct vmmu_shadow_config){ .size = sizeof(g.shadow),
+							.off = n & 4 ? VMMU_SHADOW_ALL : 0 };
 		run(&g, 0, false);
 	}
 }

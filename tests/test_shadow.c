@@ -753,6 +753,24 @@ Test(shadow, an_upper_use_ends_that_a_table_is_out_of_step)
 	close_vm();
 }
 
+/* Two uses of a leaf table, by their rights: one may be out of step, and the other comes. */
+Test(shadow, a_second_use_as_a_leaf_table_leaves_one_out_of_step_alone)
+{
+	open_without(0);
+	reads(0, A_DATA);
+	reads(0x1000, A_DATA + 0x1000);
+	store(A1 + 8 * 2, (A_DATA + 0x2000) | P_ALL);
+	t_eq(seen(VMMU_EV_UNSYNC), 1);
+	put(A2 + 8, A1 | P_RO);
+	restart();
+	reads(2 * MIB, A_DATA);
+	t_eq(seen(VMMU_EV_SHADOW_ZAP), 0);
+	restart();
+	reads(0x1000, A_DATA + 0x1000);
+	t_eq(misses(), 0);
+	close_vm();
+}
+
 /* ---- prefetch -----------------------------------------------------------------------------------
  */
 
@@ -790,6 +808,24 @@ Test(shadow, prefetch_touches_no_entry_that_was_not_accessed)
 	t_eq(get(A1 + 8 * 2) & 0x40, 0);
 	t_eq(touch(0x2000, VMMU_WRITE), VMMU_OK);
 	t_eq(get(A1 + 8 * 2) & 0x40, 0x40);
+	close_vm();
+}
+
+/* What came along with a miss is as old as before. */
+Test(shadow, prefetch_makes_nothing_young)
+{
+	open_without(0);
+	put(A2 + 8, LARGE | P_ALL | P_PS);
+	reads(2 * MIB, LARGE);
+	reads(0, A_DATA);
+	restart();
+	reads(2 * MIB + 0x1000, LARGE + 0x1000);
+	t_eq(misses(), 0);
+	t_eq(vmmu_age(vm, vmmu_gpa(LARGE), 4096, 0), 1);
+	t_eq(vmmu_age(vm, vmmu_gpa(LARGE + 0x1000), 4096, 0), 1);
+	t_eq(vmmu_age(vm, vmmu_gpa(LARGE + 0x2000), 4096, 0), 0);
+	t_eq(vmmu_age(vm, vmmu_gpa(A_DATA), 4096, 0), 1);
+	t_eq(vmmu_age(vm, vmmu_gpa(A_DATA + 0x2000), 4096, 0), 0);
 	close_vm();
 }
 
@@ -901,8 +937,9 @@ Test(shadow, invlpg_drops_all_pieces_of_a_large_page)
 {
 	unsigned how, i;
 
-	for (how = 0; how < 2; how++) {
-		open_as((struct guest_cfg){ .caches = CACHES_TLB });
+	for (how = 0; how < 4; how++) {
+		open_as((struct guest_cfg){ .caches = CACHES_TLB,
+					    .shadow = { .off = how & 2 ? VMMU_SHADOW_ALL : 0 } });
 		put(A2 + 8, LARGE | P_ALL | P_PS);
 		/* A second mapping of the same pieces, so that they stay. */
 		put(A2 + 16, LARGE | P_ALL | P_PS);
@@ -911,7 +948,7 @@ Test(shadow, invlpg_drops_all_pieces_of_a_large_page)
 			reads(2 * MIB + ((uint64_t)i << 12), LARGE + ((uint64_t)i << 12));
 			reads(4 * MIB + ((uint64_t)i << 12), LARGE + ((uint64_t)i << 12));
 		}
-		if (how)
+		if (how & 1)
 			store(A3, SPARE | P_ALL);
 		else
 			store(A2 + 8, (LARGE + 2 * MIB) | P_ALL | P_PS);
