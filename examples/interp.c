@@ -170,33 +170,7 @@ static int step(struct machine *m)
 	return i.op == LOAD || i.op == STORE || execute(m, &i);
 }
 
-/* ---- a guest in memory, and the backends that it runs on ------------------------------------ */
-
-static void entry(uint8_t *ram, uint32_t table, unsigned index, uint64_t value)
-{
-	memcpy(ram + table + 8 * index, &value, 8);
-}
-
-/* The first 2 MiB one to one for the handler, but for its program and device; the heap is empty. */
-static void load_guest(uint8_t *ram)
-{
-	const uint64_t supervisor = 3, user = 7, first_free = 0x10000;
-	unsigned i;
-
-	memset(ram, 0, RAM_BYTES);
-	entry(ram, ROOT, 0, 0x2000 | user);
-	entry(ram, 0x2000, 0, 0x3000 | user);
-	entry(ram, 0x3000, 0, 0x4000 | user);
-	for (i = 0; i < 257; i++)
-		entry(ram, 0x4000, i, i * 4096ull | supervisor);
-	entry(ram, 0x4000, PROGRAM / 4096, PROGRAM | user);
-	entry(ram, 0x4000, DEVICE / 4096, DEVICE | user);
-	entry(ram, 0x2000, HEAP >> 30, 0x5000 | user);
-	entry(ram, 0x5000, 0, USER_LEAVES | user);
-	memcpy(ram + NEXT_FREE, &first_free, 8);
-	memcpy(ram + HANDLER, handler, sizeof(handler));
-	memcpy(ram + PROGRAM, program, sizeof(program));
-}
+/* ---- the backends that it runs on ------------------------------------------------------- */
 
 static void tell_exits(const struct machine *m)
 {

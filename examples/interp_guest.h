@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What interp.c runs: an instruction set, a user program and the handler of its page faults.
+ * What interp.c runs: an instruction set, a user program, the handler of its page faults, and its
+ * tables.
  */
 #ifndef INTERP_GUEST_H
 #define INTERP_GUEST_H
 
 #include <stdint.h>
+#include <string.h>
 
 /* ---- the instruction set: 8 bytes each, 8 registers for the user and 8 for the handler ---- */
 
@@ -88,5 +90,33 @@ static const struct insn handler[] = {
 	{ RET, 0, 0, 0, 0 },
 };
 #define ON_TRAP (HANDLER + 19 * sizeof(struct insn))
+
+/* ---- its memory as the machine begins ---------------------------------------------------- */
+
+static void entry(uint8_t *ram, uint32_t table, unsigned index, uint64_t value)
+{
+	memcpy(ram + table + 8 * index, &value, 8);
+}
+
+/* The first 2 MiB one to one for the handler, but for its program and device; the heap is empty. */
+static void load_guest(uint8_t *ram)
+{
+	const uint64_t supervisor = 3, user = 7, first_free = 0x10000;
+	unsigned i;
+
+	memset(ram, 0, RAM_BYTES);
+	entry(ram, ROOT, 0, 0x2000 | user);
+	entry(ram, 0x2000, 0, 0x3000 | user);
+	entry(ram, 0x3000, 0, 0x4000 | user);
+	for (i = 0; i < 257; i++)
+		entry(ram, 0x4000, i, i * 4096ull | supervisor);
+	entry(ram, 0x4000, PROGRAM / 4096, PROGRAM | user);
+	entry(ram, 0x4000, DEVICE / 4096, DEVICE | user);
+	entry(ram, 0x2000, HEAP >> 30, 0x5000 | user);
+	entry(ram, 0x5000, 0, USER_LEAVES | user);
+	memcpy(ram + NEXT_FREE, &first_free, 8);
+	memcpy(ram + HANDLER, handler, sizeof(handler));
+	memcpy(ram + PROGRAM, program, sizeof(program));
+}
 
 #endif
