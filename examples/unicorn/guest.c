@@ -99,7 +99,7 @@ static int copy(struct run *r, uint64_t gva, uint8_t *buf, size_t n, uint32_t ac
 			return -1;
 		memcpy(r->ram.base + gpa, buf, n);
 		mmu_end_store(r, gpa, n);
-		if (r->mmu.frame[gpa >> 12] & (FRAME_CODE | FRAME_MIXED))
+		if (r->mmu.frame[gpa >> 12] & FRAME_FETCHED)
 			uc_ctl_flush_tb(r->uc);
 	} else if (st == VMMU_OK) {
 		memcpy(buf, r->ram.base + x.gpa.v, n);

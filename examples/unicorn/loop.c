@@ -202,15 +202,29 @@ static void halted(struct run *r)
 		run_end(r, END_HALTED, "halted, and no interrupt will come");
 }
 
+/* Code that was stored to by way of the window is translated anew. */
+static int renew_code(struct run *r)
+{
+	int stale = r->mmu.code_stale;
+
+	if (stale)
+		uc_ctl_flush_tb(r->uc);
+	r->mmu.code_stale = 0;
+	return stale;
+}
+
 static void after_stop(struct run *r, uc_err err)
 {
 	struct exception e = r->pending;
+	int renewed = renew_code(r);
 
 	r->pending.vector = -1;
 	if (e.vector >= 0 && r->fault_access != NO_FAULT) {
 		faulted(r, &e);
 	} else if (e.vector >= 0) {
 		deliver(r, &e);
+	} else if (err != UC_ERR_OK && renewed) {
+		/* it was stopped for that */
 	} else if (err != UC_ERR_OK) {
 		run_unsupported(r, "Unicorn: %s", uc_strerror(err));
 	} else if (r->ticking == TICKS_WANTED) {

@@ -17,8 +17,9 @@
  * WINDOW all of them are there again as a device, for what must not be reached by pointer.
  *
  * Invariant: Unicorn's TLB grants nothing that the library has not granted since its last flush;
- * a frame of which all stores must be seen is written to by way of the window only, and one that
- * Unicorn may fetch from is not written to before its code has been given up (sense.c).
+ * a frame of which all stores must be seen is written to by way of the window only, one that
+ * Unicorn may fetch from is not written to before its code has been given up (sense.c), and Unicorn
+ * looks at each store to one that it has fetched from (patch()).
  */
 #include "run.h"
 
@@ -112,7 +113,7 @@ static void become_code(struct run *r, uint64_t page, uint64_t gpa)
 	if (!(*frame & FRAME_MIXED) && r->mmu.written[gpa >> 12] == r->mmu.epoch)
 		mmu_flush_tlb(r);
 	sense_page(r, page, PAGE_OF(gpa), *frame & FRAME_MIXED);
-	*frame |= FRAME_CODE;
+	*frame |= FRAME_CODE | FRAME_FETCHED;
 }
 
 /* Before Unicorn may write to it: what it fetched has to be searched again. */
@@ -132,6 +133,41 @@ static int is_code(struct run *r, uint64_t gpa)
 	return (*frame_of(r, gpa) & (FRAME_CODE | FRAME_MIXED)) == FRAME_CODE;
 }
 
+static void seen(uc_engine *uc, uc_mem_type type, uint64_t at, int n, int64_t value, void *ctx)
+{
+	(void)uc;
+	(void)type;
+	(void)at;
+	(void)n;
+	(void)value;
+	(void)ctx;
+}
+
+/*
+ * Unicorn stops looking at stores by way of an entry after the first, and looks again when it
+ * translates code of the same page; not so for older code in the frame, and not where another page
+ * leads there.  It never stops in a page that has a hook.
+ */
+static void patch(struct run *r, uint64_t page)
+{
+	uint64_t first = page, last = page + VMMU_PAGE_SIZE - 1;
+	struct mmu *m = &r->mmu;
+	uc_hook hook;
+
+	for (unsigned i = 0; i < m->nr_patched; i++)
+		if (m->patched[i] == page || m->nr_patched == MOST_PATCHED)
+			return;
+	m->patched[m->nr_patched++] = page;
+	if (m->nr_patched == MOST_PATCHED) { /* everywhere, then */
+		first = 1;
+		last = 0;
+	}
+	if (uc_hook_add(r->uc, &hook, UC_HOOK_MEM_WRITE, (void *)seen, r, first, last))
+		run_end(r, END_DIFFERENT, "out of memory for a hook of Unicorn's");
+	if (m->nr_patched == MOST_PATCHED)
+		mmu_flush_tlb(r);
+}
+
 /* perms of an entry without traps, of a page of RAM. */
 static uint8_t rights_of(struct run *r, uint64_t page, uint32_t type, const struct vmmu_xlat *x)
 {
@@ -144,12 +180,14 @@ static uint8_t rights_of(struct run *r, uint64_t page, uint32_t type, const stru
 		rights &= (uint8_t)~VMMU_W;
 	if (type == VMMU_FETCH)
 		become_code(r, page, x->gpa.v);
-	if (is_code(r, x->gpa.v)) {
+	if (*frame_of(r, x->gpa.v) & FRAME_FETCHED) {
 		if (type == VMMU_WRITE)
-			become_data(r, x->gpa.v);
+			patch(r, page);
 		else
 			rights &= (uint8_t)~VMMU_W;
 	}
+	if (type == VMMU_WRITE && is_code(r, x->gpa.v))
+		become_data(r, x->gpa.v);
 	if (rights & VMMU_W)
 		r->mmu.written[x->gpa.v >> 12] = r->mmu.epoch;
 	return rights;
@@ -221,6 +259,8 @@ static bool fill(uc_engine *uc, uint64_t page, uc_mem_type type, uc_tlb_entry *e
 	(void)uc;
 	mmu_settle(r);
 	r->mmu.fills++;
+	if (r->mmu.code_stale && type == UC_MEM_FETCH)
+		return false;
 	st = mmu_ask(r, page, access, &x);
 	if (st == VMMU_OK) {
 		grant(r, page, access & VMMU_TYPE_MASK, &x, e);

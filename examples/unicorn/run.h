@@ -63,6 +63,7 @@ struct view {
 	struct vmmu_cpu *cpu;
 };
 #define MOST_VIEWS 4
+#define MOST_PATCHED 64u
 #define NO_FAULT (~0u)
 #define HALF_NONE (~0ull)
 
@@ -85,8 +86,11 @@ struct mmu {
 	uint64_t half;		       /* gpa of a store of which one half has come, or HALF_NONE */
 	uint64_t implicit;	       /* page that CPL 3 may use as the CPU itself, or 1 */
 	int flush_late;		       /* an entry was good for one access only */
+	int code_stale;		       /* code was stored to that Unicorn may have translated */
 	uint64_t run_page, run_stores; /* trapped stores in a row to one page */
 	uint64_t fills, stores, flushes;
+	uint64_t patched[MOST_PATCHED]; /* pages by which frames that were code are stored to */
+	unsigned nr_patched;
 };
 
 /* sense.c's */
@@ -161,12 +165,13 @@ struct machine_options {
 	unsigned flood; /* of shadow paging; 0: as the library has it */
 };
 
-#define FRAME_CODE 1u	/* Unicorn may fetch from it, so it may not write to it */
-#define FRAME_TABLE 2u	/* the trace wants to see its stores */
-#define FRAME_WALKED 4u /* the oracle does, until CR3 is loaded */
-#define FRAME_MIXED 8u	/* was code and data in turn, too often */
-#define FRAME_TURN 16u	/* from here up: how often */
-#define MOST_TURNS 8u
+#define FRAME_CODE 1u	  /* Unicorn may fetch from it, so it may not write to it */
+#define FRAME_TABLE 2u	  /* the trace wants to see its stores */
+#define FRAME_WALKED 4u	  /* the oracle does, until CR3 is loaded */
+#define FRAME_MIXED 8u	  /* was code and data in turn, too often */
+#define FRAME_FETCHED 16u /* was code, or is */
+#define FRAME_TURN 32u	  /* from here up: how often */
+#define MOST_TURNS 7u
 
 /* machine.c: RAM and VMs; zero, or -1 after run_end(). */
 int machine_open(struct run *r, const struct machine_options *o);

@@ -123,6 +123,41 @@ skip:	add $8, %rcx
 	must e 7
 	say 'g'
 
+	/* Code that is stored to: two functions in a page, by way of it and of a user's read-only
+	 * one, with WP off. */
+	movq $second + 5, pt
+	mov %cr3, %rax
+	mov %rax, %cr3
+	mov $0x80000011, %eax
+	mov %rax, %cr0
+	movl $0xc300b0, second /* mov $0, %al; ret */
+	movl $0xc300b0, second + 64
+	mov $ROUNDS, %ebx
+5:	mov %bl, WINDOW + 1
+	mov %bl, WINDOW + 65
+	call second
+	cmp %bl, %al
+	must e 10
+	call second + 64
+	cmp %bl, %al
+	must e 11
+	lea 1(%ebx), %eax
+	mov %al, second + 65
+	mov %al, second + 1
+	call second
+	sub %bl, %al
+	cmp $1, %al
+	must e 12
+	call second + 64
+	sub %bl, %al
+	cmp $1, %al
+	must e 13
+	dec %ebx
+	jnz 5b
+	mov $0x80010011, %eax
+	mov %rax, %cr0
+	say 'c'
+
 	/* Ring 3, which loads a segment register and calls back. */
 	push $0x23
 	push $stack

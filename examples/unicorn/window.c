@@ -82,9 +82,10 @@ static void store_ram(struct run *r, uint64_t gpa, unsigned n, uint64_t value)
 	} else {
 		mmu_end_store(r, gpa, n);
 	}
-	/* Unicorn has not seen the store: what it translated from there may be wrong. */
-	if (r->mmu.frame[gpa >> 12] & (FRAME_CODE | FRAME_MIXED))
-		uc_ctl_flush_tb(r->uc);
+	/* Unicorn has not seen the store: what it translated from there may be wrong.  That can be
+	 * given up only while none of it executes: the next fill for a fetch stops it. */
+	if (r->mmu.frame[gpa >> 12] & FRAME_FETCHED)
+		r->mmu.code_stale = r->mmu.flush_late = 1;
 }
 
 static void after_once(struct run *r)
