@@ -27,6 +27,42 @@ static int holds_once(struct shadow_vm *s, const struct chain *c, where_t where)
 	return c && chain_each(c, is_place, s, &where) == 1;
 }
 
+/* Entries of a page that its leaves' chains have been seen to hold: once, and more than once. */
+struct held {
+	uint64_t once[TABLE_ENTRIES / 64], again[TABLE_ENTRIES / 64];
+};
+
+struct lookout {
+	const struct spage *sp;
+	uint64_t gpa;
+	struct held *held;
+};
+
+static int is_set(const uint64_t *bits, unsigned index)
+{
+	return (int)(bits[index / 64] >> (index % 64) & 1);
+}
+
+/* Of a place in the chain of l->gpa: 1 if it is one of the page's leaves that map it. */
+static uint64_t note_place(struct shadow_vm *s, where_t where, const void *arg)
+{
+	const struct lookout *l = arg;
+	unsigned index = (unsigned)(where & ~PAGE_MASK) / 8;
+	uint64_t bit = 1ull << (index % 64);
+	struct vmmu_leaf leaf;
+
+	(void)s;
+	if ((where & PAGE_MASK) != where_is(l->sp, 0) ||
+	    vmmu_table_kind(l->sp->table, index) != VMMU_ENTRY_LEAF)
+		return 0;
+	vmmu_table_leaf(l->sp->table, index, &leaf);
+	if (leaf.gpa != l->gpa)
+		return 0;
+	l->held->again[index / 64] |= l->held->once[index / 64] & bit;
+	l->held->once[index / 64] |= bit;
+	return 1;
+}
+
 /* ---- entries ---------------------------------------------------------------------- */
 
 static int check_link(struct shadow_vm *s, struct spage *sp, unsigned index,
@@ -71,14 +107,29 @@ static unsigned most(const struct spage *sp, const struct vmmu_entry *g, unsigne
 	return !g || g->dirty || sp->rom ? rights : rights & ~VMMU_W;
 }
 
+/*
+ * Is the leaf in its chain, once?  A page of zeroes may be mapped by each entry of many tables, so
+ * a chain is walked once for all leaves of this page that are in it.
+ */
+static int is_held(struct shadow_vm *s, const struct spage *sp, unsigned index,
+		   const struct vmmu_leaf *leaf, struct held *held)
+{
+	const struct chain *c = rmap_of(s, leaf->gpa, leaf->level);
+	const struct lookout l = { sp, leaf->gpa, held };
+
+	if (c && !is_set(held->once, index))
+		(void)chain_each(c, note_place, s, &l);
+	return is_set(held->once, index) && !is_set(held->again, index);
+}
+
 static int check_leaf(struct shadow_vm *s, struct spage *sp, unsigned index,
-		      const struct vmmu_entry *g)
+		      const struct vmmu_entry *g, struct held *held)
 {
 	struct vmmu_leaf leaf;
 	uint64_t base;
 
 	vmmu_table_leaf(sp->table, index, &leaf);
-	if (!holds_once(s, rmap_of(s, leaf.gpa, leaf.level), where_is(sp, index)))
+	if (!is_held(s, sp, index, &leaf, held))
 		return broken(s, sp, "is not once in its reverse map", index);
 	if (leaf.rights & ~most(sp, g, leaf.rights))
 		return broken(s, sp, "grants what the guest's tables do not", index);
@@ -98,7 +149,8 @@ static int check_leaf(struct shadow_vm *s, struct spage *sp, unsigned index,
 	return vmmu_be_check_leaf(s->vm, s->mode[sp->key.role.mode].space, &leaf);
 }
 
-static int check_entry(struct shadow_vm *s, struct spage *sp, unsigned index, const void *table)
+static int check_entry(struct shadow_vm *s, struct spage *sp, unsigned index, const void *table,
+		       struct held *held)
 {
 	struct vmmu_entry g, *guest = NULL;
 	enum vmmu_entry_kind kind = vmmu_table_kind(sp->table, index);
@@ -113,7 +165,7 @@ static int check_entry(struct shadow_vm *s, struct spage *sp, unsigned index, co
 	}
 	if (kind == VMMU_ENTRY_LINK)
 		return check_link(s, sp, index, guest);
-	return check_leaf(s, sp, index, guest);
+	return check_leaf(s, sp, index, guest, held);
 }
 
 /* ---- pages ------------------------------------------------------------------------- */
@@ -145,6 +197,7 @@ static int check_frame(struct shadow_vm *s, struct spage *sp)
 
 static int check_page(struct shadow_vm *s, struct spage *sp)
 {
+	struct held held = { 0 };
 	const void *table = NULL;
 	unsigned i, live = 0;
 	int st = VMMU_OK;
@@ -163,7 +216,7 @@ static int check_page(struct shadow_vm *s, struct spage *sp)
 		enum vmmu_entry_kind kind = vmmu_table_kind(sp->table, i);
 
 		live += kind == VMMU_ENTRY_LINK || kind == VMMU_ENTRY_LEAF;
-		st = check_entry(s, sp, i, table);
+		st = check_entry(s, sp, i, table, &held);
 	}
 	if (!st && live != vmmu_table_live(sp->table))
 		return broken(s, sp, "the count of its entries is wrong", live);
