@@ -75,6 +75,18 @@ static void interrupted(uc_engine *uc, uint32_t vector, void *ctx)
 	uc_emu_stop(r->uc);
 }
 
+static void by_syscall(uc_engine *uc, void *ctx)
+{
+	((struct run *)ctx)->entering = BY_SYSCALL;
+	uc_emu_stop(uc);
+}
+
+static void by_sysenter(uc_engine *uc, void *ctx)
+{
+	((struct run *)ctx)->entering = BY_SYSENTER;
+	uc_emu_stop(uc);
+}
+
 static bool undefined(uc_engine *uc, void *ctx)
 {
 	(void)uc;
@@ -128,6 +140,9 @@ static int attach(struct run *r)
 	r->attached = 1;
 	if (uc_hook_add(r->uc, &h, UC_HOOK_INTR, (void *)interrupted, r, 1, 0) ||
 	    uc_hook_add(r->uc, &h, UC_HOOK_INSN_INVALID, (void *)undefined, r, 1, 0) ||
+	    uc_hook_add(r->uc, &h, UC_HOOK_INSN, (void *)by_syscall, r, 1, 0, UC_X86_INS_SYSCALL) ||
+	    uc_hook_add(r->uc, &h, UC_HOOK_INSN, (void *)by_sysenter, r, 1, 0,
+			UC_X86_INS_SYSENTER) ||
 	    uc_hook_add(r->uc, &h, UC_HOOK_INSN, (void *)port_in, r, 1, 0, UC_X86_INS_IN) ||
 	    uc_hook_add(r->uc, &h, UC_HOOK_INSN, (void *)port_out, r, 1, 0, UC_X86_INS_OUT))
 		return -1;
@@ -217,9 +232,13 @@ static void after_stop(struct run *r, uc_err err)
 {
 	struct exception e = r->pending;
 	int renewed = renew_code(r);
+	enum entering entering = r->entering;
 
 	r->pending.vector = -1;
-	if (e.vector >= 0 && r->fault_access != NO_FAULT) {
+	r->entering = BY_NOTHING;
+	if (entering != BY_NOTHING) {
+		enter_kernel(r, entering); /* it says itself whether TF traps */
+	} else if (e.vector >= 0 && r->fault_access != NO_FAULT) {
 		faulted(r, &e);
 	} else if (e.vector >= 0) {
 		deliver(r, &e);

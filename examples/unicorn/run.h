@@ -14,6 +14,7 @@
  *	insn.c     decoding as much of an instruction as a fault or INVLPG needs
  *	address.c  the exact address of a fault
  *	deliver.c  exceptions and interrupts through the guest's IDT and TSS
+ *	entry.c    SYSCALL and SYSENTER
  *	cpu.c      the registers that Unicorn does not give
  *	device.c   serial port, timer, interrupt controller, exit port
  *	trace.c    VMTRACE1 of what the guest does
@@ -46,6 +47,7 @@ enum ending {
 	END_EXIT = 256,	     /* port 0xf4: run.exit_status */
 };
 
+enum entering { BY_NOTHING, BY_SYSCALL, BY_SYSENTER };
 enum exception_kind { EXC_FAULT, EXC_INT, EXC_IRQ };
 
 struct exception {
@@ -126,6 +128,7 @@ struct run {
 	struct check *check; /* NULL: none */
 	struct exception pending;
 	uint32_t fault_access; /* what the fill that gave `pending` was asked; NO_FAULT */
+	enum entering entering;
 	enum ending end;
 	unsigned exit_status;
 	char why[400];
@@ -151,6 +154,8 @@ int load_kernel(struct run *r, const char *path, const char *args);
 
 /* deliver.c: through IDT or IVT; run_end() on a triple fault. */
 void deliver(struct run *r, const struct exception *e);
+/* entry.c: what the instruction before RIP does. */
+void enter_kernel(struct run *r, enum entering how);
 /* Would the CPU take an interrupt now? */
 int deliver_ready(struct run *r);
 

@@ -47,7 +47,7 @@ _start:
 	mov %eax, %cr3
 	mov $0xc0000080, %ecx
 	rdmsr
-	or $0x900, %eax
+	or $0x901, %eax
 	wrmsr
 	mov $0x80010011, %eax
 	mov %eax, %cr0
@@ -158,7 +158,18 @@ skip:	add $8, %rcx
 	mov %rax, %cr0
 	say 'c'
 
-	/* Ring 3, which loads a segment register and calls back. */
+	/* Ring 3, which loads a segment register, calls by SYSCALL and calls back. */
+	mov $0xc0000081, %ecx
+	xor %eax, %eax
+	mov $0x000b0008, %edx
+	wrmsr
+	inc %ecx
+	mov $fast, %eax
+	xor %edx, %edx
+	wrmsr
+	mov $0xc0000084, %ecx
+	mov $0x401, %eax /* DF, CF */
+	wrmsr
 	push $0x23
 	push $stack
 	push $2
@@ -196,8 +207,35 @@ back:	say 'u'
 
 user:	mov $0x23, %eax
 	mov %eax, %es
+	std
+	stc
+	syscall
+after:	mov $0, %eax
+	jc 6f
+	ud2
+6:	cld
 	int $128
 	ud2
+
+/* RCX and R11 have RIP and flags; DF and CF are masked; the stack is the user's. */
+fast:	mov %cs, %eax
+	cmp $8, %eax
+	must e 14
+	mov %ss, %eax
+	cmp $16, %eax
+	must e 15
+	cmp $after, %rcx
+	must e 16
+	pushf
+	pop %rax
+	test $0x401, %eax
+	must z 17
+	mov %r11d, %eax
+	and $0x401, %eax
+	cmp $0x401, %eax
+	must e 18
+	say 's'
+	sysretq
 
 call:	mov 8(%rsp), %rax
 	cmp $0x1b, %rax
