@@ -256,6 +256,8 @@ static void run(struct run *r, const struct options *o)
 	r->most_instructions = o->most_instructions;
 	if (machine_open(r, &o->machine) < 0 || open_engine(r) < 0)
 		return;
+	/* Whoever waits for the guest's words gets them by lines. */
+	(void)setvbuf(stdout, NULL, _IOLBF, 0);
 	if (device_open(r, stdout) < 0) {
 		run_end(r, END_INPUT, "out of memory");
 		return;
