@@ -300,6 +300,34 @@ Test(oom, all_later_allocations_fail)
 		every_allocation(backends[i], true, false);
 }
 
+/* Out of memory is what a backend is told, too. */
+Test(oom, a_page_is_not_tracked_without_memory)
+{
+	struct guest_cfg g = {
+		.backend = &vmmu_shadow,
+		.page_size = 4096,
+		.nr_cpus = 1,
+		.no_slots = true,
+		.cb = { .host_page = host_page, .alloc = counted_alloc, .free = counted_free },
+	};
+
+	backend = g.backend;
+	mem = mem_arena(1);
+	memset(&heap, 0, sizeof(heap));
+	t_eq(create(&g), VMMU_OK);
+	t_eq(add(region[0].gpa, region[0].size, mem + region[0].gpa), VMMU_OK);
+	heap.fail_at = heap.calls + 1;
+	heap.on = true;
+	t_eq(vmmu_be_track(vm, vmmu_gpa(region[0].gpa + 0x5000)), VMMU_ENOMEM);
+	heap.on = false;
+	heap.fail_at = 0;
+	t_eq(vmmu_be_track(vm, vmmu_gpa(region[0].gpa + 0x5000)), VMMU_OK);
+	t_eq(vmmu_be_track(vm, vmmu_gpa(0x700000000000)), VMMU_ENOENT);
+	vmmu_be_untrack(vm, vmmu_gpa(region[0].gpa + 0x5000));
+	vmmu_destroy(vm);
+	t_eq(heap.out, 0);
+}
+
 /* Backends by turns, and worlds without end: what a VM leaves behind would add up. */
 Test(oom, what_is_given_back_is_all)
 {
