@@ -879,6 +879,30 @@ EACH(notify, nothing_maps_the_range_until_its_end)
 	close_vm();
 }
 
+/* The second page's table is not there: nothing is done to the first. */
+EACH(notify, a_crossing_that_has_to_wait_leaves_the_first_page_alone)
+{
+	struct vmmu_xlat x[2];
+	uint64_t entry;
+	unsigned first;
+
+	open_with((struct guest_cfg){ 0 });
+	long_mode(P_ALL);
+	put(L1 + 8 * 511, 511ull << 12 | (P_ALL & ~0x60ull));
+	put(L2 + 8, (8 * MIB) | P_ALL);
+	put(8 * MIB, 0x20000 | P_ALL);
+	t_is(vmmu_notify_begin(vm, vmmu_gpa(8 * MIB), 0x1000), VMMU_OK);
+	t_is(vmmu_translate_span(cpu[0], vmmu_gva(2 * MIB - 4), 8, VMMU_WRITE, x, &first),
+	     VMMU_AGAIN);
+	memcpy(&entry, mem + L1 + 8 * 511, 8);
+	t_is(entry & 0x60, 0);
+	t_is(vmmu_notify_end(vm, vmmu_gpa(8 * MIB), 0x1000), VMMU_OK);
+	t_is(vmmu_translate_span(cpu[0], vmmu_gva(2 * MIB - 4), 8, VMMU_WRITE, x, &first), VMMU_OK);
+	memcpy(&entry, mem + L1 + 8 * 511, 8);
+	t_is(entry & 0x60, 0x60);
+	close_vm();
+}
+
 EACH(notify, ranges_nest_and_overlap)
 {
 	open_with((struct guest_cfg){ .caches = CACHES_ALL });
@@ -1216,6 +1240,32 @@ EACH(cap, at_the_minimum_every_access_completes)
 			t_is(x.gpa.v, ROM_GPA);
 			t_is(vmmu_check(vm), VMMU_OK);
 		}
+	}
+	close_vm();
+}
+
+/* More upper tables than there may be: with what they led to, they go. */
+EACH(cap, empty_upper_tables_make_room)
+{
+	struct vmmu_regs r = { .cr0 = VMMU_CR0_PE | VMMU_CR0_PG,
+			       .cr3 = L4,
+			       .cr4 = VMMU_CR4_PAE,
+			       .efer = VMMU_EFER_LME | VMMU_EFER_LMA };
+	struct vmmu_xlat x;
+	uint64_t i;
+
+	open_with((struct guest_cfg){ .cap = true });
+	memset(mem + L4, 0, 2 * 4096);
+	put(L4, L3 | P_ALL);
+	for (i = 0; i < 128; i++) {
+		put(L3 + 8 * i, i * GIB | P_ALL | 0x80);
+		if (i >= 64)
+			t_is(add(i * GIB, 4096, mem + 0x10000 + 4096 * i, 4096), VMMU_OK);
+	}
+	t_is(vmmu_set_regs(cpu[0], &r, 1), VMMU_OK);
+	for (i = 0; i < 128; i++) {
+		t_is(touch(0, (64 + i % 64) * GIB, VMMU_WRITE, &x), VMMU_OK);
+		t_is(x.gpa.v, (64 + i % 64) * GIB);
 	}
 	close_vm();
 }
