@@ -2,7 +2,7 @@
 /*
  * Exceptions and interrupts: IVT in real mode, IDT in protected and long mode, with the switch to
  * an inner stack by TSS or IST (SDM vol. 3, 6.10 to 6.15).  Unicorn leaves all of it to its user.
- * Not here: task gates, and anything in virtual-8086 mode; both are refused by name.
+ * Not here: task gates (task.c), and anything in virtual-8086 mode, which is refused by name.
  * Invariant: either the whole frame is written and the CPU is in the handler, or another exception
  * is delivered in its place; three in a row end the run.
  */
@@ -28,6 +28,8 @@ enum {
 	EXC_PF = 14,
 	EXC_AC = 17,
 };
+
+#define GATE_TASK 5u
 
 /* A frame that is being made. */
 struct frame {
@@ -95,11 +97,8 @@ static int read_gate(struct frame *f)
 	if (read_system(f, idt.base + index * bytes, word, bytes) < 0)
 		return -1;
 	f->type = word[1] >> 8 & 31;
-	if (f->type == 5) {
-		run_unsupported(f->r, "task gate for vector %u", index);
-		return fail(f, EXC_GP, code);
-	}
-	if (f->type != 14 && f->type != 15 && (f->lma || (f->type != 6 && f->type != 7)))
+	if (f->type != 14 && f->type != 15 &&
+	    (f->lma || (f->type != GATE_TASK && f->type != 6 && f->type != 7)))
 		return fail(f, EXC_GP, code);
 	if (f->e->kind == EXC_INT && (word[1] >> 13 & 3) < cpu_cpl(&f->r->cpu))
 		return fail(f, EXC_GP, index * 8 + 2);
@@ -285,6 +284,16 @@ static int real_mode(struct frame *f)
 	return 0;
 }
 
+static int by_task(struct frame *f)
+{
+	if (f->e->vector == EXC_PF && f->e->kind == EXC_FAULT) {
+		cpu_set_cr2(&f->r->cpu, f->e->cr2);
+		cpu_put(&f->r->cpu);
+	}
+	cpu_set_reg(&f->r->cpu, UC_X86_REG_RFLAGS, f->flags);
+	return task_switch(f->r, f->cs.selector, has_code(f->e) ? &f->e->code : NULL, f->nested);
+}
+
 static int try_deliver(struct run *r, const struct exception *e, struct exception *nested)
 {
 	struct frame f;
@@ -298,8 +307,11 @@ static int try_deliver(struct run *r, const struct exception *e, struct exceptio
 			run_unsupported(r, "exception %d in virtual-8086 mode", e->vector);
 		if (e->kind == EXC_FAULT && e->vector != EXC_DB)
 			f.flags |= FLAG_RF;
-		if (read_gate(&f) < 0 || read_code_segment(&f) < 0 || switch_stack(&f) < 0 ||
-		    push_frame(&f) < 0)
+		if (read_gate(&f) < 0)
+			return -1;
+		if (f.type == GATE_TASK)
+			return by_task(&f);
+		if (read_code_segment(&f) < 0 || switch_stack(&f) < 0 || push_frame(&f) < 0)
 			return -1;
 	}
 	if (r->end != GOING)

@@ -259,6 +259,7 @@ static bool fill(uc_engine *uc, uint64_t page, uc_mem_type type, uc_tlb_entry *e
 	(void)uc;
 	mmu_settle(r);
 	r->mmu.fills++;
+	task_notice(r);
 	if (r->mmu.code_stale && type == UC_MEM_FETCH)
 		return false;
 	st = mmu_ask(r, page, access, &x);

@@ -15,12 +15,13 @@
  *	address.c  the exact address of a fault
  *	deliver.c  exceptions and interrupts through the guest's IDT and TSS
  *	entry.c    SYSCALL and SYSENTER
+ *	task.c     task gates
  *	cpu.c      the registers that Unicorn does not give
  *	device.c   serial port, timer, interrupt controller, exit port
  *	trace.c    VMTRACE1 of what the guest does
  *	check.c    other backends and an oracle in lock step
  *
- * Limits: one CPU; no hardware task switch, no virtual-8086 interrupts, no LDT gates' code
+ * Limits: one CPU; no task switch by JMP or CALL, no virtual-8086 interrupts, no LDT gates' code
  * segments beyond what the tables say; XRSTOR that changes PKRU is not noticed; TSC is the host's.
  */
 #ifndef RUN_H
@@ -88,6 +89,7 @@ struct mmu {
 	uint64_t half;		       /* gpa of a store of which one half has come, or HALF_NONE */
 	uint64_t implicit;	       /* page that CPL 3 may use as the CPU itself, or 1 */
 	int flush_late;		       /* an entry was good for one access only */
+	uint16_t task;		       /* TR, once there has been a task gate; else 0 */
 	int code_stale;		       /* code was stored to that Unicorn may have translated */
 	uint64_t run_page, run_stores; /* trapped stores in a row to one page */
 	uint64_t fills, stores, flushes;
@@ -154,6 +156,13 @@ int load_kernel(struct run *r, const char *path, const char *args);
 
 /* deliver.c: through IDT or IVT; run_end() on a triple fault. */
 void deliver(struct run *r, const struct exception *e);
+/*
+ * task.c: an exception's task gate leads to another task; `code`: its error code, or NULL.
+ * -1: *nested is to be delivered.
+ */
+int task_switch(struct run *r, uint16_t selector, const uint32_t *code, struct exception *nested);
+/* Has an IRET gone back to another task, with its CR3? */
+void task_notice(struct run *r);
 /* entry.c: what the instruction before RIP does. */
 void enter_kernel(struct run *r, enum entering how);
 /* Would the CPU take an interrupt now? */

@@ -36,6 +36,38 @@
 _start:
 	mov $stack, %esp
 	say 'p'
+
+	/* A task gate, twice; what the task left off with is where it goes on. */
+	lgdt gdtr
+	ljmp $56, $1f
+1:	mov $16, %eax
+	mov %eax, %ds
+	mov %eax, %es
+	mov %eax, %ss
+	movl $task_tss, %eax
+	mov %ax, gdt + 74
+	shr $16, %eax
+	mov %al, gdt + 76
+	movl $main_tss, %eax
+	mov %ax, gdt + 66
+	shr $16, %eax
+	mov %al, gdt + 68
+	mov $64, %eax
+	ltr %ax
+	movl $72 << 16, idt + 8 * 0x81
+	movl $0x8500, idt + 8 * 0x81 + 4
+	lidt idtr
+	mov $0x5a, %ebx
+	int $0x81
+	int $0x81
+	cmp $0x5a, %ebx
+	must e 19
+	cmpl $2, tasks
+	must e 20
+	mov %cr0, %eax
+	test $8, %al /* TS */
+	must nz 21
+
 	movl $pdpt + 7, pml4
 	movl $pd + 7, pdpt
 	movl $0x87, pd
@@ -53,6 +85,12 @@ _start:
 	mov %eax, %cr0
 	lgdt gdtr
 	ljmp $8, $long
+
+task:	say 'k'
+	xor %ebx, %ebx
+	incl tasks
+	iret
+	jmp task
 
 	.code64
 long:	mov $16, %eax
@@ -274,13 +312,19 @@ tick:	push %rax
 	.align 16
 gdt:	.quad 0, 0x00af9a000000ffff, 0x00cf92000000ffff, 0x00affa000000ffff, 0x00cff2000000ffff
 	.quad 0x0000890000000067, 0
-gdtr:	.word 55
+	.quad 0x00cf9a000000ffff, 0x0000890000000067, 0x0000890000000067
+gdtr:	.word 79
 	.quad gdt
 idtr:	.word 4095
 	.quad idt
 tss:	.long 0
 	.quad kernel_stack
 	.skip 92
+main_tss: .skip 104
+task_tss: .skip 32
+	.long task, 2, 0, 0, 0, 0, kernel_stack, 0, 0, 0
+	.long 16, 56, 16, 16, 0, 0, 0, 0
+tasks:	.long 0
 expected: .quad 0
 faults:	.long 0
 ticks:	.long 0

@@ -24,7 +24,7 @@ ends()
 	[ -z "$words" ] || grep -q -- "$words" "$tmp/err" || fail "$*: does not say '$words'"
 }
 
-printf 'plftgcsui\n' >"$tmp/good"
+printf 'pkklftgcsui\n' >"$tmp/good"
 for backend in native shadow nested-npt nested-ept; do
 	for page in 4K 2M 1G; do
 		ends 1 '^trapped stores' "$vmmu" run --backend $backend --host-page $page --stats "$kernel"
