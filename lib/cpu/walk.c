@@ -118,12 +118,9 @@ uint64_t nested_stop(struct env *env, unsigned level, uint64_t entry, uint64_t a
 unsigned nested_set_ad(struct env *env, const struct vmmu_fmt *f, uint64_t gpa, uint32_t access)
 {
 	struct ad_walk w = { gpa, access, { f, NULL, 2, 0 }, &env->hw->n };
-	uint8_t table = env->table;
 	struct reach at;
-	unsigned status = set_ad(env, &w, &at);
 
-	env->table = table;
-	return status;
+	return set_ad(env, &w, &at);
 }
 
 static uint64_t nested_any(struct env *env, uint64_t gpa, uint32_t access)
