@@ -383,6 +383,8 @@ Test(api, bad_arguments_are_einval_with_a_reason)
 			put8(0x6010, 0x8000 | PWUA);
 			t_eq(translate(0x401000, VMMU_READ), VMMU_OK);
 		}
+		t_eq(translate(0x1800, VMMU_READ), VMMU_OK);
+		t_eq(vmmu_translate(cpu, vmmu_gva(0x1800), 0, VMMU_READ, &x), VMMU_EINVAL);
 	}
 }
 
