@@ -145,6 +145,25 @@ static unsigned found(enum sabotage what, unsigned tries, unsigned enough)
 	return n;
 }
 
+/* A store across a frame's end is in memory that is nobody's, and the next world's. */
+Test(random, a_world_begins_with_nothing_in_memory)
+{
+	static const uint64_t ones = ~0ull;
+	struct world_cfg cfg = config_for(3);
+	struct world *w = world_new(&cfg);
+	unsigned i;
+
+	world_store(w, 0, 0xaffc, &ones, 8, STORE_DEVICE);
+	t_eq(world_read(w, 0xb000, 4), UINT32_MAX);
+	world_free(w);
+	w = world_new(&cfg);
+	t_eq(world_read(w, 0xaff8, 8), 0);
+	t_eq(world_read(w, 0xb000, 4), 0);
+	for (i = 0; i < w->nr_vms; i++)
+		t_eq(w->vm[i].mem[0xb000], 0);
+	world_free(w);
+}
+
 Test(random, finds_lost_invlpg)
 {
 	/* A VM without a TLB cannot be wrong so. */

@@ -81,6 +81,15 @@ uint8_t *mem_arena(unsigned n)
 	return p;
 }
 
+void mem_clear(uint8_t *arena)
+{
+	unsigned i;
+
+	for (i = 0; i < NR_REGIONS; i++)
+		if (madvise(arena + region[i].gpa, region[i].size, MADV_DONTNEED))
+			rig_die("madvise");
+}
+
 uint8_t *mem_spare(unsigned n)
 {
 	static uint8_t *spare[MAX_ARENAS];

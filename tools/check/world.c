@@ -652,10 +652,17 @@ static void add_few_vms(struct world *w, struct rng *r)
 	add_vm(w, r, &vmmu_nested_ept, CACHES_TLB);
 }
 
+/* Stores across a frame's end go to memory that is in no frame; in a small world there are none. */
 static void clear_memory(struct world *w)
 {
 	unsigned i, k;
 
+	if (w->cfg.kind != WORLD_SMALL) {
+		mem_clear(w->mem);
+		for (k = 0; k < w->nr_vms; k++)
+			mem_clear(w->vm[k].mem);
+		return;
+	}
 	for (i = 0; i < w->nr_frames; i++) {
 		memset(w->mem + w->frame[i], 0, PAGE);
 		for (k = 0; k < w->nr_vms; k++)

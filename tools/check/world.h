@@ -66,6 +66,8 @@ extern const struct region region[NR_REGIONS];
 
 /* Memory for the regions at mem + gpa, 1G-aligned; number n of the program's.  Zeroed by tests. */
 uint8_t *mem_arena(unsigned n);
+/* As it was at first: zeros. */
+void mem_clear(uint8_t *arena);
 /* Second places for the frames' pages. */
 uint8_t *mem_spare(unsigned n);
 
