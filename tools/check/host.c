@@ -404,6 +404,10 @@ void world_host(struct world *w, unsigned which, unsigned where)
 	if (w->cfg.kind != WORLD_HOST && which > HOST_AGE)
 		return;
 	do_host(w, which, where);
-	if (w->cfg.kind == WORLD_HOST)
-		or_note_slots(w->or);
+	if (w->cfg.kind != WORLD_HOST)
+		return;
+	or_note_slots(w->or);
+	/* What was cached while a table was read-only is there without its A. */
+	if (which >= HOST_REMOVE && which <= HOST_MOVE)
+		w->stored = w->seq;
 }
