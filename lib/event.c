@@ -83,6 +83,17 @@ int vmmu_be_broken(struct vmmu *vm, const char *fmt, ...)
 	return VMMU_EBROKEN;
 }
 
+static uint64_t tlb_hits(const struct vmmu *vm)
+{
+	uint64_t sum = 0;
+	unsigned i, k;
+
+	for (i = 0; i < vm->cfg.nr_cpus; i++)
+		for (k = 0; k < VMMU_TLBS; k++)
+			sum += vm->cpu[i]->caches.stats.tlb_hits[k];
+	return sum;
+}
+
 void vmmu_get_stats(const struct vmmu *vm, struct vmmu_stats *stats)
 {
 	struct vmmu_stats s;
@@ -93,7 +104,7 @@ void vmmu_get_stats(const struct vmmu *vm, struct vmmu_stats *stats)
 	memcpy(s.event, vm->event, sizeof(s.event));
 	s.walk_refs = vm->walk_refs;
 	s.sw_refs = vm->sw_refs;
-	s.tlb_hits = vm->tlb_hits;
+	s.tlb_hits = tlb_hits(vm);
 	s.table_bytes = vm->pool.nr * VMMU_PAGE_SIZE;
 	s.table_peak = vm->pool.peak * VMMU_PAGE_SIZE;
 	s.meta_bytes = vm->meta;
@@ -106,9 +117,9 @@ void vmmu_clear_stats(struct vmmu *vm)
 	unsigned i;
 
 	memset(vm->event, 0, sizeof(vm->event));
-	vm->walk_refs = vm->sw_refs = vm->tlb_hits = 0;
+	vm->walk_refs = vm->sw_refs = 0;
 	vm->pool.peak = vm->pool.nr;
 	vm->meta_peak = vm->meta;
 	for (i = 0; i < vm->cfg.nr_cpus; i++)
-		memset(&vm->cpu[i]->caches.stats, 0, sizeof(vm->cpu[i]->caches.stats));
+		timing_clear(&vm->cpu[i]->caches);
 }

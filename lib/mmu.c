@@ -58,29 +58,23 @@ static void read_note(uint16_t note, struct vmmu_xlat *out)
 	out->guest_shift = note & 1 ? shift[note >> 4 & 3] : VMMU_PAGE_SHIFT;
 }
 
-/* What the kinds of one mode come to, as rights. */
-static uint8_t rights_in_mode(unsigned kinds, uint32_t access)
-{
-	kinds >>= vmmu_mode(access);
-	return (uint8_t)((kinds & 1) | (kinds >> 3 & 2) | (kinds >> 6 & 4));
-}
-
 static void answer(const struct vmmu_cpu *cpu, const struct cache_entry *e, uint64_t gva,
 		   uint32_t access, unsigned kinds, struct vmmu_xlat *out)
 {
-	uint64_t low = gva & ((1ull << e->shift) - 1);
+	unsigned shift = cache_shift(e->key);
+	uint64_t low = gva & ((1ull << shift) - 1);
 
 	out->gpa = vmmu_gpa(e->gpa + low);
 	out->host = cpu->vm->base + e->out + low;
 	out->rights = rights_in_mode(kinds, access);
-	out->shift = e->shift;
+	out->shift = (uint8_t)shift;
 	out->trap = out->once = 0;
 	out->stage = VMMU_STAGE_NONE;
 	if (cpu->hw.gpa_from == VMMU_GPA_OUT) {
 		out->guest_rights = e->rights;
 		out->guest_shift = e->guest_shift;
 	} else {
-		read_note(e->note, out);
+		read_note(info_note(e->info), out);
 	}
 }
 
@@ -455,21 +449,19 @@ static inline void keep_walk(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access
 			     const struct vmmu_walk *w, const struct vmmu_xlat *out, uint16_t note)
 {
 	uint64_t low = (1ull << out->shift) - 1;
-	struct cache_entry e;
+	/* Without paging of its own the guest's page is what there is. */
+	unsigned guest_shift = w->shift > out->shift ? w->shift : out->shift;
+	const struct kept k = {
+		.key = cache_key(out->shift, cpu_tag(cpu)) | (w->global ? CACHE_GLOBAL : 0),
+		.info = le64(
+			(uint64_t)w->rights << INFO_RIGHTS | (uint64_t)w->nrights << INFO_NRIGHTS |
+			(uint64_t)w->pkey << INFO_PKEY | (uint64_t)w->dirty << INFO_DIRTY |
+			(uint64_t)guest_shift << INFO_GUEST_SHIFT | (uint64_t)note << INFO_NOTE),
+		.out = w->hpa.v & ~low,
+		.gpa = out->gpa.v & ~low,
+	};
 
-	e.tag = cpu_tag(cpu);
-	e.shift = out->shift;
-	e.global = w->global;
-	e.level = 0;
-	e.rights = w->rights;
-	e.nrights = w->nrights;
-	e.pkey = w->pkey;
-	e.dirty = w->dirty;
-	e.guest_shift = w->shift ? w->shift : VMMU_PAGE_SHIFT;
-	e.note = note;
-	e.out = w->hpa.v & ~low;
-	e.gpa = out->gpa.v & ~low;
-	cpu_keep(cpu, gva, vmmu_kind(access), &e);
+	cpu_keep(cpu, gva, vmmu_kind(access), &k);
 }
 
 /* A good walk: answers it, and lets the caches have it. */
@@ -505,7 +497,6 @@ static inline int walked(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
 static never_inline int translate_stopped(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
 					  int status, struct vmmu_walk *w, struct vmmu_xlat *out)
 {
-	const struct walk_opts o = { NULL, NULL, NULL, &cpu->caches };
 	struct attempt a = { gva, access, 0 };
 	unsigned tries;
 	int st;
@@ -531,7 +522,7 @@ static never_inline int translate_stopped(struct vmmu_cpu *cpu, uint64_t gva, ui
 			if (st != WALK_AGAIN)
 				return st;
 		}
-		status = cpu_walk(cpu, cpu->caches.used ? &o : NULL, gva, access, w);
+		status = cpu_walk(cpu, cpu->modelled_opts, gva, access, w);
 	}
 	return fail(cpu->vm, VMMU_ELOOP, "gva 0x%llx, access 0x%x: backend %s never completes it",
 		    (unsigned long long)gva, access, cpu->vm->be->name);
@@ -545,25 +536,11 @@ static int modelled_done(struct vmmu_cpu *cpu, int status, const struct vmmu_xla
 	return status;
 }
 
-static never_inline int walk_modelled(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
-				      struct vmmu_xlat *out)
-{
-	const struct walk_opts o = { NULL, NULL, NULL, &cpu->caches };
-	struct vmmu_walk w;
-	int status = cpu_walk(cpu, cpu->caches.used ? &o : NULL, gva, access, &w);
-
-	if (likely(status == VMMU_WALK_OK))
-		status = walked(cpu, gva, access, &w, out);
-	else
-		status = translate_stopped(cpu, gva, access, status, &w, out);
-	return modelled_done(cpu, status, out);
-}
-
 /* What a hit answered, for the next one to that page. */
 static void note_answer(struct vmmu_cpu *cpu, const struct cache_entry *e, uint64_t gva,
 			uint32_t access, const struct vmmu_xlat *x)
 {
-	struct hit *h = hit_of(cpu, gva, (access & VMMU_TYPE_MASK) == VMMU_FETCH);
+	struct hit *h = hit_of(cpu, gva, access);
 
 	/* Of a second-level TLB, none was noted. */
 	if (h->entry != e)
@@ -581,33 +558,46 @@ static never_inline int search_modelled(struct vmmu_cpu *cpu, uint64_t gva, uint
 {
 	unsigned kinds;
 	struct cache_entry *e = cpu_find(cpu, gva, vmmu_kind(access), &kinds);
+	struct vmmu_walk w;
+	int status;
 
-	if (!e)
-		return walk_modelled(cpu, gva, access, out);
-	cpu->vm->tlb_hits++;
-	answer(cpu, e, gva, access, kinds, out);
-	note_answer(cpu, e, gva, access, out);
-	return modelled_done(cpu, VMMU_OK, out);
+	if (e) {
+		answer(cpu, e, gva, access, kinds, out);
+		note_answer(cpu, e, gva, access, out);
+		return modelled_done(cpu, VMMU_OK, out);
+	}
+	status = cpu_walk(cpu, cpu->modelled_opts, gva, access, &w);
+	if (likely(status == VMMU_WALK_OK))
+		status = walked(cpu, gva, access, &w, out);
+	else
+		status = translate_stopped(cpu, gva, access, status, &w, out);
+	return modelled_done(cpu, status, out);
+}
+
+static inline int answer_hit(const struct hit *h, uint64_t gva, uint32_t access,
+			     struct vmmu_xlat *out)
+{
+	out->gpa.v = h->gpa_minus_gva + gva;
+	out->host = (void *)(uintptr_t)(h->host_minus_gva + gva);
+	/* Four bytes each: guest_rights to shift, trap to the end. */
+	memcpy(&out->rights, &h->pad, 4);
+	memset(&out->trap, 0, 4);
+	out->rights = hit_rights(h, access) & VMMU_RWX;
+	return VMMU_OK;
 }
 
 static inline int translate_modelled(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
 				     struct vmmu_xlat *out)
 {
-	const struct hit *h = cpu->hit ? cpu_find_again(cpu, gva, vmmu_kind(access)) : NULL;
+	const struct hit *h = cpu->hit ? hit_of(cpu, gva, access) : NULL;
 
-	if (unlikely(!h))
+	if (!h || !hit_serves(cpu, h, gva, 1, access))
 		return search_modelled(cpu, gva, access, out);
-	cpu->vm->tlb_hits++;
-	out->gpa.v = h->gpa_minus_gva + gva;
-	out->host = (void *)(uintptr_t)(h->host_minus_gva + gva);
-	out->rights = rights_in_mode(h->kinds, access);
-	out->guest_rights = h->guest_rights;
-	out->guest_shift = h->guest_shift;
-	out->shift = h->shift;
-	out->trap = out->once = out->stage = 0;
-	if (unlikely(cpu->vm->silicon.data_accesses))
-		return modelled_done(cpu, VMMU_OK, out);
-	return VMMU_OK;
+	cpu->caches.stats.tlb_hits[h->tlb]++;
+	cache_touch(&cpu->tlb[h->tlb], h->entry);
+	/* Where accesses are timed, none is done in translate_again(). */
+	cpu->last = cpu->vm->silicon.data_accesses ? NULL : h;
+	return modelled_done(cpu, answer_hit(h, gva, access, out), out);
 }
 
 static inline int translate_page(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
@@ -657,10 +647,46 @@ _Static_assert(offsetof(struct vmmu_xlat, shift) == offsetof(struct vmmu_xlat, r
 		       offsetof(struct vmmu_xlat, reserved) ==
 			       offsetof(struct vmmu_xlat, trap) + 3 &&
 		       offsetof(struct vmmu_front_entry, shift) ==
-			       offsetof(struct vmmu_front_entry, pad) + 3,
+			       offsetof(struct vmmu_front_entry, pad) + 3 &&
+		       offsetof(struct hit, shift) == offsetof(struct hit, pad) + 3,
 	       "vmmu_translate() copies these together");
 
 #define HIT_FLAGS (VMMU_TYPE_MASK | VMMU_USER | VMMU_AC | VMMU_IMPLICIT | VMMU_STACK)
+
+/*
+ * Where modelled silicon found this page before, and finds it again; all else as
+ * translate_cold().  No call but the last, or registers would have to be saved.
+ */
+static never_inline int translate_again(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size,
+					uint32_t access, struct vmmu_xlat *out)
+{
+	const struct hit *h = hit_of(cpu, gva.v, access);
+	struct vmmu *vm = cpu->vm;
+	uint64_t ia;
+
+	if (unlikely(size - 1u >= VMMU_PAGE_SIZE || (access & ~HIT_FLAGS) ||
+		     !TAILQ_EMPTY(&vm->pool.retired)))
+		return translate_cold(cpu, gva, size, access, out);
+	if (unlikely(!hit_serves(cpu, h, gva.v, size, access))) {
+		ia = linear(cpu, gva.v);
+		if ((ia & ~PAGE_MASK) + size > VMMU_PAGE_SIZE ||
+		    (access & VMMU_TYPE_MASK) > VMMU_FETCH)
+			return translate_cold(cpu, gva, size, access, out);
+		cpu->seen = vm->generation;
+		vm->reason[0] = 0;
+		return search_modelled(cpu, ia, access, out);
+	}
+	if (h != cpu->last) {
+		if (unlikely(!h->set))
+			return translate_cold(cpu, gva, size, access, out);
+		cache_newest(h->set, h->way);
+		cpu->last = h;
+	}
+	cpu->caches.stats.tlb_hits[h->tlb]++;
+	cpu->seen = vm->generation;
+	vm->reason[0] = 0;
+	return answer_hit(h, gva.v, access, out);
+}
 
 int vmmu_translate(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size, uint32_t access,
 		   struct vmmu_xlat *out)
@@ -672,7 +698,8 @@ int vmmu_translate(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size, uint32_t
 	if (unlikely(size - 1u >= VMMU_PAGE_SIZE ||
 		     e->tag != (((gva.v + size - 1) & PAGE_MASK) | f->generation) ||
 		     !(e->kinds >> vmmu_kind(access) & 1) || (access & ~HIT_FLAGS)))
-		return translate_cold(cpu, gva, size, access, out);
+		return cpu->hit ? translate_again(cpu, gva, size, access, out)
+				: translate_cold(cpu, gva, size, access, out);
 	out->gpa.v = e->gpa_minus_gva + gva.v;
 	out->host = (void *)(uintptr_t)(e->host_minus_gva + gva.v);
 	/* Four bytes each: guest_rights to shift, trap to the end. */

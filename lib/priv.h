@@ -96,7 +96,7 @@ struct vmmu {
 	int flush_owed;	       /* entries went that caches may hold still */
 
 	uint64_t event[VMMU_NR_EVENTS];
-	uint64_t walk_refs, sw_refs, tlb_hits;
+	uint64_t walk_refs, sw_refs;
 	uint64_t meta, meta_peak;
 	int ready; /* the backend's init is done */
 
@@ -113,17 +113,22 @@ struct vmmu {
 struct hit {
 	uint64_t tag; /* page | generation */
 	struct cache_entry *entry;
-	struct cache_set *set; /* to become the newest of; NULL: that is more to do */
-	uint32_t written;      /* how often the entry was, then */
-	uint16_t kinds;	       /* that pass as it is */
-	uint8_t tlb, way;
-	uint8_t guest_rights, guest_shift, shift; /* and the rest of the answer */
+	struct cache_set *set; /* to become the newest of; NULL: there is more to do */
 	uint64_t gpa_minus_gva, host_minus_gva;
+	uint32_t written; /* how often the entry was, then */
+	uint32_t rights;  /* that let an access pass as it is: four bits for each of HIT_BY */
+	uint8_t pad, guest_rights, guest_shift, shift; /* as in struct vmmu_xlat */
+	uint8_t tlb, way;
+	uint8_t fill[10]; /* to a line of the host's */
 };
 
-/* Which TLBs of each level get a page, and the log2 of the pieces at level 1; 0: whole. */
+/* What of an access, beside its type, decides on rights. */
+#define HIT_BY (VMMU_USER | VMMU_AC | VMMU_IMPLICIT)
+
+/* Which TLBs get a page, those of level 1 first, and the log2 of the pieces there; 0: whole. */
 struct keep {
-	uint8_t tlbs[2], shift;
+	uint8_t nr, nr_first, shift;
+	uint8_t tlb[VMMU_TLBS];
 };
 
 struct vmmu_cpu {
@@ -138,12 +143,15 @@ struct vmmu_cpu {
 	struct vmmu_hw soft;	/* the guest's own dimension, for walks in software */
 	struct vmmu_hw hw;	/* what its silicon is programmed with */
 	walk_fn *walk;		/* the instance for hw ... */
-	walk_fn *modelled_walk; /* ... and that with walk caches */
+	walk_fn *modelled_walk; /* ... and that with walk caches ... */
+	struct walk_opts with_caches;
+	const struct walk_opts *modelled_opts; /* ... and these; NULL: there are none */
 	struct cache tlb[VMMU_TLBS];
 	uint8_t look[2][VMMU_TLBS]; /* by code: the numbers of those that serve it, level 1 first */
 	uint8_t nr_look[2];
 	uint8_t absent;		/* those in which the access in progress found nothing: a bitmap */
 	struct hit *hit;	/* HITS of them, if there are TLBs */
+	const struct hit *last; /* the last access was this hit, and nothing aged since; or NULL */
 	struct keep keep[2][3]; /* by code, and size of the page */
 	struct caches caches;
 	void *be_priv;
@@ -237,31 +245,37 @@ void cpu_drop_faulting(struct vmmu_cpu *cpu, uint64_t gva, const struct vmmu_wal
 struct cache_entry *cpu_find(struct vmmu_cpu *cpu, uint64_t gva, unsigned kind, unsigned *kinds);
 
 /* Half of them are for code. */
-static inline struct hit *hit_of(const struct vmmu_cpu *cpu, uint64_t gva, unsigned code)
+static inline struct hit *hit_of(const struct vmmu_cpu *cpu, uint64_t gva, uint32_t access)
 {
-	return &cpu->hit[(gva >> VMMU_PAGE_SHIFT & (HITS / 2 - 1)) | code * (HITS / 2)];
+	return &cpu->hit[(gva >> VMMU_PAGE_SHIFT & (HITS / 2 - 1)) | (access & 2) * (HITS / 4)];
 }
 
-/* cpu_find() where the page was found before; NULL: it has to be asked. */
-static inline const struct hit *cpu_find_again(struct vmmu_cpu *cpu, uint64_t gva, unsigned kind)
+/* What it lets such an access do, from the lowest bit: VMMU_RWX. */
+static inline unsigned hit_rights(const struct hit *h, uint32_t access)
 {
-	const struct hit *h = hit_of(cpu, gva, kind >> 2 == VMMU_FETCH);
-
-	if (h->tag != ((gva & PAGE_MASK) | cpu->front.generation) || !(h->kinds >> kind & 1) ||
-	    h->entry->written != h->written)
-		return NULL;
-	cpu->caches.stats.tlb_hits[h->tlb]++;
-	if (likely(h->set != NULL))
-		cache_newest(h->set, h->way);
-	else
-		cache_touch(&cpu->tlb[h->tlb], h->entry);
-	return h;
+	return h->rights >> (access & HIT_BY);
 }
+
+/* Whether it is what an access of so many bytes in one page asks for. */
+static inline int hit_serves(const struct vmmu_cpu *cpu, const struct hit *h, uint64_t gva,
+			     unsigned size, uint32_t access)
+{
+	return h->tag == (((gva + size - 1) & PAGE_MASK) | cpu->front.generation) &&
+	       (hit_rights(h, access) >> (access & VMMU_TYPE_MASK) & 1) &&
+	       h->entry->written == h->written;
+}
+
+/* What a walk found, for TLBs: the fields of an entry that they fill. */
+struct kept {
+	uint64_t key; /* of the whole */
+	uint64_t info, out, gpa;
+};
+
 /*
  * Keeps what a walk for this kind of access found: in the TLBs of cpu->absent there
  * is no entry for it.
  */
-void cpu_keep(struct vmmu_cpu *cpu, uint64_t gva, unsigned kind, const struct cache_entry *e);
+void cpu_keep(struct vmmu_cpu *cpu, uint64_t gva, unsigned kind, const struct kept *k);
 /* The hypervisor ran: what that costs silicon without tags. */
 void cpu_exited(struct vmmu_cpu *cpu);
 static inline void front_fill(struct vmmu_cpu *cpu, uint64_t gva, unsigned kinds,
@@ -279,6 +293,13 @@ static inline void front_fill(struct vmmu_cpu *cpu, uint64_t gva, unsigned kinds
 }
 
 #define WRITE_KINDS 0xf0u
+
+/* What the kinds of one mode come to, as rights. */
+static inline uint8_t rights_in_mode(unsigned kinds, uint32_t access)
+{
+	kinds >>= vmmu_mode(access);
+	return (uint8_t)((kinds & 1) | (kinds >> 3 & 2) | (kinds >> 6 & 4));
+}
 
 /* The kinds that a nested mapping lets pass, by its rights. */
 static inline unsigned nested_kinds(unsigned nrights)

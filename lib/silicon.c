@@ -167,7 +167,7 @@ static unsigned tlbs_for(const struct vmmu_silicon *m, unsigned level, unsigned 
 static void plan_keeping(struct vmmu_cpu *cpu, const struct vmmu_silicon *m)
 {
 	static const uint8_t shift[3] = { VMMU_PAGE_SHIFT, 21, 30 };
-	unsigned code, size, piece;
+	unsigned code, size, piece, todo;
 
 	for (code = 0; code < 2; code++) {
 		for (size = 0; size < 3; size++) {
@@ -176,8 +176,11 @@ static void plan_keeping(struct vmmu_cpu *cpu, const struct vmmu_silicon *m)
 			for (piece = size; piece && !tlbs_for(m, 1, code, 1u << piece); piece--)
 				;
 			k->shift = piece == size ? 0 : shift[piece];
-			k->tlbs[0] = (uint8_t)tlbs_for(m, 1, code, 1u << piece);
-			k->tlbs[1] = (uint8_t)tlbs_for(m, 2, code, 1u << size);
+			for (todo = tlbs_for(m, 1, code, 1u << piece); todo; todo &= todo - 1)
+				k->tlb[k->nr++] = (uint8_t)__builtin_ctz(todo);
+			k->nr_first = k->nr;
+			for (todo = tlbs_for(m, 2, code, 1u << size); todo; todo &= todo - 1)
+				k->tlb[k->nr++] = (uint8_t)__builtin_ctz(todo);
 		}
 	}
 }
@@ -236,6 +239,11 @@ static int walk_caches_init(struct vmmu_cpu *cpu, const struct vmmu_silicon *m)
 		if (lines_init(cpu->vm, &c->lines[i], &m->cache[i]))
 			return -1;
 	c->bare = !m->nr_caches && !m->entries.shape.sets;
+	if (c->used) {
+		c->nested_refs = raw_alloc(cpu->vm, sizeof(*c->nested_refs), 64);
+		if (!c->nested_refs)
+			return -1;
+	}
 	return cache_init(cpu->vm, &c->nested, m->nested_tlb, m->nested_tlb_replace) ||
 	       cache_init(cpu->vm, &c->entries, m->entries.shape, m->entries.replace);
 }
@@ -251,12 +259,14 @@ int cpu_caches_init(struct vmmu_cpu *cpu)
 	const struct vmmu_silicon *m = &cpu->vm->silicon;
 
 	cpu->caches.model = m;
+	cpu->caches.used = cfg->silicon || cfg->pwc_entries || cfg->nested_entries;
 	cpu->front.mask = cfg->front_entries - 1;
 	cpu->front.entry = vm_alloc(cpu->vm, front_bytes(cpu), 0);
 	cpu->front.generation = 1;
 	if (!cpu->front.entry || tlbs_init(cpu, m) || walk_caches_init(cpu, m))
 		return VMMU_ENOMEM;
-	cpu->caches.used = cfg->silicon || cfg->pwc_entries || cfg->nested_entries;
+	cpu->with_caches.caches = &cpu->caches;
+	cpu->modelled_opts = cpu->caches.used ? &cpu->with_caches : NULL;
 	cpu->modelled = m->nr_tlbs || cpu->caches.used;
 	cpu->unfronted = m->nr_tlbs || cfg->silicon;
 	return VMMU_OK;
@@ -281,6 +291,8 @@ void cpu_caches_fini(struct vmmu_cpu *cpu)
 			raw_free(vm, c->lines[i].line, lines_bytes(&c->lines[i]));
 	cache_fini(vm, &c->nested);
 	cache_fini(vm, &c->entries);
+	if (c->nested_refs)
+		raw_free(vm, c->nested_refs, sizeof(*c->nested_refs));
 	if (cpu->front.entry)
 		vm_free(vm, cpu->front.entry, front_bytes(cpu));
 	cpu->front.entry = NULL;
@@ -371,45 +383,68 @@ static unsigned size_class(unsigned shift)
 	return shift >= 30 ? 2 : shift > VMMU_PAGE_SHIFT;
 }
 
-/* Room for a piece of what *e maps, around gva; `absent`: there is no such entry yet. */
-static struct cache_entry *room_for(struct cache *c, uint64_t gva, const struct cache_entry *e,
-				    unsigned shift, unsigned absent)
+/* All of it; `absent`: there is no entry for it yet. */
+static inline void keep_whole(struct cache *c, uint64_t gva, const struct kept *k, unsigned absent)
 {
-	if (likely(absent))
-		return cache_put(c, gva, shift, e->tag, e->global);
-	return cache_make(c, gva, shift, e->tag, e->global);
+	unsigned shift = cache_shift(k->key);
+	struct cache_entry *e = likely(absent)
+					? cache_put(c, gva >> shift, k->key, k->info, k->out)
+					: cache_make(c, gva >> shift, k->key, k->info, k->out);
+
+	e->gpa = k->gpa;
+	if (unlikely(e->guest_shift > shift))
+		c->fragments = 1;
 }
 
-/* Such a piece, of log2 size `shift`. */
-static void keep_in(struct cache *c, uint64_t gva, const struct cache_entry *e, unsigned shift,
-		    unsigned absent)
+/* The piece around gva, of log2 size `piece`. */
+static never_inline void keep_piece(struct cache *c, uint64_t gva, const struct kept *k,
+				    unsigned piece)
 {
-	uint64_t low = (gva & ((1ull << e->shift) - 1)) >> shift << shift;
-	struct cache_entry *to = room_for(c, gva, e, shift, absent);
+	unsigned shift = cache_shift(k->key);
+	uint64_t low = (gva & ((1ull << shift) - 1)) >> piece << piece;
+	uint64_t key = cache_key(piece, (uint32_t)k->key) | (k->key & CACHE_GLOBAL);
+	struct cache_entry *e = cache_make(c, gva >> piece, key, k->info, k->out + low);
 
-	to->level = e->level;
-	to->rights = e->rights;
-	to->nrights = e->nrights;
-	to->pkey = e->pkey;
-	to->dirty = e->dirty;
-	to->note = e->note;
-	to->out = e->out + low;
-	to->gpa = e->gpa + low;
-	to->guest_shift = e->guest_shift > e->shift ? e->guest_shift : e->shift;
-	c->fragments |= to->guest_shift > shift;
+	e->gpa = k->gpa + low;
+	if (e->guest_shift < shift)
+		e->guest_shift = (uint8_t)shift;
+	c->fragments |= e->guest_shift > piece;
 }
 
-/* What the TLBs of a level keep of *e. */
-static inline void keep_at(struct vmmu_cpu *cpu, uint64_t gva, unsigned code, unsigned level,
-			   const struct cache_entry *e)
+/* What some of the TLBs keep of it. */
+static inline void keep_at(struct vmmu_cpu *cpu, uint64_t gva, const struct keep *at, unsigned nr,
+			   const struct kept *k)
 {
-	const struct keep *k = &cpu->keep[code][size_class(e->shift)];
-	unsigned shift = level == 1 && k->shift ? k->shift : e->shift, todo, i;
+	unsigned i;
 
-	for (todo = k->tlbs[level - 1]; todo; todo &= todo - 1) {
-		i = (unsigned)__builtin_ctz(todo);
-		keep_in(&cpu->tlb[i], gva, e, shift, cpu->absent >> i & 1);
+	for (i = 0; i < nr; i++) {
+		unsigned tlb = at->tlb[i];
+
+		if (unlikely(at->shift && i < at->nr_first))
+			keep_piece(&cpu->tlb[tlb], gva, k, at->shift);
+		else
+			keep_whole(&cpu->tlb[tlb], gva, k, cpu->absent >> tlb & 1);
 	}
+}
+
+/* An entry of a second-level TLB, for the first. */
+static void keep_found(struct vmmu_cpu *cpu, uint64_t gva, unsigned code,
+		       const struct cache_entry *e)
+{
+	const struct kept k = { e->key, e->info, e->out, e->gpa };
+	const struct keep *at = &cpu->keep[code][size_class(cache_shift(e->key))];
+
+	keep_at(cpu, gva, at, at->nr_first, &k);
+}
+
+/* Of kinds that pass, the rights of each access by what of it decides. */
+static uint32_t rights_by_access(unsigned kinds)
+{
+	uint32_t by, rights = 0;
+
+	for (by = 0; by <= HIT_BY; by += VMMU_USER)
+		rights |= (uint32_t)rights_in_mode(kinds, by) << by;
+	return rights;
 }
 
 /* What a level-1 hit found, for the next one to the page. */
@@ -417,57 +452,63 @@ static void note_hit(struct vmmu_cpu *cpu, uint64_t gva, unsigned code, unsigned
 		     struct cache_entry *e, unsigned kinds)
 {
 	const struct cache *c = &cpu->tlb[tlb];
-	struct hit *h = hit_of(cpu, gva, code);
+	struct hit *h = hit_of(cpu, gva, code ? VMMU_FETCH : VMMU_READ);
 
-	h->set = !c->many && c->policy == VMMU_REPLACE_LRU ? cache_set_of(c, e) : NULL;
+	h->set = NULL;
+	if (!c->many && c->policy == VMMU_REPLACE_LRU && !cpu->vm->silicon.data_accesses)
+		h->set = cache_set_of(c, e);
 	h->way = (uint8_t)cache_way_of(c, e);
 	h->tag = (gva & PAGE_MASK) | cpu->front.generation;
 	h->entry = e;
 	h->written = e->written;
-	h->kinds = (uint16_t)kinds;
+	h->rights = rights_by_access(kinds);
 	h->tlb = (uint8_t)tlb;
 }
 
-/* Whether an entry that was found in a TLB lets this access pass; if so, it is counted. */
-static int hit_passes(struct vmmu_cpu *cpu, unsigned tlb, struct cache_entry *e, unsigned kind,
-		      unsigned *kinds)
+/* In the n-th TLB that is looked at there is an entry: whether it lets this access pass. */
+static never_inline int found(struct vmmu_cpu *cpu, uint64_t gva, unsigned kind, unsigned n,
+			      struct cache_entry *e, unsigned *kinds)
 {
+	unsigned code = kind >> 2 == VMMU_FETCH, i = cpu->look[code][n];
+
+	cache_touch(&cpu->tlb[i], e);
 	*kinds = entry_kinds(cpu, e);
 	if (!(*kinds >> kind & 1))
 		return 0;
-	cpu->caches.stats.tlb_hits[tlb]++;
+	cpu->caches.stats.tlb_hits[i]++;
+	if (cpu->vm->silicon.tlb[i].level == 2)
+		keep_found(cpu, gva, code, e);
+	else
+		note_hit(cpu, gva, code, i, e, *kinds);
 	return 1;
 }
 
 struct cache_entry *cpu_find(struct vmmu_cpu *cpu, uint64_t gva, unsigned kind, unsigned *kinds)
 {
-	unsigned code = kind >> 2 == VMMU_FETCH, n, i;
+	unsigned code = kind >> 2 == VMMU_FETCH, n;
 	uint32_t tag = cpu_tag(cpu);
+	struct cache_entry *e;
 
 	cpu->absent = 0;
+	cpu->last = NULL;
 	for (n = 0; n < cpu->nr_look[code]; n++) {
-		struct cache_entry *e;
+		unsigned i = cpu->look[code][n];
 
-		i = cpu->look[code][n];
-		e = cache_find(&cpu->tlb[i], gva, tag);
-		if (!e)
+		e = cache_look(&cpu->tlb[i], gva, tag);
+		if (likely(!e))
 			cpu->absent |= (uint8_t)(1u << i);
-		if (!e || !hit_passes(cpu, i, e, kind, kinds))
-			continue;
-		if (cpu->vm->silicon.tlb[i].level == 2)
-			keep_at(cpu, gva, code, 1, e);
-		else
-			note_hit(cpu, gva, code, i, e, *kinds);
-		return e;
+		else if (found(cpu, gva, kind, n, e, kinds))
+			return e;
 	}
 	cpu->caches.stats.tlb_misses++;
 	return NULL;
 }
 
-void cpu_keep(struct vmmu_cpu *cpu, uint64_t gva, unsigned kind, const struct cache_entry *e)
+void cpu_keep(struct vmmu_cpu *cpu, uint64_t gva, unsigned kind, const struct kept *k)
 {
-	unsigned code = kind >> 2 == VMMU_FETCH;
+	const struct keep *at =
+		&cpu->keep[kind >> 2 == VMMU_FETCH][size_class(cache_shift(k->key))];
 
-	keep_at(cpu, gva, code, 1, e);
-	keep_at(cpu, gva, code, 2, e);
+	cpu->last = NULL;
+	keep_at(cpu, gva, at, at->nr, k);
 }

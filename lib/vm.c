@@ -232,7 +232,7 @@ static int check_entry(struct vmmu *vm, const struct cache_entry *e)
 {
 	struct vmmu_pt none = { vm, &vmmu_fmt_x64, NULL, 0 };
 	struct vmmu_leaf leaf = {
-		.ia = e->page << e->shift,
+		.ia = e->page << cache_shift(e->key),
 		.oa = e->out,
 		.gpa = e->gpa,
 		.level = 1,
@@ -250,7 +250,7 @@ static int check_cache(struct vmmu *vm, const struct cache *c)
 	int st = VMMU_OK;
 
 	for (i = 0; c->entry && i < c->sets * c->ways && !st; i++)
-		if (c->entry[i].used)
+		if (c->entry[i].key)
 			st = check_entry(vm, &c->entry[i]);
 	return st;
 }

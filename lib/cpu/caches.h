@@ -21,6 +21,11 @@ struct noted {
 	uint8_t level, shift;
 };
 
+/* Nested walks for [g] that went from a table of level [from] to a leaf of [n], if `bare`. */
+struct nested_refs {
+	uint64_t walks[VMMU_LEVELS + 1][VMMU_LEVELS + 1][VMMU_LEVELS + 1];
+};
+
 struct caches {
 	const struct vmmu_silicon *model;
 	struct cache link[2][VMMU_LEVELS]; /* by dimension and level; [0]: of all levels */
@@ -35,7 +40,8 @@ struct caches {
 	uint8_t quiet;	 /* what is read is in the silicon's hands already: uncounted */
 	uint8_t bare;	 /* nothing holds entries of tables: each reference goes to memory */
 	uint8_t restart; /* a cached link was in the way of setting A or D */
-	struct vmmu_silicon_stats stats; /* less what timing_tell() works out */
+	struct vmmu_silicon_stats stats; /* less what timing_tell() works out ... */
+	struct nested_refs *nested_refs; /* ... of these; if a walk has something to count */
 };
 
 /* The cache of links to tables of this level. */
@@ -53,6 +59,7 @@ void timing_held(struct caches *c, struct vmmu_walk_cell *cell, unsigned dim, un
 		 uint64_t hpa);
 /* All that was counted, and what follows from it. */
 void timing_tell(const struct caches *c, struct vmmu_silicon_stats *s);
+void timing_clear(struct caches *c);
 /* The access itself, after its translation. */
 void timing_data(struct caches *c, uint64_t hpa);
 

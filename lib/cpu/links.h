@@ -17,23 +17,60 @@ static always_inline uint32_t links_tag(const struct dimension *d, const struct 
 	return d->nr == 1 ? hw_tag(env->hw) : cache_tag(env->hw->asid, 0);
 }
 
+/* The link to a table of level n, a constant for most. */
+static always_inline struct cache_entry *link_peek(const struct dimension *d, struct cache *c,
+						   uint64_t ia, unsigned n, uint32_t tag)
+{
+	unsigned shift = d->fmt->lv[n + 1].shift;
+
+	return cache_peek(c, ia >> shift, cache_key(shift, tag));
+}
+
+/* The deepest link cached for ia, or NULL; it gets no younger and is not counted. */
+static always_inline struct cache_entry *
+links_peek(const struct dimension *d, const struct env *env, struct caches *c, uint64_t ia)
+{
+	unsigned levels = c->links[d->nr - 1];
+	struct cache *of_all = &c->link[d->nr - 1][0];
+	struct cache_entry *e = NULL;
+	uint32_t tag = links_tag(d, env);
+
+#define LEVEL(n)                                                                                   \
+	if ((n) < d->fmt->top && !e) {                                                             \
+		if (levels & 1)                                                                    \
+			e = link_peek(d, of_all, ia, n, tag);                                      \
+		else if (levels >> (n)&1)                                                          \
+			e = link_peek(d, of_all + (n), ia, n, tag);                                \
+	}
+	/* Bit 0: one cache has links of all levels. */
+	if (levels) {
+		LEVEL(1)
+		LEVEL(2)
+		LEVEL(3)
+		LEVEL(4)
+	}
+#undef LEVEL
+	return e;
+}
+
+/* A walk begins with this link. */
+static always_inline void links_use(const struct dimension *d, struct caches *c,
+				    const struct cache_entry *e)
+{
+	cache_touch(link_cache(c, d->nr, e->level), e);
+	if (likely(!c->quiet))
+		(d->nr == 1 ? c->stats.link_hits : c->stats.nested_link_hits)[e->level]++;
+}
+
 /* The deepest link cached for ia, or NULL. */
 static always_inline const struct cache_entry *
 links_find(const struct dimension *d, const struct env *env, struct caches *c, uint64_t ia)
 {
-	const struct vmmu_fmt *f = d->fmt;
-	struct cache_entry *e = NULL;
-	uint32_t tag = links_tag(d, env);
-	/* Bit 0: one cache has links of all levels. */
-	unsigned levels = c->links[d->nr - 1] & 1 ? ~0u << 1 : c->links[d->nr - 1], level = 0;
+	const struct cache_entry *e = links_peek(d, env, c, ia);
 
-	for (levels &= (1u << f->top) - 1; levels && !e; levels &= levels - 1) {
-		level = (unsigned)__builtin_ctz(levels);
-		e = cache_find_size(link_cache(c, d->nr, level), ia, f->lv[level + 1].shift, tag);
-	}
 	c->from[d->nr - 1] = e;
-	if (e && likely(!c->quiet))
-		(d->nr == 1 ? c->stats.link_hits : c->stats.nested_link_hits)[level]++;
+	if (e)
+		links_use(d, c, e);
 	return e;
 }
 
@@ -75,11 +112,10 @@ static always_inline void links_commit(const struct dimension *d, const struct e
 	}
 	for (; from < end; from++) {
 		struct cache_entry *e =
-			cache_put(link_cache(c, d->nr, from->level), ia, from->shift, tag, 0);
+			cache_put(link_cache(c, d->nr, from->level), ia >> from->shift,
+				  cache_key(from->shift, tag), link_info(from->level), from->out);
 
-		e->level = from->level;
 		e->gpa = from->gpa;
-		e->out = from->out;
 		e->acc = from->acc;
 	}
 }

@@ -52,7 +52,7 @@ static int is_near(struct caches *c, unsigned dim, unsigned level, uint64_t hpa)
 	shift = (unsigned)__builtin_ctz(m->line);
 	if (cache_find_size(&c->entries, hpa, shift, 0))
 		return 1;
-	cache_make(&c->entries, hpa, shift, 0, 0);
+	cache_put(&c->entries, hpa >> shift, cache_key(shift, 0), 0, 0);
 	return 0;
 }
 
@@ -75,6 +75,18 @@ void timing_held(struct caches *c, struct vmmu_walk_cell *cell, unsigned dim, un
 	c->stats.walk_cycles += cycles;
 }
 
+/* The references of nested walks that were counted whole. */
+static void tell_nested(const struct caches *c, struct vmmu_silicon_stats *s)
+{
+	unsigned g, from, leaf, n;
+
+	for (g = 0; c->nested_refs && g <= VMMU_LEVELS; g++)
+		for (from = 1; from <= VMMU_LEVELS; from++)
+			for (leaf = 1; leaf <= from; leaf++)
+				for (n = leaf; n <= from; n++)
+					s->cell[g][n].refs += c->nested_refs->walks[g][from][leaf];
+}
+
 /* Of the cells, where every reference goes to memory. */
 static void tell_bare(const struct caches *c, struct vmmu_silicon_stats *s)
 {
@@ -94,12 +106,20 @@ void timing_tell(const struct caches *c, struct vmmu_silicon_stats *s)
 	unsigned g;
 
 	*s = c->stats;
+	tell_nested(c, s);
 	if (c->bare)
 		tell_bare(c, s);
 	for (g = 0; g <= VMMU_LEVELS; g++)
 		s->walk_cycles += s->nested_hits[g] * c->model->nested_tlb_latency;
 	for (g = 0; g < c->model->nr_tlbs; g++)
 		s->tlb_cycles += s->tlb_hits[g] * c->model->tlb[g].latency;
+}
+
+void timing_clear(struct caches *c)
+{
+	memset(&c->stats, 0, sizeof(c->stats));
+	if (c->nested_refs)
+		memset(c->nested_refs, 0, sizeof(*c->nested_refs));
 }
 
 void timing_data(struct caches *c, uint64_t hpa)

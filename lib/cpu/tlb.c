@@ -9,16 +9,12 @@
 
 #include "tlb.h"
 
-/* A head: the number of the first entry, a part of its hash, and whether there are more. */
-#define HEAD_MORE 0x10000u
-#define HEAD_PART 0xfffe0000u
-
 static unsigned hash_bits(uint32_t entries)
 {
 	unsigned bits = 2;
 
-	/* Twice as many heads as entries: most lookups that miss end at the head. */
-	while ((1u << bits) < 2 * entries)
+	/* Chains are short: what is not there is mostly found out at the head. */
+	while ((1u << bits) < 4 * entries && bits < 16)
 		bits++;
 	return bits;
 }
@@ -30,7 +26,7 @@ size_t cache_bytes(uint32_t sets, uint32_t ways)
 	if (ways <= FEW_WAYS)
 		return n * sizeof(struct cache_entry) + sets * sizeof(struct cache_set);
 	return n * (sizeof(struct cache_entry) + sizeof(struct cache_age)) +
-	       (sizeof(uint32_t) << hash_bits(n)) + sets * sizeof(uint16_t);
+	       (sizeof(uint16_t) << hash_bits(n)) + sets * sizeof(uint16_t);
 }
 
 static void no_marks(struct cache *c)
@@ -46,6 +42,7 @@ static void start_few(struct cache *c)
 	uint32_t i;
 
 	c->set = (struct cache_set *)(void *)(c->entry + cache_entries(c));
+	c->in_order = ~0ull >> (64 - 4 * c->ways);
 	no_marks(c);
 	for (i = 0; i < c->sets; i++)
 		c->set[i].order = 0xfedcba9876543210ull;
@@ -53,16 +50,17 @@ static void start_few(struct cache *c)
 
 static void no_chains(struct cache *c)
 {
-	memset(c->head, 0, sizeof(*c->head) << c->hash_bits);
+	memset(c->head, 0xff, sizeof(*c->head) << (64 - c->hash_shift));
 }
 
 static void start_many(struct cache *c)
 {
+	unsigned bits = hash_bits(cache_entries(c));
 	uint32_t set, i;
 
-	c->hash_bits = (uint8_t)hash_bits(cache_entries(c));
-	c->head = (uint32_t *)(void *)(c->entry + cache_entries(c));
-	c->age = (struct cache_age *)(void *)(c->head + (1u << c->hash_bits));
+	c->hash_shift = (uint8_t)(64 - bits);
+	c->head = (uint16_t *)(void *)(c->entry + cache_entries(c));
+	c->age = (struct cache_age *)(void *)(c->head + (1u << bits));
 	c->newest = (uint16_t *)(void *)(c->age + cache_entries(c));
 	no_chains(c);
 	for (set = 0; set < c->sets; set++) {
@@ -90,75 +88,145 @@ void cache_start(struct cache *c, void *memory, uint32_t sets, uint32_t ways)
 		start_few(c);
 }
 
-/* ---- of many ways: chains ------------------------------------------------------- */
+/* ---- finding ---------------------------------------------------------------- */
 
-/* Heads hold numbers from 1, and 0 for none. */
-
-static inline uint32_t *head_of(const struct cache *c, uint64_t hash)
+/* Bit 7 of the bytes of ways whose mark is that of a hash, and perhaps of some others. */
+static inline uint64_t marked(const struct cache_set *s, unsigned half, uint64_t hash)
 {
-	return &c->head[hash >> (64 - c->hash_bits)];
+	return cache_zeros(s->mark[half] ^ cache_mark(hash) * CACHE_BYTES);
 }
 
-static inline uint32_t part_of(uint64_t hash)
+/* Some way is marked so: it is looked at. */
+static never_inline struct cache_entry *peek_marked(const struct cache *c, uint64_t page,
+						    uint64_t key)
 {
-	return (uint32_t)(hash >> 16) & HEAD_PART;
-}
+	uint32_t set = (uint32_t)page & (c->sets - 1), half;
+	struct cache_entry *e;
+	uint64_t todo;
 
-static inline uint32_t first_of(uint32_t head)
-{
-	return (head & 0xffff) - 1;
-}
-
-struct cache_entry *cache_search(const struct cache *c, uint64_t page, unsigned shift, uint32_t tag)
-{
-	uint64_t hash = cache_hash(page, shift);
-	uint32_t head = *head_of(c, hash), i = first_of(head);
-
-	if (((head ^ part_of(hash)) & HEAD_PART) && !(head & HEAD_MORE))
-		return NULL;
-	while (i < cache_entries(c)) {
-		struct cache_entry *e = &c->entry[i];
-
-		if (cache_is(e, page, shift, tag))
-			return e;
-		i = e->chain;
+	for (half = 0; half < 2; half++) {
+		for (todo = marked(&c->set[set], half, cache_hash(page, key)); todo;
+		     todo &= todo - 1) {
+			e = &c->entry[set * c->ways + half * 8 +
+				      (unsigned)__builtin_ctzll(todo) / 8];
+			if (likely(cache_is(e, page, key)))
+				return e;
+		}
 	}
 	return NULL;
 }
 
-/* Makes a chain's head tell of its first entry. */
-static void set_head(struct cache *c, uint32_t *head, uint32_t first)
+/* Mostly there is none, which takes no register that has to be saved.  (Free ways have no mark.) */
+static inline struct cache_entry *peek_few(const struct cache *c, uint64_t page, uint64_t key)
 {
-	const struct cache_entry *e = &c->entry[first];
+	const struct cache_set *s = &c->set[page & (c->sets - 1)];
+	uint64_t hash = cache_hash(page, key);
 
-	*head = 0;
-	if (first < cache_entries(c))
-		*head = (first + 1) | part_of(cache_hash(e->page, e->shift)) |
-			(e->chain != NO_ENTRY ? HEAD_MORE : 0);
+	if (likely(!(marked(s, 0, hash) | marked(s, 1, hash))))
+		return NULL;
+	return peek_marked(c, page, key);
 }
 
-static void chain(struct cache *c, struct cache_entry *e, uint64_t hash)
+struct cache_entry *cache_peek_few(const struct cache *c, uint64_t page, uint64_t key)
 {
-	uint32_t *head = head_of(c, hash), first = first_of(*head);
-
-	e->chain = (uint16_t)first;
-	*head = ((uint32_t)(e - c->entry) + 1) | part_of(hash) |
-		(e->chain != NO_ENTRY ? HEAD_MORE : 0);
+	return peek_few(c, page, key);
 }
 
-static void unchain(struct cache *c, const struct cache_entry *e)
+static never_inline struct cache_entry *look_sizes(const struct cache *c, uint64_t ia, uint32_t tag)
 {
-	uint32_t *head = head_of(c, cache_hash(e->page, e->shift));
-	struct cache_entry *before = &c->entry[first_of(*head)];
+	struct cache_entry *e = NULL;
+	uint64_t todo;
 
-	if (before == e) {
-		set_head(c, head, e->chain);
-		return;
+	for (todo = c->shifts; todo && !e; todo &= todo - 1) {
+		unsigned shift = (unsigned)__builtin_ctzll(todo);
+
+		e = cache_peek(c, ia >> shift, cache_key(shift, tag));
 	}
-	while (&c->entry[before->chain] != e)
-		before = &c->entry[before->chain];
-	before->chain = e->chain;
-	set_head(c, head, first_of(*head));
+	return e;
+}
+
+struct cache_entry *cache_look(const struct cache *c, uint64_t ia, uint32_t tag)
+{
+	uint64_t shifts = c->shifts;
+	unsigned shift = (unsigned)__builtin_ctzll(shifts | 1ull << 63);
+
+	if (unlikely(!one_bit(shifts)))
+		return look_sizes(c, ia, tag);
+	if (c->many)
+		return cache_peek_many(c, ia >> shift, cache_key(shift, tag));
+	return peek_few(c, ia >> shift, cache_key(shift, tag));
+}
+
+/* ---- of many ways: chains ------------------------------------------------------- */
+
+static inline void chain(struct cache *c, struct cache_entry *e, uint32_t i, uint32_t bucket)
+{
+	e->bucket = (uint16_t)bucket;
+	e->chain = c->head[bucket];
+	c->head[bucket] = (uint16_t)i;
+}
+
+static always_inline void unchain(struct cache *c, const struct cache_entry *e, uint32_t i)
+{
+	uint16_t *at = &c->head[e->bucket];
+
+	while (unlikely(*at != i))
+		at = &c->entry[*at].chain;
+	*at = e->chain;
+}
+
+/* ---- an entry of some number ------------------------------------------------------ */
+
+/* A way's byte of the marks; 0: it is free. */
+static inline void set_mark(struct cache_set *s, uint32_t way, uint64_t mark)
+{
+	unsigned at = way % 8 * 8;
+
+	s->mark[way / 8] = (s->mark[way / 8] & ~(0xffull << at)) | mark << at;
+}
+
+static always_inline void fill_key(struct cache *c, struct cache_entry *e, uint64_t page,
+				   uint64_t key)
+{
+	e->page = page;
+	e->key = key;
+	e->written++;
+	if (unlikely(!(c->shifts >> cache_shift(key) & 1)))
+		c->shifts |= 1ull << cache_shift(key);
+}
+
+static always_inline struct cache_entry *put_in_few(struct cache *c, uint32_t i, uint64_t page,
+						    uint64_t key)
+{
+	uint32_t set = (uint32_t)page & (c->sets - 1);
+
+	set_mark(&c->set[set], i - set * c->ways, cache_mark(cache_hash(page, key)));
+	fill_key(c, &c->entry[i], page, key);
+	return &c->entry[i];
+}
+
+static always_inline struct cache_entry *put_in_many(struct cache *c, uint32_t i, uint64_t page,
+						     uint64_t key)
+{
+	struct cache_entry *e = &c->entry[i];
+
+	if (e->key)
+		unchain(c, e, i);
+	fill_key(c, e, page, key);
+	chain(c, e, i, (uint32_t)(cache_hash(page, key) >> c->hash_shift));
+	return e;
+}
+
+/* The way that is the oldest of its set. */
+static always_inline uint32_t oldest_few(const struct cache *c, uint32_t set)
+{
+	return c->set[set].order >> (c->ways - 1) * 4 & 15;
+}
+
+/* The number of the entry that is. */
+static always_inline uint32_t oldest_many(const struct cache *c, uint32_t set)
+{
+	return c->age[c->newest[set]].newer;
 }
 
 /* ---- age ----------------------------------------------------------------- */
@@ -194,14 +262,6 @@ void cache_renew(struct cache *c, const struct cache_entry *e)
 	*newest = i;
 }
 
-/* A way's byte of the marks; 0: it is free. */
-static void set_mark(struct cache_set *s, uint32_t way, uint64_t mark)
-{
-	unsigned at = way % 8 * 8;
-
-	s->mark[way / 8] = (s->mark[way / 8] & ~(0xffull << at)) | mark << at;
-}
-
 /* The way is the oldest of the set's `ways`. */
 static void set_oldest(struct cache_set *s, uint64_t way, uint32_t ways)
 {
@@ -218,14 +278,14 @@ static void drop_one(struct cache *c, struct cache_entry *e)
 	uint32_t i = (uint32_t)(e - c->entry);
 	uint16_t *newest;
 
-	e->used = 0;
+	e->key = 0;
 	e->written++;
 	if (!c->many) {
 		set_mark(cache_set_of(c, e), cache_way_of(c, e), 0);
 		set_oldest(cache_set_of(c, e), cache_way_of(c, e), c->ways);
 		return;
 	}
-	unchain(c, e);
+	unchain(c, e, i);
 	newest = newest_of(c, e);
 	if (*newest == i)
 		*newest = c->age[i].older;
@@ -235,10 +295,10 @@ static void drop_one(struct cache *c, struct cache_entry *e)
 
 /* ---- making ---------------------------------------------------------------- */
 
-/* The number of the entry of a set that makes room: a free one, or what the policy says. */
-static uint32_t victim(struct cache *c, uint32_t set, uint32_t oldest)
+/* Of a set, any entry in the place of the oldest, unless that is free. */
+static uint32_t any_of(struct cache *c, uint32_t set, uint32_t oldest)
 {
-	if (likely(c->policy != VMMU_REPLACE_RANDOM) || !c->entry[oldest].used)
+	if (!c->entry[oldest].key)
 		return oldest;
 	/* An xorshift: any sequence that is the same each time will do. */
 	c->rng ^= c->rng << 13;
@@ -247,62 +307,76 @@ static uint32_t victim(struct cache *c, uint32_t set, uint32_t oldest)
 	return set * c->ways + c->rng % c->ways;
 }
 
-/* Room in a set, for what has this hash; it is the newest. */
-static struct cache_entry *room_few(struct cache *c, uint32_t set, uint64_t hash)
+/* With VMMU_REPLACE_RANDOM. */
+static never_inline struct cache_entry *put_any(struct cache *c, uint64_t page, uint64_t key,
+						uint64_t info, uint64_t out)
 {
-	struct cache_set *s = &c->set[set];
-	uint32_t first = set * c->ways, i;
+	uint32_t set = (uint32_t)page & (c->sets - 1), i;
+	struct cache_entry *e;
 
-	i = victim(c, set, first + (s->order >> (c->ways - 1) * 4 & 15));
-	set_mark(s, i - first, cache_mark(hash));
-	cache_newest(s, i - first);
-	return &c->entry[i];
-}
-
-static struct cache_entry *room_many(struct cache *c, uint32_t set)
-{
-	struct cache_entry *e = &c->entry[victim(c, set, c->age[c->newest[set]].newer)];
-
-	if (e->used)
-		unchain(c, e);
-	return e;
-}
-
-struct cache_entry *cache_put(struct cache *c, uint64_t ia, unsigned shift, uint32_t tag,
-			      int global)
-{
-	uint64_t page = ia >> shift, hash = cache_hash(page, shift);
-	uint32_t set = (uint32_t)page & (c->sets - 1);
-	struct cache_entry *e = c->many ? room_many(c, set) : room_few(c, set, hash);
-
-	e->page = page;
-	e->shift = (uint8_t)shift;
-	e->used = 1;
-	e->written++;
-	e->tag = tag;
-	e->global = (uint8_t)global;
-	c->shifts |= 1ull << shift;
 	if (c->many) {
-		chain(c, e, hash);
+		i = any_of(c, set, oldest_many(c, set));
+		e = put_in_many(c, i, page, key);
 		cache_renew(c, e);
+	} else {
+		i = any_of(c, set, set * c->ways + oldest_few(c, set));
+		e = put_in_few(c, i, page, key);
+		cache_newest(&c->set[set], i - set * c->ways);
 	}
+	e->info = info;
+	e->out = out;
 	return e;
 }
 
-struct cache_entry *cache_make(struct cache *c, uint64_t ia, unsigned shift, uint32_t tag,
-			       int global)
+/* The oldest becomes the newest, which is to turn the order round. */
+static never_inline struct cache_entry *put_many(struct cache *c, uint64_t page, uint64_t key,
+						 uint64_t info, uint64_t out)
 {
-	struct cache_entry *e = cache_peek(c, ia >> shift, shift, tag);
+	uint32_t set = (uint32_t)page & (c->sets - 1), i = oldest_many(c, set);
+	struct cache_entry *e;
+
+	c->newest[set] = (uint16_t)i;
+	e = put_in_many(c, i, page, key);
+	e->info = info;
+	e->out = out;
+	return e;
+}
+
+struct cache_entry *cache_put(struct cache *c, uint64_t page, uint64_t key, uint64_t info,
+			      uint64_t out)
+{
+	uint32_t set = (uint32_t)page & (c->sets - 1), way;
+	struct cache_entry *e;
+	uint64_t order;
+
+	if (unlikely(c->policy == VMMU_REPLACE_RANDOM))
+		return put_any(c, page, key, info, out);
+	if (c->many)
+		return put_many(c, page, key, info, out);
+	way = oldest_few(c, set);
+	order = c->set[set].order;
+	c->set[set].order = (order & ~c->in_order) | ((order << 4 | way) & c->in_order);
+	e = put_in_few(c, set * c->ways + way, page, key);
+	e->info = info;
+	e->out = out;
+	return e;
+}
+
+struct cache_entry *cache_make(struct cache *c, uint64_t page, uint64_t key, uint64_t info,
+			       uint64_t out)
+{
+	struct cache_entry *e = cache_peek(c, page, key & ~CACHE_GLOBAL);
 
 	if (!e)
-		return cache_put(c, ia, shift, tag, global);
+		return cache_put(c, page, key, info, out);
 	e->written++;
 	if (c->many)
 		cache_renew(c, e);
 	else
 		cache_newest(cache_set_of(c, e), cache_way_of(c, e));
-	e->tag = tag;
-	e->global = (uint8_t)global;
+	e->key = key;
+	e->info = info;
+	e->out = out;
 	return e;
 }
 
@@ -311,22 +385,24 @@ struct cache_entry *cache_make(struct cache *c, uint64_t ia, unsigned shift, uin
 /* A fragment of a large guest page goes with the whole of it: SDM 4.10.4.1. */
 static int covers(const struct cache_entry *e, unsigned what, uint64_t ia)
 {
-	unsigned shift = e->shift;
+	unsigned shift = cache_shift(e->key), from = shift;
 
 	if (!(what & DROP_EXACT) && e->guest_shift > shift)
 		shift = e->guest_shift;
-	return !((e->page << e->shift ^ ia) >> shift);
+	return !((e->page << from ^ ia) >> shift);
 }
 
 static int matches(const struct cache_entry *e, unsigned what, uint64_t ia, uint32_t tag)
 {
-	if ((what & KEEP_GLOBAL) && e->global)
+	uint64_t other = (e->key ^ tag) & 0xffffffff;
+
+	if ((what & KEEP_GLOBAL) && (e->key & CACHE_GLOBAL))
 		return 0;
 	if ((what & DROP_PAGE) && !covers(e, what, ia))
 		return 0;
-	if ((what & DROP_ASID) && e->tag >> 12 != tag >> 12)
+	if ((what & DROP_ASID) && other >> 12)
 		return 0;
-	return !(what & DROP_TAG) || cache_same_space(e, tag);
+	return !(what & DROP_TAG) || !((e->key & CACHE_GLOBAL) ? other >> 12 : other);
 }
 
 static void drop_all(struct cache *c)
@@ -340,7 +416,7 @@ static void drop_all(struct cache *c)
 	else
 		no_marks(c);
 	for (i = 0; i < cache_entries(c); i++) {
-		c->entry[i].used = 0;
+		c->entry[i].key = 0;
 		c->entry[i].written++;
 	}
 }
@@ -348,14 +424,14 @@ static void drop_all(struct cache *c)
 static void drop_if(struct cache *c, struct cache_entry *e, unsigned what, uint64_t ia,
 		    uint32_t tag)
 {
-	if (e->used && matches(e, what, ia, tag))
+	if (e->key && matches(e, what, ia, tag))
 		drop_one(c, e);
 }
 
 /* All that may have this page number, whatever the tag. */
 static void drop_page(struct cache *c, unsigned shift, unsigned what, uint64_t ia, uint32_t tag)
 {
-	uint64_t page = ia >> shift;
+	uint64_t page = ia >> shift, hash = cache_hash(page, cache_key(shift, 0));
 	uint32_t i, next, left;
 
 	if (!c->many) {
@@ -364,7 +440,7 @@ static void drop_page(struct cache *c, unsigned shift, unsigned what, uint64_t i
 			drop_if(c, &c->entry[i], what, ia, tag);
 		return;
 	}
-	for (i = first_of(*head_of(c, cache_hash(page, shift))); i < cache_entries(c); i = next) {
+	for (i = c->head[hash >> c->hash_shift]; i != NO_ENTRY; i = next) {
 		next = c->entry[i].chain;
 		drop_if(c, &c->entry[i], what, ia, tag);
 	}

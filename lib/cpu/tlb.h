@@ -16,21 +16,56 @@
 
 struct cache_entry {
 	_Alignas(64) uint64_t page; /* input address >> shift; an entry is a line of the host's */
-	uint32_t tag;		    /* ASID and PCID */
-	uint16_t chain; /* of many ways: number of the next with this hash, or NO_ENTRY */
-	uint8_t used;
-	uint8_t shift; /* log2 of what the entry covers */
-	uint8_t global;
+	uint64_t key;		    /* see cache_key(); 0: free */
 	/* From here on what was found, all of it the caller's. */
-	uint8_t level; /* page-walk cache: of the table */
-	uint8_t rights, nrights, pkey, dirty;
-	uint8_t guest_shift; /* of the first dimension's leaf */
-	uint16_t note;	     /* see vmmu_be_note() */
-	uint64_t out;	     /* hpa of the page; page-walk cache: of the table */
-	uint64_t gpa;	     /* of the page, or of the table */
-	uint64_t acc;	     /* page-walk cache: entries so far */
-	uint32_t written;    /* how often it was made or dropped */
+	union {
+		uint64_t info; /* all of these, to be copied in one; see INFO_LEVEL */
+		struct {
+			uint8_t level; /* page-walk cache: of the table */
+			uint8_t rights, nrights, pkey, dirty;
+			uint8_t guest_shift; /* of the first dimension's leaf */
+			uint8_t note[2];     /* see vmmu_be_note() */
+		};
+	};
+	uint64_t out;	  /* hpa of the page; page-walk cache: of the table */
+	uint64_t gpa;	  /* of the page, or of the table */
+	uint64_t acc;	  /* page-walk cache: entries so far */
+	uint32_t written; /* how often it was made or dropped */
+	uint16_t bucket;  /* of many ways: which chain it is in ... */
+	uint16_t chain;	  /* ... and the number of the next there, or NO_ENTRY */
 };
+
+/* Where each is in `info`, as le64() of it has them. */
+#define INFO_LEVEL 0
+#define INFO_RIGHTS 8
+#define INFO_NRIGHTS 16
+#define INFO_PKEY 24
+#define INFO_DIRTY 32
+#define INFO_GUEST_SHIFT 40
+#define INFO_NOTE 48
+
+static inline unsigned info_byte(uint64_t info, unsigned at)
+{
+	return le64(info) >> at & 0xff;
+}
+
+static inline uint16_t info_note(uint64_t info)
+{
+	return (uint16_t)(le64(info) >> INFO_NOTE);
+}
+
+/* Of a nested TLB's entry. */
+static inline uint64_t nested_info(unsigned level, unsigned rights, unsigned dirty)
+{
+	return le64((uint64_t)level << INFO_LEVEL | (uint64_t)rights << INFO_NRIGHTS |
+		    (uint64_t)dirty << INFO_DIRTY);
+}
+
+/* Of a link's. */
+static inline uint64_t link_info(unsigned level)
+{
+	return le64((uint64_t)level << INFO_LEVEL);
+}
 
 #define NO_ENTRY 0xffffu
 #define CACHE_MOST 0xffffu /* entries */
@@ -56,13 +91,16 @@ struct cache {
 	struct cache_entry *entry; /* sets * ways; NULL: no such cache */
 	union {
 		struct cache_set *set; /* few */
-		uint32_t *head;	       /* many, per hash: the first entry and a part of its hash */
+		uint16_t *head;	       /* many, per bucket: the first entry's number, or NO_ENTRY */
 	};
-	struct cache_age *age; /* many */
-	uint16_t *newest;      /* many, per set; its `newer` is the oldest */
+	union {
+		uint64_t in_order;     /* few: the bits of a set's order that are ways of it */
+		struct cache_age *age; /* many */
+	};
+	uint16_t *newest; /* many, per set; its `newer` is the oldest */
 	uint32_t sets, ways;
 	uint32_t rng; /* VMMU_REPLACE_RANDOM's */
-	uint8_t hash_bits, policy;
+	uint8_t hash_shift, policy;
 	uint8_t many;
 	uint8_t fragments; /* some may be parts of a larger guest page */
 	uint64_t shifts;   /* bitmap: which sizes may be present */
@@ -71,6 +109,30 @@ struct cache {
 static inline uint32_t cache_tag(unsigned asid, unsigned pcid)
 {
 	return (uint32_t)asid << 12 | pcid;
+}
+
+/* ---- keys: what an entry is for, beside its page ---- */
+
+#define CACHE_USED (1ull << 40)
+#define CACHE_GLOBAL (1ull << 41)
+
+/* Of a tag and the log2 of what the entry covers. */
+static inline uint64_t cache_key(unsigned shift, uint32_t tag)
+{
+	return CACHE_USED | (uint64_t)shift << 32 | tag;
+}
+
+static inline unsigned cache_shift(uint64_t key)
+{
+	return key >> 32 & 0xff;
+}
+
+/* Whether what has one key serves who asks by the other: the same, or global for the ASID. */
+static inline int cache_serves(uint64_t key, uint64_t wanted)
+{
+	uint64_t differ = key ^ wanted;
+
+	return !differ || ((key & CACHE_GLOBAL) && !((differ & ~CACHE_GLOBAL) >> 12));
 }
 
 static inline uint32_t cache_entries(const struct cache *c)
@@ -85,14 +147,9 @@ void cache_start(struct cache *c, void *memory, uint32_t sets, uint32_t ways);
 
 /* ---- finding ---- */
 
-static inline int cache_same_space(const struct cache_entry *e, uint32_t tag)
+static inline uint64_t cache_hash(uint64_t page, uint64_t key)
 {
-	return e->tag == tag || (e->global && e->tag >> 12 == tag >> 12);
-}
-
-static inline uint64_t cache_hash(uint64_t page, unsigned shift)
-{
-	return (page + ((uint64_t)shift << 56)) * 0x9e3779b97f4a7c15ull;
+	return (page + (key >> 32 << 56)) * 0x9e3779b97f4a7c15ull;
 }
 
 #define CACHE_BYTES 0x0101010101010101ull   /* one in each byte ... */
@@ -109,34 +166,33 @@ static inline uint64_t cache_zeros(uint64_t bytes)
 	return (bytes - CACHE_BYTES) & ~bytes & CACHE_BYTES << 7;
 }
 
-static inline int cache_is(const struct cache_entry *e, uint64_t page, unsigned shift, uint32_t tag)
+static inline int cache_is(const struct cache_entry *e, uint64_t page, uint64_t key)
 {
-	return e->page == page && e->shift == shift && cache_same_space(e, tag);
+	return e->page == page && cache_serves(e->key, key);
 }
 
-struct cache_entry *cache_search(const struct cache *c, uint64_t page, unsigned shift,
-				 uint32_t tag);
-
-/* The entry with this key; it gets no younger. */
-static inline struct cache_entry *cache_peek(const struct cache *c, uint64_t page, unsigned shift,
-					     uint32_t tag)
+static always_inline struct cache_entry *cache_peek_many(const struct cache *c, uint64_t page,
+							 uint64_t key)
 {
-	uint64_t marks = cache_mark(cache_hash(page, shift)) * CACHE_BYTES, todo;
-	uint32_t set = (uint32_t)page & (c->sets - 1), way;
+	uint32_t i = c->head[cache_hash(page, key) >> c->hash_shift];
+	struct cache_entry *e;
 
-	if (c->many)
-		return cache_search(c, page, shift, tag);
-	for (way = 0; way < c->ways; way += 8) {
-		todo = cache_zeros(c->set[set].mark[way / 8] ^ marks);
-		for (; todo; todo &= todo - 1) {
-			struct cache_entry *e = &c->entry[set * c->ways + way +
-							  (unsigned)__builtin_ctzll(todo) / 8];
-
-			if (likely(cache_is(e, page, shift, tag)))
-				return e;
-		}
+	for (; i != NO_ENTRY; i = e->chain) {
+		e = &c->entry[i];
+		if (cache_is(e, page, key))
+			return e;
 	}
 	return NULL;
+}
+
+/* The same of few ways. */
+struct cache_entry *cache_peek_few(const struct cache *c, uint64_t page, uint64_t key);
+
+/* The entry with this key; it gets no younger. */
+static always_inline struct cache_entry *cache_peek(const struct cache *c, uint64_t page,
+						    uint64_t key)
+{
+	return c->many ? cache_peek_many(c, page, key) : cache_peek_few(c, page, key);
 }
 
 /* Many ways: the entry is the youngest of its circle. */
@@ -182,41 +238,29 @@ static inline void cache_touch(struct cache *c, const struct cache_entry *e)
 }
 
 /* The entry of this size that covers ia for this tag (or a global one), or NULL. */
-static inline struct cache_entry *cache_find_size(struct cache *c, uint64_t ia, unsigned shift,
-						  uint32_t tag)
+static always_inline struct cache_entry *cache_find_size(struct cache *c, uint64_t ia,
+							 unsigned shift, uint32_t tag)
 {
-	struct cache_entry *e = cache_peek(c, ia >> shift, shift, tag);
+	struct cache_entry *e = cache_peek(c, ia >> shift, cache_key(shift, tag));
 
 	if (e)
 		cache_touch(c, e);
 	return e;
 }
 
-/* The same of any size; the smallest first. */
-static inline struct cache_entry *cache_find(struct cache *c, uint64_t ia, uint32_t tag)
-{
-	uint64_t todo;
-
-	for (todo = c->shifts; todo; todo &= todo - 1) {
-		struct cache_entry *e =
-			cache_find_size(c, ia, (unsigned)__builtin_ctzll(todo), tag);
-
-		if (e)
-			return e;
-	}
-	return NULL;
-}
+/* The entry that covers ia for this tag, or NULL: the smallest.  It gets no younger. */
+struct cache_entry *cache_look(const struct cache *c, uint64_t ia, uint32_t tag);
 
 /* ---- making and dropping ---- */
 /*
- * Makes room for an entry that covers ia and fills in its key; the caller
- * fills in the rest.  An entry with the same key is replaced.
+ * Makes room for an entry for this page and fills in key, info and out; the caller fills in
+ * the rest.  No entry has that key: it was looked for and is not there.
  */
-struct cache_entry *cache_make(struct cache *c, uint64_t ia, unsigned shift, uint32_t tag,
-			       int global);
-/* The same where no entry has that key: what was looked for and is not there. */
-struct cache_entry *cache_put(struct cache *c, uint64_t ia, unsigned shift, uint32_t tag,
-			      int global);
+struct cache_entry *cache_put(struct cache *c, uint64_t page, uint64_t key, uint64_t info,
+			      uint64_t out);
+/* The same where there may be such an entry, or a global one: it is replaced. */
+struct cache_entry *cache_make(struct cache *c, uint64_t page, uint64_t key, uint64_t info,
+			       uint64_t out);
 /* What to drop: entries that match every field that is asked for. */
 #define DROP_PAGE 1u /* cover ia, or are part of a guest page that does */
 #define DROP_TAG 2u  /* have this ASID and PCID; globals: this ASID */

@@ -1,12 +1,235 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Walks of modelled silicon, by constant formats: the general walk's own steps, with
- * nothing to decide about formats and hooks.
+ * nothing to decide about formats and hooks; and of the nested dimension, which most
+ * references are in, a straight line for what goes well.
  * Not here: what the steps are (walk_steps.h).
- * Keeps: these have no step of their own, so each does what walk_any() would.
+ * Keeps: each does what walk_any() would.  The straight line caches and counts nothing
+ * before all is known to be well, so the general steps from the start are right where it ends.
  */
 #include "fmt_const.h"
 #include "walk_steps.h"
+
+/* ---- the nested dimension, when all goes well ----------------------------------- */
+
+/* How far a quick walk came. */
+struct quick {
+	uint64_t all, any; /* of the entries */
+	uint64_t entry;	   /* the leaf */
+	unsigned level;
+};
+
+/*
+ * Down to a leaf, in the main range of memory.  0: not for here, as is a link of any level
+ * with what is reserved in one of the highest, or without a right.
+ */
+static always_inline int quick_descend(const struct vmmu_fmt *f, const struct vmmu_paging *pg,
+				       const struct vmmu_bus *bus, uint64_t ia, unsigned from,
+				       uint64_t table, struct seen *seen, struct quick *q)
+{
+	uint64_t pa, e, wrong = pg->wrong[f->top - 1][0] | f->present;
+
+#define LEVEL(n)                                                                                   \
+	if ((n) <= f->top && from >= (n)) {                                                        \
+		pa = table + (ia >> f->lv[n].shift & ((1u << f->lv[n].bits) - 1)) * 8;             \
+		if (unlikely(pa - bus->lo >= bus->size))                                           \
+			return 0;                                                                  \
+		e = entry_load(bus->base + pa, 8);                                                 \
+		if (seen) {                                                                        \
+			seen->at[n] = pa;                                                          \
+			seen->acc[n] = (q->all & ~f->invert) | (~q->any & f->invert);              \
+		}                                                                                  \
+		q->all &= e;                                                                       \
+		q->any |= e;                                                                       \
+		if (is_leaf(f, n, e)) {                                                            \
+			q->level = (n);                                                            \
+			q->entry = e;                                                              \
+			return is_good(f, pg, e, n, 1);                                            \
+		}                                                                                  \
+		if (unlikely((e ^ f->present) & wrong))                                            \
+			return 0;                                                                  \
+		table = e & f->addr;                                                               \
+	}
+	LEVEL(4)
+	LEVEL(3)
+	LEVEL(2)
+	LEVEL(1)
+#undef LEVEL
+	return 0;
+}
+
+/* The entries from level `from` to the leaf were read. */
+static always_inline void count_nested(const struct dimension *d, struct env *env, struct caches *c,
+				       unsigned from, unsigned leaf)
+{
+	struct vmmu_walk_cell *cell = c->stats.cell[env->table];
+
+	env->refs += from + 1 - leaf;
+	if (likely(c->bare)) {
+		c->nested_refs->walks[env->table][from][leaf]++;
+		return;
+	}
+#define LEVEL(n)                                                                                   \
+	if ((n) <= d->fmt->top && from >= (n) && leaf <= (n)) {                                    \
+		cell[n].refs++;                                                                    \
+		timing_held(c, &cell[n], 2, n, env->seen.at[n]);                                   \
+	}
+	LEVEL(4)
+	LEVEL(3)
+	LEVEL(2)
+	LEVEL(1)
+#undef LEVEL
+}
+
+/* The links to tables below level `from` are new.  (All A bits are set, as they have to be.) */
+static always_inline void keep_nested_links(const struct dimension *d, const struct env *env,
+					    struct caches *c, uint64_t gpa, unsigned from,
+					    unsigned leaf)
+{
+	uint32_t tag = links_tag(d, env);
+	unsigned n;
+
+	for (n = from - 1; n >= leaf; n--) {
+		unsigned shift = d->fmt->lv[n + 1].shift;
+		struct cache_entry *e;
+
+		if (!(c->links[1] & (1u | 1u << n)))
+			continue;
+		e = cache_put(link_cache(c, 2, n), gpa >> shift, cache_key(shift, tag),
+			      link_info(n), env->seen.at[n] & ~4095ull);
+		e->gpa = e->out;
+		e->acc = env->seen.acc[n];
+	}
+}
+
+/* What the nested dimension found for a gpa. */
+struct nested_found {
+	uint64_t hpa; /* NO_HPA: it is not for here, or in env->n why not */
+	uint64_t info;
+	unsigned shift;
+};
+
+/*
+ * nested_final() where every entry is good, no bit has to be set and memory is in the main
+ * range.  NO_HPA: something is not so, and nothing has been counted or cached.
+ */
+static always_inline struct nested_found nested_quick(const struct dimension *d, struct env *env,
+						      struct caches *c, uint64_t gpa, uint32_t type)
+{
+	const struct vmmu_fmt *f = d->fmt;
+	const struct vmmu_paging *pg = &env->hw->n;
+	const struct cache_entry *link = NULL;
+	struct nested_found none = { NO_HPA, 0, 0 }, r;
+	struct quick q = { ~0ull, 0, 0, 0 };
+	uint64_t table = pg->root, acc;
+	unsigned from = f->top;
+	int ok;
+
+	if (unlikely(gpa >> (f->lv[f->top].shift + f->lv[f->top].bits) || c->quiet || env->no_ad))
+		return none;
+	if (likely(c->bare && !c->links[1])) {
+		ok = quick_descend(f, pg, &env->hw->bus, gpa, f->top, table, NULL, &q);
+	} else {
+		link = links_peek(d, env, c, gpa);
+		if (link) {
+			from = link->level;
+			table = link->gpa;
+			q.all = link->acc | f->invert;
+			q.any = ~link->acc & f->invert;
+		}
+		ok = quick_descend(f, pg, &env->hw->bus, gpa, from, table, &env->seen, &q);
+	}
+	if (unlikely(!ok))
+		return none;
+	acc = (q.all & ~f->invert) | (~q.any & f->invert);
+	if (unlikely((acc & pg->need[type]) != pg->need[type] ||
+		     ad_missing(f, q.all, q.entry, pg->ad[type])))
+		return none;
+	if (link)
+		links_use(d, c, link);
+	count_nested(d, env, c, from, q.level);
+	if (c->links[1])
+		keep_nested_links(d, env, c, gpa, from, q.level);
+	r.shift = f->lv[q.level].shift;
+	r.info = nested_info(q.level, rights_of(f, acc),
+			     !(pg->ad[VMMU_WRITE] & f->dirty & ~q.entry));
+	r.hpa = leaf_oa(f, q.level, q.entry, gpa);
+	return r;
+}
+
+/* The same in any case. */
+static never_inline struct nested_found nested_slow(const struct dimension *d, struct env *env,
+						    uint64_t gpa, uint32_t access)
+{
+	struct nested_found r;
+
+	r.hpa = nested_final(d, env, gpa, access);
+	r.info = nested_info(env->n.level, env->n.rights, env->n.dirty);
+	r.shift = env->n.shift;
+	return r;
+}
+
+static always_inline struct cache_entry *nested_look(const struct cache *c, uint64_t gpa,
+						     uint32_t tag)
+{
+	unsigned shift = (unsigned)__builtin_ctzll(c->shifts | 1ull << 63);
+
+	if (unlikely(!c->many || !one_bit(c->shifts)))
+		return cache_look(c, gpa, tag);
+	return cache_peek_many(c, gpa >> shift, cache_key(shift, tag));
+}
+
+static always_inline void nested_found_keep(struct env *env, struct cache *c, uint64_t gpa,
+					    const struct nested_found *r, int seen)
+{
+	uint64_t key = cache_key(r->shift, cache_tag(env->hw->asid, 0)), page = gpa >> r->shift;
+	uint64_t out = r->hpa & ~((1ull << r->shift) - 1);
+
+	if (unlikely(seen))
+		cache_make(c, page, key, r->info, out);
+	else
+		cache_put(c, page, key, r->info, out);
+}
+
+static always_inline void tell_nested(struct env *env, uint64_t info, unsigned shift)
+{
+	env->n.level = (uint8_t)info_byte(info, INFO_LEVEL);
+	env->n.shift = (uint8_t)shift;
+	env->n.rights = (uint8_t)info_byte(info, INFO_NRIGHTS);
+	env->n.dirty = (uint8_t)info_byte(info, INFO_DIRTY);
+}
+
+/* nested_full(), which tries what is quick first.  Of tables, nobody asks for more than the
+ * address. */
+static always_inline uint64_t nested_modelled(const struct dimension *d, struct env *env,
+					      uint64_t gpa, uint32_t access, int final)
+{
+	struct caches *all = caches_of(d, env);
+	struct cache *c = nested_tlb(env, all);
+	unsigned type = access & VMMU_TYPE_MASK;
+	struct nested_found r;
+	struct cache_entry *e;
+
+	e = c ? nested_look(c, gpa, cache_tag(env->hw->asid, 0)) : NULL;
+	if (e) {
+		cache_touch(c, e);
+		if (nested_serves(env, e, type)) {
+			timing_nested(env, all, 1);
+			return e->out | (gpa & ((1ull << cache_shift(e->key)) - 1));
+		}
+	}
+	timing_nested(env, all, 0);
+	r = nested_quick(d, env, all, gpa, type);
+	if (unlikely(r.hpa == NO_HPA))
+		r = nested_slow(d, env, gpa, access);
+	else if (final)
+		tell_nested(env, r.info, r.shift);
+	if (likely(r.hpa != NO_HPA) && c)
+		nested_found_keep(env, c, gpa, &r, e != NULL);
+	return r.hpa;
+}
+
+/* ---- instances -------------------------------------------------------------------- */
 
 #define NESTED_FORMATS(X) X(npt) X(ept)
 #define GUEST_FORMATS(X) X(x64) X(x64_la57)
@@ -15,11 +238,12 @@
 	static const struct dimension n_##fmt_ = { &k_##fmt_, NULL, 2, 1 };                        \
 	static never_inline uint64_t table_##fmt_(struct env *env, uint64_t gpa)                   \
 	{                                                                                          \
-		return nested_full(&n_##fmt_, env, gpa, table_type(&k_##fmt_, &env->hw->n));       \
+		return nested_modelled(&n_##fmt_, env, gpa, table_type(&k_##fmt_, &env->hw->n),    \
+				       0);                                                         \
 	}                                                                                          \
 	static never_inline uint64_t final_##fmt_(struct env *env, uint64_t gpa, uint32_t access)  \
 	{                                                                                          \
-		return nested_full(&n_##fmt_, env, gpa, access);                                   \
+		return nested_modelled(&n_##fmt_, env, gpa, access, 1);                            \
 	}                                                                                          \
 	static const struct nested nested_##fmt_ = { table_##fmt_, final_##fmt_ };
 NESTED_FORMATS(X)

@@ -21,6 +21,11 @@ struct nres {
 	uint64_t entry, acc;
 };
 
+/* By level, what a nested walk read: where it lies, and what had accumulated before. */
+struct seen {
+	uint64_t at[VMMU_LEVELS + 1], acc[VMMU_LEVELS + 1];
+};
+
 struct env {
 	const struct vmmu_hw *hw;
 	const struct walk_opts *o;
@@ -29,6 +34,7 @@ struct env {
 	uint32_t no_ad; /* VMMU_PROBE, VMMU_NO_AD of it: for tables too */
 	uint8_t table;	/* guest level whose table the nested dimension looks for */
 	struct nres n;
+	struct seen seen;
 };
 
 /*

@@ -273,7 +273,7 @@ static always_inline int nested_serves(struct env *env, const struct cache_entry
 	    (type == VMMU_WRITE && !e->dirty))
 		return 0;
 	env->n.level = e->level;
-	env->n.shift = e->shift;
+	env->n.shift = (uint8_t)cache_shift(e->key);
 	env->n.rights = e->nrights;
 	env->n.dirty = e->dirty;
 	return 1;
@@ -283,15 +283,14 @@ static always_inline int nested_serves(struct env *env, const struct cache_entry
 static always_inline void nested_keep(struct env *env, struct cache *c, uint64_t gpa, uint64_t hpa,
 				      int seen)
 {
-	uint32_t tag = cache_tag(env->hw->asid, 0);
-	struct cache_entry *e;
+	uint64_t key = cache_key(env->n.shift, cache_tag(env->hw->asid, 0));
+	uint64_t page = gpa >> env->n.shift, out = hpa & ~((1ull << env->n.shift) - 1);
+	uint64_t info = nested_info(env->n.level, env->n.rights, env->n.dirty);
 
-	e = seen ? cache_make(c, gpa, env->n.shift, tag, 0)
-		 : cache_put(c, gpa, env->n.shift, tag, 0);
-	e->out = hpa & ~((1ull << env->n.shift) - 1);
-	e->level = env->n.level;
-	e->nrights = env->n.rights;
-	e->dirty = env->n.dirty;
+	if (seen)
+		cache_make(c, page, key, info, out);
+	else
+		cache_put(c, page, key, info, out);
 }
 
 static always_inline uint64_t nested_full(const struct dimension *d, struct env *env, uint64_t gpa,
@@ -299,14 +298,16 @@ static always_inline uint64_t nested_full(const struct dimension *d, struct env 
 {
 	struct caches *all = caches_of(d, env);
 	struct cache *c = nested_tlb(env, all);
-	const struct cache_entry *e = c ? cache_find(c, gpa, cache_tag(env->hw->asid, 0)) : NULL;
+	const struct cache_entry *e = c ? cache_look(c, gpa, cache_tag(env->hw->asid, 0)) : NULL;
 	int hit = e && nested_serves(env, e, access & VMMU_TYPE_MASK);
 	uint64_t hpa;
 
+	if (e)
+		cache_touch(c, e);
 	if (all)
 		timing_nested(env, all, hit);
 	if (hit)
-		return e->out | (gpa & ((1ull << e->shift) - 1));
+		return e->out | (gpa & ((1ull << cache_shift(e->key)) - 1));
 	hpa = nested_final(d, env, gpa, access);
 	if (likely(hpa != NO_HPA) && c)
 		nested_keep(env, c, gpa, hpa, e != NULL);
