@@ -731,9 +731,12 @@ static int second_faults(struct vmmu_cpu *cpu, uint64_t ia, uint64_t next, uint3
 			 int *faults)
 {
 	struct vmmu_xlat x;
-	int first = foresee(cpu, ia, access, &x), second;
+	int first, second;
 
-	*faults = 0;
+	*faults = !is_canonical(cpu, next);
+	if (*faults)
+		return VMMU_OK;
+	first = foresee(cpu, ia, access, &x);
 	if (first < 0 || first == VMMU_AGAIN)
 		return first;
 	second = foresee(cpu, next, access, &x);

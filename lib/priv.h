@@ -317,6 +317,10 @@ static inline void exit_event(struct vmmu *vm, struct vmmu_cpu *cpu, enum vmmu_e
 	event(vm, cpu, ev, a, b);
 }
 
+/* ---- regs.c ---- */
+/* Anything is, outside long mode. */
+int is_canonical(const struct vmmu_cpu *cpu, uint64_t gva);
+
 /* ---- mmu.c ---- */
 /* Every library call of a vCPU begins with it: earlier host pointers are done with. */
 void cpu_enter(struct vmmu_cpu *cpu);

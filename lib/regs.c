@@ -349,11 +349,11 @@ int vmmu_invlpg(struct vmmu_cpu *cpu, vmmu_gva_t gva)
 	return VMMU_OK;
 }
 
-static int canonical(const struct vmmu_cpu *cpu, uint64_t gva)
+int is_canonical(const struct vmmu_cpu *cpu, uint64_t gva)
 {
 	unsigned up = cpu->regs.cr4 & VMMU_CR4_LA57 ? 64 - 57 : 64 - 48;
 
-	return (uint64_t)((int64_t)(gva << up) >> up) == gva;
+	return !is_lma(&cpu->regs) || (uint64_t)((int64_t)(gva << up) >> up) == gva;
 }
 
 static void silicon_invpcid(struct vmmu_cpu *cpu, unsigned type, uint32_t tag, uint64_t gva)
@@ -382,7 +382,7 @@ int vmmu_invpcid(struct vmmu_cpu *cpu, unsigned type, unsigned pcid, vmmu_gva_t 
 	/* SDM: checked for types 0 and 1 only. */
 	if (type <= VMMU_INVPCID_SINGLE && pcid && !(cpu->regs.cr4 & VMMU_CR4_PCIDE))
 		return refuse(cpu, "INVPCID: a PCID without CR4.PCIDE");
-	if (type == VMMU_INVPCID_ADDRESS && is_lma(&cpu->regs) && !canonical(cpu, gva.v))
+	if (type == VMMU_INVPCID_ADDRESS && !is_canonical(cpu, gva.v))
 		return refuse(cpu, "INVPCID: the address is not canonical");
 	gva.v = linear(cpu, gva.v);
 	if (cpu->hw.intercept & VMMU_ICPT_INVLPG) {

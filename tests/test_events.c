@@ -671,6 +671,8 @@ EACH(asked, crossing_that_is_not_canonical_leaves_cr2)
 	t_is(vmmu_translate_span(cpu[0], vmmu_gva(0x7fffffffffff), 2, VMMU_READ, x, &first),
 	     VMMU_FAULT);
 	t_is(x[0].fault.vector, 13);
+	/* It is judged before anything is walked. */
+	t_is(host.asked, 0);
 	vmmu_get_regs(cpu[0], &r);
 	t_is(r.cr2, 0);
 	close_vm();
