@@ -166,6 +166,29 @@ static bool leave_out_all(const struct world_cfg *cfg, struct ops *ops, size_t c
 	return any;
 }
 
+/* What the host does and later takes back: alone neither can go. */
+static bool leave_out_twins(const struct world_cfg *cfg, struct ops *ops)
+{
+	size_t at, other, i;
+
+	for (at = 0; at < ops->nr; at++) {
+		for (other = at + 1; other < ops->nr; other++) {
+			struct ops less = { 0 };
+
+			if (ops->op[at].what != OP_HOST ||
+			    memcmp(&ops->op[at], &ops->op[other], sizeof(ops->op[at])) != 0)
+				continue;
+			for (i = 0; i < ops->nr; i++)
+				if (i != at && i != other)
+					ops_add(&less, &ops->op[i]);
+			if (take_if_fails(cfg, ops, &less))
+				return true;
+			break;
+		}
+	}
+	return false;
+}
+
 static bool keep_if_fails(const struct world_cfg *cfg, struct ops *ops, size_t at,
 			  const struct world_op *simpler)
 {
@@ -282,7 +305,7 @@ void ops_shrink(const struct world_cfg *cfg, struct ops *ops)
 		leave_out_all(cfg, ops, chunk);
 	do {
 		again = leave_out_all(cfg, ops, 1);
-	} while (again);
+	} while (again || leave_out_twins(cfg, ops));
 	for (i = ops->nr; i-- > 0;)
 		if (i < ops->nr && ops->op[i].what == OP_SET && set_at_once(cfg, ops, i))
 			break;
