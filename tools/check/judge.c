@@ -126,8 +126,9 @@ static unsigned may_differ(const struct world *w, const enum ad_rule rule[])
 
 	if (w->nr_ad)
 		return ALL_VMS;
-	for (i = 0; i < w->nr_vms; i++)
-		vms |= (unsigned)(rule[i] == AD_ANY) << i;
+	for (i = 0; i < WORLD_VMS; i++)
+		if (i < w->nr_vms && rule[i] == AD_ANY)
+			vms |= 1u << i;
 	return vms;
 }
 
