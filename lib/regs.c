@@ -336,24 +336,26 @@ int vmmu_reset(struct vmmu_cpu *cpu)
 
 /* ---- TLB instructions ------------------------------------------------------------- */
 
+int is_canonical(const struct vmmu_cpu *cpu, uint64_t gva)
+{
+	unsigned up = cpu->regs.cr4 & VMMU_CR4_LA57 ? 64 - 57 : 64 - 48;
+
+	return !is_lma(&cpu->regs) || (uint64_t)((int64_t)(gva << up) >> up) == gva;
+}
+
 int vmmu_invlpg(struct vmmu_cpu *cpu, vmmu_gva_t gva)
 {
 	gva.v = linear(cpu, gva.v);
 	cpu_enter(cpu);
 	if (cpu->hw.intercept & VMMU_ICPT_INVLPG) {
 		exit_event(cpu->vm, cpu, VMMU_EV_EXIT_INVLPG, gva.v, ~0ull);
-		cpu->vm->be->invlpg(cpu, -1, hw_pcid(&cpu->regs), gva);
+		/* SDM, INVLPG: else a NOP.  To tables its upper bits would be nothing. */
+		if (is_canonical(cpu, gva.v))
+			cpu->vm->be->invlpg(cpu, -1, hw_pcid(&cpu->regs), gva);
 	} else {
 		cpu_drop(cpu, DROP_PAGE | DROP_TAG, gva.v, cpu_tag(cpu));
 	}
 	return VMMU_OK;
-}
-
-int is_canonical(const struct vmmu_cpu *cpu, uint64_t gva)
-{
-	unsigned up = cpu->regs.cr4 & VMMU_CR4_LA57 ? 64 - 57 : 64 - 48;
-
-	return !is_lma(&cpu->regs) || (uint64_t)((int64_t)(gva << up) >> up) == gva;
 }
 
 static void silicon_invpcid(struct vmmu_cpu *cpu, unsigned type, uint32_t tag, uint64_t gva)

@@ -678,6 +678,25 @@ EACH(asked, crossing_that_is_not_canonical_leaves_cr2)
 	close_vm();
 }
 
+/* SDM, INVLPG: of an address that is not canonical it is a NOP. */
+EACH(asked, invlpg_of_no_address_leaves_what_looks_like_it)
+{
+	struct vmmu_host_page page = { mem + POOL + 4096, 4096, 1 };
+	struct vmmu_xlat x;
+
+	open_asking(CACHES_TLB);
+	page.pointer = mem + POOL + 4096;
+	long_mode(P_ALL);
+	put(L1 + 8 * 17, ASKED_GPA | P_ALL);
+	t_is(touch(0, 0x11000, VMMU_READ, &x), VMMU_OK);
+	t_is(vmmu_invlpg(cpu[0], vmmu_gva(1ull << 48 | 0x11000)), VMMU_OK);
+	t_is(vmmu_change_pte(vm, vmmu_gpa(ASKED_GPA), &page), VMMU_OK);
+	t_is(vmmu_check(vm), VMMU_OK);
+	t_is(touch(0, 0x11000, VMMU_READ, &x), VMMU_OK);
+	t_true(x.host == mem + POOL + 4096);
+	close_vm();
+}
+
 EACH(asked, store_to_a_shared_page_asks_again)
 {
 	struct vmmu_xlat x;

@@ -257,6 +257,7 @@ VMMU_API int vmmu_reset(struct vmmu_cpu *cpu);
 
 /* ---- a vCPU's TLB instructions ---------------------------------------- */
 
+/* VMMU_OK.  In long mode, of an address that is not canonical: a NOP (SDM, INVLPG). */
 VMMU_API int vmmu_invlpg(struct vmmu_cpu *cpu, vmmu_gva_t gva);
 
 enum vmmu_invpcid { /* SDM, INVPCID */
