@@ -709,14 +709,21 @@ int vmmu_translate(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size, uint32_t
 	return VMMU_OK;
 }
 
-/* What a page will answer.  A real access may have to ask the host for its tables first. */
+/*
+ * What a page will answer.  A real access may have to ask the host for its tables first,
+ * as a read does: a store may still not come to be.
+ */
 static int foresee(struct vmmu_cpu *cpu, uint64_t ia, uint32_t access, struct vmmu_xlat *x)
 {
 	int st = translate_page(cpu, ia, access | VMMU_PROBE, x);
 	uint64_t cr2 = cpu->regs.cr2;
 
-	if (st == VMMU_AGAIN && !(access & VMMU_PROBE))
-		st = translate_page(cpu, ia, access | VMMU_NO_AD, x);
+	if (st == VMMU_AGAIN && !(access & VMMU_PROBE)) {
+		st = translate_page(cpu, ia, (access & ~VMMU_TYPE_MASK) | VMMU_READ | VMMU_NO_AD,
+				    x);
+		if (st >= 0 && st != VMMU_AGAIN)
+			st = translate_page(cpu, ia, access | VMMU_PROBE, x);
+	}
 	/* The fault is not the guest's yet. */
 	cpu->regs.cr2 = cr2;
 	return st;

@@ -678,6 +678,28 @@ EACH(asked, crossing_that_is_not_canonical_leaves_cr2)
 	close_vm();
 }
 
+/* The second page's tables are asked for; to the page nothing has happened. */
+EACH(asked, crossing_that_faults_has_not_written_the_other_page)
+{
+	struct vmmu_xlat x[2];
+	uint64_t dirty[16];
+	unsigned first;
+
+	open_asking(CACHES_NONE);
+	memset(mem + POOL, 0, 4096);
+	long_mode(P_ALL);
+	put(L1 + 8 * 511, 0);
+	put(L2 + 8, ASKED_GPA | P_ALL);
+	memcpy(mem + POOL, &(uint64_t){ (8 * MIB) | P_ALL }, 8);
+	t_is(vmmu_dirty_log(vm, vmmu_gpa(8 * MIB), 1), VMMU_OK);
+	t_is(vmmu_translate_span(cpu[0], vmmu_gva(2 * MIB - 4), 8, VMMU_WRITE, x, &first),
+	     VMMU_FAULT);
+	t_is(x[0].fault.cr2, 2 * MIB - 4);
+	t_is(vmmu_dirty_harvest(vm, vmmu_gpa(8 * MIB), 0, 1024, dirty), VMMU_OK);
+	t_is(dirty[0], 0);
+	close_vm();
+}
+
 /* SDM, INVLPG: of an address that is not canonical it is a NOP. */
 EACH(asked, invlpg_of_no_address_leaves_what_looks_like_it)
 {
