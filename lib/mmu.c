@@ -445,6 +445,8 @@ static uint64_t gpa_noted(const struct vmmu_cpu *cpu, uint64_t gva, const struct
 	return (g & PAGE_MASK) | (gva & low);
 }
 
+/* ---- a walk that was good, and hits of modelled silicon ----------------------------- */
+
 static inline void keep_walk(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
 			     const struct vmmu_walk *w, const struct vmmu_xlat *out, uint16_t note)
 {
@@ -650,6 +652,8 @@ _Static_assert(offsetof(struct vmmu_xlat, shift) == offsetof(struct vmmu_xlat, r
 			       offsetof(struct vmmu_front_entry, pad) + 3 &&
 		       offsetof(struct hit, shift) == offsetof(struct hit, pad) + 3,
 	       "vmmu_translate() copies these together");
+
+/* ---- the accesses of the interface ---------------------------------------------------- */
 
 #define HIT_FLAGS (VMMU_TYPE_MASK | VMMU_USER | VMMU_AC | VMMU_IMPLICIT | VMMU_STACK)
 

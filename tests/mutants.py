@@ -5,8 +5,8 @@
 usage: mutants.py [--seconds N] [--work DIR] [--report FILE] [--only REGEX] [--results FILE] [--apply]
 
 Each mutant is put into a copy of the source and built; `vmmu check` has N seconds (10) to see it,
-and if it does not, as long again with a library that lets another CPU go on in the middle of an operation; then the tests of single facts are asked.  Printed are who killed it, how long
-finding took, and how many operations the shrunk sequence has.  --results keeps them, so that a run
+and if it does not, as long again with a library that lets another CPU go on in the middle of an
+operation; then the tests of single facts are asked.  Printed are who killed it, how long finding took, and how many operations the shrunk sequence has.  --results keeps them, so that a run
 that was broken off goes on where it was.  --apply only looks whether each mutant still applies.  Exit status 1 if one without a `why` survives, or does not apply.
 """
 import argparse
