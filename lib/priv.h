@@ -56,11 +56,19 @@ struct vmmu_table {
 	};
 	uint64_t *gpas;	     /* VMMU_PT_GPAS, once a leaf is here: gpa | note */
 	uint64_t generation; /* retired: the flush that took it away */
+	uint64_t used;	     /* a bit for each TABLE_BLOCK bytes that may hold other than 0 */
 	uint16_t index;	     /* in the parent */
 	uint16_t live;	     /* entries that are present */
 	uint8_t level;	     /* 0: free */
 	uint8_t mark;	     /* the backend's */
-};
+} __attribute__((aligned(64)));
+
+/* A table's bytes to a bit of `used`. */
+#define TABLE_BLOCK (VMMU_PAGE_SIZE / 64)
+
+/* Tables and descriptors lie in chunks, aligned to their size: table.c. */
+#define CHUNK_PAGES 64u
+#define CHUNK_BYTES (CHUNK_PAGES * VMMU_PAGE_SIZE)
 
 TAILQ_HEAD(table_list, vmmu_table);
 struct chunk;
@@ -182,7 +190,13 @@ void pool_fini(struct vmmu *vm);
 struct vmmu_table *table_new(const struct vmmu_pt *pt, unsigned level); /* NULL: none left */
 void table_retire(struct vmmu *vm, struct vmmu_table *t);
 void table_reap(struct vmmu *vm); /* frees what no walk can be in */
-void *table_entries(struct vmmu_table *t);
+static inline void *table_entries(struct vmmu_table *t)
+{
+	char *chunk = (char *)((uintptr_t)t & ~(uintptr_t)(CHUNK_BYTES - 1));
+
+	return chunk + (size_t)((char *)t - chunk) / sizeof(*t) * VMMU_PAGE_SIZE;
+}
+
 uint64_t table_hpa(const struct vmmu *vm, struct vmmu_table *t);
 /* The table that contains this hpa.  Only for an hpa that a table of ours holds. */
 struct vmmu_table *table_at(const struct vmmu *vm, uint64_t hpa);
@@ -192,6 +206,8 @@ int pool_check(struct vmmu *vm);
 /* ---- pt.c ---- */
 /* Takes the table of leaves that was made first, and what it leaves empty; how many. */
 uint64_t pt_evict(struct vmmu *vm);
+/* What each table in use tells of its entries is so. */
+int pt_check_tables(struct vmmu *vm);
 
 /* ---- mem.c ---- */
 struct slot *slot_at(struct vmmu *vm, uint64_t gpa);

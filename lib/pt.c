@@ -2,8 +2,8 @@
 /*
  * The builder: one tree of tables in any format, ia -> oa.
  * Not here: what an address means (backends), when caches are flushed (callers).
- * Keeps: a table's `live` is how many of its entries are present; it is filled before
- * it is linked; a link is made and broken by
+ * Keeps: a table's `live` is how many of its entries are present, and what is not 0 lies
+ * where its `used` says; it is filled before it is linked; a link is made and broken by
  * compare-exchange; every change by software goes through set_entry().
  */
 #include <string.h>
@@ -50,12 +50,10 @@ static uint64_t read_entry(const struct vmmu_pt *pt, struct vmmu_table *t, unsig
 	return entry_load(entry_at(pt, t, index), pt->fmt->entry_bytes);
 }
 
-#define BLOCK 32u
-
-static int block_is_empty(const char *p)
+/* The bit of `used` for that offset. */
+static uint64_t used_bit(unsigned at)
 {
-	return !(entry_load(p, 8) | entry_load(p + 8, 8) | entry_load(p + 16, 8) |
-		 entry_load(p + 24, 8));
+	return 1ull << at / TABLE_BLOCK;
 }
 
 /* The first entry from index on that is not 0; past the last if there is none. */
@@ -64,11 +62,19 @@ static unsigned used_from(const struct vmmu_pt *pt, struct vmmu_table *t, unsign
 	unsigned bytes = pt->fmt->entry_bytes, end = nr_entries(pt, t->level) * bytes;
 	const char *table = table_entries(t);
 	unsigned at = index * bytes;
+	uint64_t left;
 
-	while (at < end && !entry_load(table + at, bytes)) {
-		at += bytes;
-		while (at % BLOCK == 0 && at + BLOCK <= end && block_is_empty(table + at))
-			at += BLOCK;
+	while (at < end) {
+		left = t->used & -used_bit(at);
+		if (!left)
+			return end / bytes;
+		if (!(left & used_bit(at)))
+			at = (unsigned)__builtin_ctzll(left) * TABLE_BLOCK;
+		do {
+			if (entry_load(table + at, bytes))
+				return at / bytes;
+			at += bytes;
+		} while (at % TABLE_BLOCK);
 	}
 	return at / bytes;
 }
@@ -170,6 +176,7 @@ static int set_entry(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned in
 	uint64_t ia;
 
 	VMMU_YIELD(pt->vm, ENTRY);
+	t->used |= used_bit(index * pt->fmt->entry_bytes);
 	if (!entry_cmpxchg(entry_at(pt, t, index), pt->fmt->entry_bytes, old, new_entry))
 		return 0;
 	t->live = (uint16_t)(t->live + is_present(pt, new_entry) - is_present(pt, old));
@@ -249,6 +256,7 @@ static struct vmmu_table *split(const struct vmmu_pt *pt, struct vmmu_table *t, 
 		uint64_t part = e + ((uint64_t)i << span_shift(pt, level));
 
 		entry_cmpxchg(entry_at(pt, child, i), f->entry_bytes, 0, part);
+		child->used |= used_bit(i * f->entry_bytes);
 		child->live++;
 		if (child->gpas)
 			child->gpas[i] = t->gpas[index] + ((uint64_t)i << span_shift(pt, level));
@@ -392,16 +400,21 @@ int vmmu_pt_lookup(const struct vmmu_pt *pt, uint64_t ia, struct vmmu_leaf *leaf
 
 /* ---- the iterator ----------------------------------------------------------- */
 
+static void look(struct vmmu_pt_iter *it)
+{
+	it->entry = read_entry(it->pt, it->table, it->index);
+	it->present = (uint8_t)is_present(it->pt, it->entry);
+	it->leaf = it->present && is_leaf(it->pt, it->level, it->entry);
+	it->descend = 1;
+}
+
 static void stand(struct vmmu_pt_iter *it, struct vmmu_table *t)
 {
 	it->table = t;
 	it->level = t->level;
 	it->path[t->level] = t;
 	it->index = index_of(it->pt, t->level, it->ia);
-	it->entry = read_entry(it->pt, t, it->index);
-	it->present = (uint8_t)is_present(it->pt, it->entry);
-	it->leaf = it->present && is_leaf(it->pt, t->level, it->entry);
-	it->descend = 1;
+	look(it);
 }
 
 void vmmu_pt_first(struct vmmu_pt_iter *it, const struct vmmu_pt *pt, uint64_t first, uint64_t last)
@@ -417,14 +430,16 @@ void vmmu_pt_first(struct vmmu_pt_iter *it, const struct vmmu_pt *pt, uint64_t f
 
 void vmmu_pt_next(struct vmmu_pt_iter *it)
 {
-	uint64_t e = read_entry(it->pt, it->table, it->index);
 	unsigned level = it->level;
-	uint64_t next;
+	uint64_t next, e;
 
 	/* Down, by what is there now: the visitor may have changed it. */
-	if (it->descend && is_present(it->pt, e) && !is_leaf(it->pt, level, e)) {
-		stand(it, child_of(it->pt, e));
-		return;
+	if (level > 1 && it->descend) {
+		e = read_entry(it->pt, it->table, it->index);
+		if (is_present(it->pt, e) && !is_leaf(it->pt, level, e)) {
+			stand(it, child_of(it->pt, e));
+			return;
+		}
 	}
 	next = (it->ia | (span(it->pt, level) - 1)) + 1;
 	if (!next || next > it->end) {
@@ -432,6 +447,11 @@ void vmmu_pt_next(struct vmmu_pt_iter *it)
 		return;
 	}
 	it->ia = next;
+	if (index_of(it->pt, level, next)) {
+		it->index++;
+		look(it);
+		return;
+	}
 	while (level < it->pt->fmt->top && !index_of(it->pt, level, next))
 		level++;
 	stand(it, it->path[level]);
@@ -449,10 +469,11 @@ static void pass_empty(struct vmmu_pt_iter *it)
 	if (index == it->index)
 		return;
 	it->ia = ((it->ia >> shift) + (index - it->index)) << shift;
+	it->index = index;
 	if (it->ia > it->end)
 		it->table = NULL;
 	else
-		stand(it, it->table);
+		look(it);
 }
 
 void vmmu_pt_next_used(struct vmmu_pt_iter *it)
@@ -508,10 +529,8 @@ static int wrprot_leaf(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned 
 	return 1;
 }
 
-static uint64_t wrprot_entry(struct vmmu_pt_iter *it)
+static uint64_t wrprot_large(struct vmmu_pt_iter *it)
 {
-	if (it->level == 1)
-		return (uint64_t)wrprot_leaf(it->pt, it->table, it->index);
 	if (!has(it->pt->fmt, it->entry, it->pt->fmt->w))
 		return 0;
 	/* The iterator goes down into the parts next. */
@@ -533,11 +552,49 @@ static int age_leaf(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned ind
 	return 1;
 }
 
-static uint64_t age_entry(struct vmmu_pt_iter *it, int clear)
+/* Without A bits, what was not used is what is not mapped. */
+static int keeps_ages(const struct vmmu_pt *pt)
 {
-	if (!it->pt->fmt->accessed || (it->pt->flags & VMMU_PT_NO_AD))
+	return pt->fmt->accessed && !(pt->flags & VMMU_PT_NO_AD);
+}
+
+static uint64_t age_large(struct vmmu_pt_iter *it, int clear)
+{
+	if (!keeps_ages(it->pt))
 		return clear ? zap_entry(it) : 1;
 	return (uint64_t)age_leaf(it->pt, it->table, it->index, clear);
+}
+
+/* An entry of the lowest level; a mark goes with the leaves. */
+static int change_small(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index,
+			enum vmmu_change how)
+{
+	if (how == VMMU_CHANGE_ZAP)
+		return is_present(pt, take_entry(pt, t, index));
+	if (!is_present(pt, read_entry(pt, t, index)))
+		return 0;
+	if (how == VMMU_CHANGE_WRPROT)
+		return wrprot_leaf(pt, t, index);
+	if (keeps_ages(pt))
+		return age_leaf(pt, t, index, how == VMMU_CHANGE_AGE);
+	if (how == VMMU_CHANGE_AGE)
+		take_entry(pt, t, index);
+	return 1;
+}
+
+/* All that the range has in a table of the lowest level; the iterator moves to the last. */
+static uint64_t change_rest(struct vmmu_pt_iter *it, enum vmmu_change how)
+{
+	unsigned shift = span_shift(it->pt, 1), last = nr_entries(it->pt, 1) - 1, i;
+	uint64_t nr = 0, size = (uint64_t)(last + 1) << shift, base = it->ia & ~(size - 1);
+
+	if (it->end - base < size)
+		last = index_of(it->pt, 1, it->end);
+	for (i = it->index; (i = used_from(it->pt, it->table, i)) <= last; i++)
+		nr += (uint64_t)change_small(it->pt, it->table, i, how);
+	it->ia = base + ((uint64_t)last << shift);
+	it->index = last;
+	return nr;
 }
 
 /* Whether the link lies in the range whole and may be broken. */
@@ -558,11 +615,12 @@ uint64_t vmmu_pt_change(struct vmmu_pt *pt, uint64_t ia, uint64_t len, enum vmmu
 		return 0;
 	vmmu_pt_first(&it, pt, ia, len == VMMU_ALL ? ~0ull : ia + len - 1);
 	for (; it.table; vmmu_pt_next_used(&it)) {
-		if (!it.present) {
-			if (how == VMMU_CHANGE_ZAP && it.entry)
-				take_entry(pt, it.table, it.index);
+		if (it.level == 1) {
+			nr += change_rest(&it, how);
 			continue;
 		}
+		if (!it.present)
+			continue;
 		if (!it.leaf && !child_of(pt, it.entry)->live) {
 			/* Nothing to do below; the table itself may go. */
 			it.descend = 0;
@@ -571,8 +629,8 @@ uint64_t vmmu_pt_change(struct vmmu_pt *pt, uint64_t ia, uint64_t len, enum vmmu
 			if (it.leaf || zaps_link(&it, first))
 				nr += zap_entry(&it);
 		} else if (it.leaf) {
-			nr += how == VMMU_CHANGE_WRPROT ? wrprot_entry(&it)
-							: age_entry(&it, how == VMMU_CHANGE_AGE);
+			nr += how == VMMU_CHANGE_WRPROT ? wrprot_large(&it)
+							: age_large(&it, how == VMMU_CHANGE_AGE);
 		}
 	}
 	return nr;
@@ -813,4 +871,53 @@ int vmmu_pt_check(const struct vmmu_pt *pt, struct vmmu_cursor *at, unsigned bud
 	at->tree++;
 	at->ia = 0;
 	return VMMU_OK;
+}
+
+static uint64_t any_bits(const char *block)
+{
+	uint64_t any = 0;
+	unsigned i;
+
+	for (i = 0; i < TABLE_BLOCK; i += 8)
+		any |= entry_load(block + i, 8);
+	return any;
+}
+
+static unsigned present_in(const struct vmmu_pt *pt, const char *block)
+{
+	unsigned n = 0, i;
+
+	for (i = 0; i < TABLE_BLOCK; i += pt->fmt->entry_bytes)
+		n += (unsigned)is_present(pt, entry_load(block + i, pt->fmt->entry_bytes));
+	return n;
+}
+
+/* Every entry of a table, for what its descriptor tells of all of them. */
+static int check_table(struct vmmu *vm, struct vmmu_table *t)
+{
+	const char *table = table_entries(t);
+	unsigned at, live = 0;
+
+	for (at = 0; at < VMMU_PAGE_SIZE; at += TABLE_BLOCK) {
+		if (t->used & used_bit(at))
+			live += present_in(t->pt, table + at);
+		else if (any_bits(table + at))
+			return vmmu_be_broken(vm, "table at hpa 0x%llx: what is at 0x%x is passed",
+					      (unsigned long long)table_hpa(vm, t), at);
+	}
+	if (live == t->live)
+		return VMMU_OK;
+	return vmmu_be_broken(vm, "table at hpa 0x%llx: %u entries are present, %u counted",
+			      (unsigned long long)table_hpa(vm, t), live, t->live);
+}
+
+int pt_check_tables(struct vmmu *vm)
+{
+	struct vmmu_table *t;
+	int st = VMMU_OK;
+
+	TAILQ_FOREACH (t, &vm->pool.used, link)
+		if ((st = check_table(vm, t)))
+			break;
+	return st;
 }

@@ -9,21 +9,20 @@
  * of a chunk holds the descriptors of the others, so a descriptor is found
  * from any address in its page.
  *
- *	chunk: | header + 63 descriptors | table 1 | table 2 | ... | table 63 |
+ *	chunk: | header, 63 descriptors | table 1 | table 2 | ... | table 63 |
  */
 #include <string.h>
 
 #include "priv.h"
 
-#define CHUNK_PAGES 64u
-#define CHUNK_BYTES (CHUNK_PAGES * VMMU_PAGE_SIZE)
-
 struct chunk {
-	SLIST_ENTRY(chunk) next;
-	struct vmmu_table table[CHUNK_PAGES]; /* [0] is unused: this page */
+	union {
+		SLIST_ENTRY(chunk) next; /* in the place of [0], which would be this page */
+		struct vmmu_table table[CHUNK_PAGES];
+	};
 };
 
-_Static_assert(sizeof(struct chunk) <= VMMU_PAGE_SIZE, "a chunk's header is one page");
+_Static_assert(sizeof(struct chunk) == VMMU_PAGE_SIZE, "a chunk's header is one page");
 
 void pool_init(struct vmmu *vm)
 {
@@ -37,13 +36,6 @@ void pool_init(struct vmmu *vm)
 static struct chunk *chunk_of(const void *p)
 {
 	return (struct chunk *)((uintptr_t)p & ~(uintptr_t)(CHUNK_BYTES - 1));
-}
-
-void *table_entries(struct vmmu_table *t)
-{
-	struct chunk *c = chunk_of(t);
-
-	return (char *)c + (size_t)(t - c->table) * VMMU_PAGE_SIZE;
 }
 
 uint64_t table_hpa(const struct vmmu *vm, struct vmmu_table *t)
@@ -80,6 +72,15 @@ static int add_chunk(struct vmmu *vm)
 	return 0;
 }
 
+/* What a table's last user left: little, most often. */
+static void clear(struct vmmu_table *t)
+{
+	char *entries = table_entries(t);
+
+	for (; t->used; t->used &= t->used - 1)
+		memset(entries + (size_t)__builtin_ctzll(t->used) * TABLE_BLOCK, 0, TABLE_BLOCK);
+}
+
 struct vmmu_table *table_new(const struct vmmu_pt *pt, unsigned level)
 {
 	struct vmmu *vm = pt->vm;
@@ -93,7 +94,7 @@ struct vmmu_table *table_new(const struct vmmu_pt *pt, unsigned level)
 	t = TAILQ_FIRST(&p->free);
 	TAILQ_REMOVE(&p->free, t, link);
 	TAILQ_INSERT_TAIL(&p->used, t, link);
-	memset(table_entries(t), 0, VMMU_PAGE_SIZE);
+	clear(t);
 	t->pt = pt;
 	t->level = (uint8_t)level;
 	p->nr++;

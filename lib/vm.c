@@ -285,6 +285,8 @@ int vmmu_check(struct vmmu *vm)
 	do {
 		st = vm->be->check(vm, &at, 1u << 20);
 	} while (!st && (at.tree || at.ia));
+	if (!st)
+		st = pt_check_tables(vm);
 	return st ? st : check_rest(vm);
 }
 
