@@ -67,12 +67,15 @@ static void show_progress(struct check *c, const struct world *w)
 	progress_at(&c->progress, done);
 }
 
+/* Operations from one look at everything to the next. */
+#define WHOLE 4096u
+
 /* One world, recorded; 1: it failed. */
 static int run_world(struct check *c, const struct world_cfg *cfg, struct ops *done,
 		     unsigned *backend)
 {
 	struct world *w = world_new(cfg);
-	uint64_t most = c->left < WORLD_OPS ? c->left : WORLD_OPS;
+	uint64_t most = c->left < WORLD_OPS ? c->left : WORLD_OPS, next = WHOLE;
 	struct gen g;
 	int failed;
 
@@ -81,7 +84,9 @@ static int run_world(struct check *c, const struct world_cfg *cfg, struct ops *d
 	gen_begin(&g, w, &c->mix);
 	while (w->seq < most && !w->failed[0] && !over(c)) {
 		gen_one(&g);
-		world_check(w, w->seq % 4096 == 0);
+		world_check(w, w->seq >= next);
+		if (w->seq >= next)
+			next = w->seq + WHOLE;
 		if (w->seq % 256 == 0 && !c->shortening)
 			show_progress(c, w);
 	}

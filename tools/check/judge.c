@@ -116,35 +116,53 @@ static unsigned words_of(const struct or_regs *r, uint64_t gva, uint16_t word[5]
 
 #define ALL_VMS (~0u)
 
-/*
- * Those that may differ by now, and rightly.  Where the oracle stored nothing, a VM
- * that had to do the same can wait for the next sweep.
- */
-static unsigned may_differ(const struct world *w, const enum ad_rule rule[])
+/* Those that may have stored A or D anywhere on the way. */
+static unsigned any_of(const struct world *w, const enum ad_rule rule[])
 {
 	unsigned vms = 0, i;
 
-	if (w->nr_ad)
-		return ALL_VMS;
 	for (i = 0; i < WORLD_VMS; i++)
 		if (i < w->nr_vms && rule[i] == AD_ANY)
 			vms |= 1u << i;
 	return vms;
 }
 
-/* What walks of gva read, by the rules. */
+/* These words of all frames, in these VMs; few differ. */
+static void compare_words(struct world *w, const uint16_t *word, unsigned n, unsigned vms,
+			  const enum ad_rule rule[])
+{
+	unsigned f, i, k, left;
+
+	for (f = 0; f < w->nr_frames; f++) {
+		const uint8_t *ours = w->mem + w->frame[f];
+
+		for (left = vms & ((1u << w->nr_vms) - 1); left; left &= left - 1) {
+			i = (unsigned)__builtin_ctz(left);
+			for (k = 0; k < n; k++)
+				if (load(ours + word[k], 8) != load(w->vm[i].at[f] + word[k], 8))
+					compare_word(w, f, word[k], vms, rule);
+		}
+	}
+}
+
+/*
+ * What walks of gva read, by the rules: where the oracle stored A or D, and where a VM may have
+ * that began at a cached link.  What else a VM stored can wait for the next sweep.
+ */
 static void compare_walk(struct world *w, unsigned cpu, uint64_t gva,
 			 const enum ad_rule rule[WORLD_VMS])
 {
+	unsigned vms = any_of(w, rule), i;
 	uint16_t word[5];
-	unsigned vms = may_differ(w, rule), n, f, k;
 
-	if (!vms)
-		return;
-	n = words_of(world_regs(w, cpu), gva, word);
-	for (f = 0; f < w->nr_frames; f++)
-		for (k = 0; k < n; k++)
-			compare_word(w, f, word[k], vms, rule);
+	for (i = 0; i < w->nr_ad; i++) {
+		int f = frame_of(w, w->ad[i]);
+
+		if (f >= 0)
+			compare_word(w, (unsigned)f, w->ad[i] & (PAGE - 1), ALL_VMS, rule);
+	}
+	if (vms)
+		compare_words(w, word, words_of(world_regs(w, cpu), gva, word), vms, rule);
 }
 
 void level_walk(struct world *w, unsigned cpu, uint64_t gva)
@@ -163,11 +181,9 @@ void level_walk(struct world *w, unsigned cpu, uint64_t gva)
 static void sweep(struct world *w)
 {
 	static const enum ad_rule exact[WORLD_VMS]; /* AD_EXACT */
-	unsigned f, k;
 
-	for (f = 0; f < w->nr_frames; f++)
-		for (k = 0; k < w->nr_words; k++)
-			compare_word(w, f, w->word[k], ALL_VMS, exact);
+	compare_words(w, w->word, w->nr_words, ALL_VMS, exact);
+	w->swept = w->seq;
 }
 
 static void note_ad(struct world *w)
@@ -187,14 +203,15 @@ void world_check(struct world *w, bool full)
 	unsigned i, f;
 	int st;
 
-	if (full || w->seq % SWEEP == 0)
+	if (full || w->seq - w->swept >= SWEEP)
 		sweep(w);
+	w->checks++;
 	for (i = 0; i < w->nr_vms; i++) {
 		struct world_vm *v = &w->vm[i];
 
-		st = full || w->all	    ? vmmu_check(v->vm)
-		     : (w->seq + i) % TURNS ? VMMU_OK
-					    : vmmu_check_some(v->vm, SOME);
+		st = full || w->all	       ? vmmu_check(v->vm)
+		     : (w->checks + i) % TURNS ? VMMU_OK
+					       : vmmu_check_some(v->vm, SOME);
 		if (st)
 			world_fail(w, v, "check: %s: %s", vmmu_strerror(st), vmmu_reason(v->vm));
 		for (f = 0; full && f < w->nr_frames; f++)
@@ -642,7 +659,7 @@ static void access_page(struct world *w, unsigned cpu, uint64_t gva, unsigned si
 	struct vmmu_xlat x[WORLD_VMS];
 	struct or_result fresh, seen, res;
 	enum ad_rule rule[WORLD_VMS];
-	unsigned i, faults = 0, grants;
+	unsigned i, faults = 0, grants = 0;
 	int st[WORLD_VMS];
 	bool stores;
 
@@ -650,7 +667,8 @@ static void access_page(struct world *w, unsigned cpu, uint64_t gva, unsigned si
 		return;
 	dry.no_ad = true;
 	or_translate(world_regs(w, cpu), &w->orp, &w->ormem, &dry, &fresh);
-	grants = fresh_rights(w, cpu, &acc);
+	if (fresh.kind == OR_OK)
+		grants = fresh_rights(w, cpu, &acc);
 	log_access(w, cpu, gva, size, access, &fresh);
 	w->mode = world_mode_of(world_regs(w, cpu));
 	count_result(w, &fresh);

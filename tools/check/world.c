@@ -251,7 +251,9 @@ enum world_mode world_mode_of(const struct or_regs *r)
 
 uint64_t world_read(const struct world *w, uint64_t gpa, unsigned bytes)
 {
-	return world_is_ram(w, gpa) ? load(ram_at(w, gpa), bytes) : 0;
+	uint64_t home = home_of(w, gpa);
+
+	return home == NOWHERE ? 0 : load(w->mem + home, bytes);
 }
 
 void world_poke(struct world *w, uint64_t gpa, uint64_t value)

@@ -221,6 +221,8 @@ struct world {
 	bool dry_stores;			  /* ... but would be ... */
 	uint64_t dry_lo, dry_len;		  /* ... here */
 	uint64_t seq;				  /* of operations */
+	uint64_t swept;				  /* seq of the last look at all memory */
+	uint64_t checks;			  /* world_check()s */
 	uint64_t stored;			  /* seq of the last store by the guest */
 	uint64_t flushed[WORLD_CPUS];		  /* ... of the last that dropped everything */
 	uint64_t dropped[WORLD_CPUS][WORLD_GVAS]; /* ... or this page */

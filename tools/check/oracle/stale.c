@@ -50,6 +50,7 @@ struct set {
 	struct cached *c;
 	uint32_t *sum; /* of each, so that few need to be compared */
 	size_t n, room;
+	uint64_t pages; /* page_bit()s of all tables that its links lead to */
 };
 
 struct vcpu {
@@ -79,6 +80,8 @@ struct cut {
 	uint64_t addr;
 	unsigned now_shift; /* what maps addr in memory now, 0 if nothing */
 };
+
+static const struct cut cut_all = { .every_pcid = true, .globals = ANY_GLOBALS };
 
 static void *grown(void *old, size_t n, size_t size)
 {
@@ -120,6 +123,12 @@ static uint32_t sum_of(const struct cached *c)
 	       c->leaf;
 }
 
+/* Few pages have the same. */
+static uint64_t page_bit(uint64_t pa)
+{
+	return UINT64_C(1) << ((pa >> 12) * UINT64_C(0x9e3779b97f4a7c15) >> 58);
+}
+
 static void join(struct set *s, const struct cached *c)
 {
 	uint32_t sum = sum_of(c);
@@ -133,6 +142,8 @@ static void join(struct set *s, const struct cached *c)
 		s->c = grown(s->c, s->room, sizeof(*s->c));
 		s->sum = grown(s->sum, s->room, sizeof(*s->sum));
 	}
+	if (!c->leaf)
+		s->pages |= page_bit(c->pos.table);
 	s->sum[s->n] = sum;
 	s->c[s->n++] = *c;
 }
@@ -173,22 +184,52 @@ static void step(struct or_world *w, struct vcpu *v, struct set *s, uint64_t gva
 	join(s, &c);
 }
 
-static void settle(struct or_world *w, struct vcpu *v, size_t i)
+/* Which steps of a settled set may have a new outcome. */
+struct doubt {
+	unsigned levels;   /* a bit for each: those that read a table of it */
+	uint64_t gpa, len; /* those that read here */
+};
+static const struct doubt doubt_all = { .levels = ~0u };
+
+static bool overlaps(enum or_mode mode, const struct or_pos *pos, uint64_t gva, uint64_t gpa,
+		     uint64_t len)
+{
+	uint64_t pa;
+
+	/* No table leaves its page. */
+	if (pos->table >> 12 < gpa >> 12 || pos->table >> 12 > (gpa + len - 1) >> 12)
+		return false;
+	pa = or_entry_pa(mode, pos, gva);
+	return pa < gpa + len && gpa < pa + or_entry_bytes(mode);
+}
+
+static bool in_doubt(const struct doubt *d, enum or_mode mode, const struct or_pos *pos,
+		     uint64_t gva)
+{
+	return (d->levels >> pos->level & 1) ||
+	       (d->len && overlaps(mode, pos, gva, d->gpa, d->len));
+}
+
+/* What joins is stepped from, too. */
+static void settle(struct or_world *w, struct vcpu *v, size_t i, const struct doubt *d)
 {
 	uint64_t gva = or_linear(&v->r, w->gva[i]);
+	enum or_mode mode = or_mode_of(&v->r);
+	unsigned pcid = pcid_of(&v->r);
 	struct set *s = &v->sets[i];
+	size_t k, known = s->n;
 	struct or_pos pos;
-	size_t k;
 
 	if (!translates(v, gva))
 		return;
-	if (or_root(&v->r, &w->p, gva, &pos))
+	if (or_root(&v->r, &w->p, gva, &pos) && in_doubt(d, mode, &pos, gva))
 		step(w, v, s, gva, &pos);
 	for (k = 0; k < s->n; k++) { /* s->n grows on the way */
-		if (s->c[k].leaf || s->c[k].pcid != pcid_of(&v->r))
+		if (s->c[k].leaf || s->c[k].pcid != pcid)
 			continue;
 		pos = s->c[k].pos;
-		step(w, v, s, gva, &pos);
+		if (k >= known || in_doubt(d, mode, &pos, gva))
+			step(w, v, s, gva, &pos);
 	}
 }
 
@@ -197,7 +238,7 @@ static void settle_vcpu(struct or_world *w, struct vcpu *v)
 	size_t i;
 
 	for (i = 0; i < w->watched; i++)
-		settle(w, v, i);
+		settle(w, v, i, &doubt_all);
 }
 
 static bool covers(const struct cut *cut, enum or_mode mode, uint64_t gva, const struct cached *c)
@@ -221,24 +262,30 @@ static bool covers(const struct cut *cut, enum or_mode mode, uint64_t gva, const
 	return (gva ^ cut->addr) >> shift == 0;
 }
 
-static bool drop_from(const struct vcpu *v, struct set *s, uint64_t gva, enum or_mode mode,
-		      const struct cut *cut)
+/* Answers in the reading of which tables the lost would be found again, as in struct doubt. */
+static unsigned drop_from(const struct vcpu *v, struct set *s, uint64_t gva, enum or_mode mode,
+			  const struct cut *cut)
 {
+	unsigned levels = 0;
 	size_t k, kept;
 
 	gva = or_linear(&v->r, gva);
+	s->pages = 0;
 	for (k = kept = 0; k < s->n; k++) {
-		if (covers(cut, mode, gva, &s->c[k]))
+		if (covers(cut, mode, gva, &s->c[k])) {
+			levels |= 1u << (s->c[k].pos.level + !s->c[k].leaf);
 			continue;
+		}
+		if (!s->c[k].leaf)
+			s->pages |= page_bit(s->c[k].pos.table);
 		if (kept != k) {
 			s->c[kept] = s->c[k];
 			s->sum[kept] = s->sum[k];
 		}
 		kept++;
 	}
-	k = s->n;
 	s->n = kept;
-	return kept != k;
+	return levels;
 }
 
 static void drop(struct or_world *w, struct vcpu *v, enum or_mode mode, const struct cut *cut)
@@ -251,18 +298,21 @@ static void drop(struct or_world *w, struct vcpu *v, enum or_mode mode, const st
 
 static void drop_all(struct or_world *w, struct vcpu *v)
 {
-	drop(w, v, OR_M_OFF, &(struct cut){ .every_pcid = true, .globals = ANY_GLOBALS });
+	drop(w, v, OR_M_OFF, &cut_all);
 }
 
 /* Drop what the current mode's cut covers, then see what memory says; the others are settled. */
 static void drop_and_settle(struct or_world *w, struct vcpu *v, const struct cut *cut)
 {
 	enum or_mode mode = or_mode_of(&v->r);
+	struct doubt d = { 0 };
 	size_t i;
 
-	for (i = 0; i < w->watched; i++)
-		if (drop_from(v, &v->sets[i], w->gva[i], mode, cut))
-			settle(w, v, i);
+	for (i = 0; i < w->watched; i++) {
+		d.levels = drop_from(v, &v->sets[i], w->gva[i], mode, cut);
+		if (d.levels)
+			settle(w, v, i, &d);
+	}
 }
 
 /* The size of the page that maps gva in memory now; 0: none does. */
@@ -348,46 +398,38 @@ void or_watch(struct or_world *w, uint64_t gva)
 
 		v->sets = grown(v->sets, w->watched, sizeof(*v->sets));
 		memset(&v->sets[w->watched - 1], 0, sizeof(*v->sets));
-		settle(w, v, w->watched - 1);
+		settle(w, v, w->watched - 1, &doubt_all);
 	}
 }
 
-static bool overlaps(const struct vcpu *v, const struct or_pos *pos, uint64_t gva, uint64_t gpa,
-		     uint64_t len)
+/* page_bit()s of the tables at which walks begin. */
+static uint64_t root_pages(const struct or_world *w, const struct vcpu *v)
 {
-	uint64_t pa = or_entry_pa(or_mode_of(&v->r), pos, gva);
+	uint64_t pages = 0, gva;
+	struct or_pos pos;
 
-	return pa < gpa + len && gpa < pa + or_entry_bytes(or_mode_of(&v->r));
-}
-
-/* Does the store hit an entry a walk of this address could read now? */
-static bool concerns(struct or_world *w, const struct vcpu *v, size_t i, uint64_t gpa, uint64_t len)
-{
-	uint64_t gva = or_linear(&v->r, w->gva[i]);
-	const struct set *s = &v->sets[i];
-	struct or_pos root;
-	size_t k;
-
-	if (!translates(v, gva))
-		return false;
-	if (or_root(&v->r, &w->p, gva, &root) && overlaps(v, &root, gva, gpa, len))
-		return true;
-	for (k = 0; k < s->n; k++)
-		if (!s->c[k].leaf && s->c[k].pcid == pcid_of(&v->r) &&
-		    overlaps(v, &s->c[k].pos, gva, gpa, len))
-			return true;
-	return false;
+	/* With PDPTE registers there are four. */
+	for (gva = 0; gva >> 32 == 0; gva += UINT64_C(1) << 30)
+		if (or_root(&v->r, &w->p, gva, &pos))
+			pages |= page_bit(pos.table);
+	return pages;
 }
 
 void or_note_store(struct or_world *w, uint64_t gpa, uint64_t len)
 {
+	const struct doubt d = { .gpa = gpa, .len = len };
+	uint64_t stored = page_bit(gpa) | page_bit(gpa + len - 1), root;
 	size_t i, k;
 
 	w->events++;
-	for (i = 0; i < w->vcpus; i++)
+	for (i = 0; i < w->vcpus; i++) {
+		struct vcpu *v = w->vcpu[i];
+
+		root = root_pages(w, v);
 		for (k = 0; k < w->watched; k++)
-			if (concerns(w, w->vcpu[i], k, gpa, len))
-				settle(w, w->vcpu[i], k);
+			if (stored & (v->sets[k].pages | root))
+				settle(w, v, k, &d);
+	}
 }
 
 void or_note_slots(struct or_world *w)
@@ -399,17 +441,39 @@ void or_note_slots(struct or_world *w)
 		settle_vcpu(w, w->vcpu[i]);
 }
 
+/* Do walks read the same entries in the same way? */
+static bool same_view(const struct or_regs *a, const struct or_regs *b)
+{
+	const uint64_t cr4 = OR_CR4_PSE | OR_CR4_PAE | OR_CR4_PGE | OR_CR4_PCIDE | OR_CR4_LA57;
+	const uint64_t efer = OR_EFER_LMA | OR_EFER_NXE;
+
+	return !((a->cr0 ^ b->cr0) & OR_CR0_PG) && a->cr3 == b->cr3 && !((a->cr4 ^ b->cr4) & cr4) &&
+	       !((a->efer ^ b->efer) & efer) && !memcmp(a->pdpte, b->pdpte, sizeof(a->pdpte));
+}
+
+/* After a MOV to a register; cut: what it invalidates, NULL: nothing. */
+static void view_changes(struct or_world *w, struct vcpu *v, const struct or_regs *was,
+			 const struct cut *cut)
+{
+	if (!same_view(was, &v->r)) {
+		if (cut)
+			drop(w, v, or_mode_of(&v->r), cut);
+		settle_vcpu(w, v);
+	} else if (cut) {
+		drop_and_settle(w, v, cut);
+	}
+}
+
 /* SDM 4.10.4.1: only leaving paging invalidates; WP is judged at use. */
 enum or_kind or_note_cr0(struct or_world *w, unsigned vcpu, uint64_t value)
 {
 	struct vcpu *v = w->vcpu[vcpu];
+	struct or_regs was = v->r;
 
 	w->events++;
 	if (or_set_cr0(&v->r, &w->p, &w->m, value) != OR_OK)
 		return OR_GP;
-	if (!(v->r.cr0 & OR_CR0_PG))
-		drop_all(w, v);
-	settle_vcpu(w, v);
+	view_changes(w, v, &was, v->r.cr0 & OR_CR0_PG ? NULL : &cut_all);
 	return OR_OK;
 }
 
@@ -417,33 +481,36 @@ enum or_kind or_note_cr0(struct or_world *w, unsigned vcpu, uint64_t value)
 enum or_kind or_note_cr3(struct or_world *w, unsigned vcpu, uint64_t value)
 {
 	struct vcpu *v = w->vcpu[vcpu];
+	struct or_regs was = v->r;
+	bool keeps;
 
 	w->events++;
 	if (or_set_cr3(&v->r, &w->p, &w->m, value) != OR_OK)
 		return OR_GP;
-	if (!(value & OR_CR3_NOFLUSH) || !(v->r.cr4 & OR_CR4_PCIDE))
-		drop(w, v, or_mode_of(&v->r), &(struct cut){ .pcid = pcid_of(&v->r) });
-	settle_vcpu(w, v);
+	keeps = (value & OR_CR3_NOFLUSH) && (v->r.cr4 & OR_CR4_PCIDE);
+	view_changes(w, v, &was, keeps ? NULL : &(struct cut){ .pcid = pcid_of(&v->r) });
 	return OR_OK;
 }
 
 enum or_kind or_note_cr4(struct or_world *w, unsigned vcpu, uint64_t value)
 {
 	struct vcpu *v = w->vcpu[vcpu];
-	uint64_t old = v->r.cr4, changed = old ^ value;
-	uint64_t some = OR_CR4_PAE;
+	struct or_regs was = v->r;
+	uint64_t changed = was.cr4 ^ value, some = OR_CR4_PAE;
+	const struct cut *cut = NULL;
+	struct cut own;
 
 	w->events++;
 	if (or_set_cr4(&v->r, &w->p, &w->m, value) != OR_OK)
 		return OR_GP;
+	own = (struct cut){ .pcid = pcid_of(&v->r), .globals = OWN_GLOBALS };
 	if (w->p.pse_flushes)
 		some |= OR_CR4_PSE;
-	if ((changed & OR_CR4_PGE) || (changed & old & OR_CR4_PCIDE))
-		drop_all(w, v);
+	if ((changed & OR_CR4_PGE) || (changed & was.cr4 & OR_CR4_PCIDE))
+		cut = &cut_all;
 	else if ((changed & some) || (changed & value & OR_CR4_SMEP))
-		drop(w, v, or_mode_of(&v->r),
-		     &(struct cut){ .pcid = pcid_of(&v->r), .globals = OWN_GLOBALS });
-	settle_vcpu(w, v);
+		cut = &own;
+	view_changes(w, v, &was, cut);
 	return OR_OK;
 }
 
@@ -451,11 +518,12 @@ enum or_kind or_note_cr4(struct or_world *w, unsigned vcpu, uint64_t value)
 enum or_kind or_note_efer(struct or_world *w, unsigned vcpu, uint64_t value)
 {
 	struct vcpu *v = w->vcpu[vcpu];
+	struct or_regs was = v->r;
 
 	w->events++;
 	if (or_set_efer(&v->r, &w->p, &w->m, value) != OR_OK)
 		return OR_GP;
-	settle_vcpu(w, v);
+	view_changes(w, v, &was, NULL);
 	return OR_OK;
 }
 
@@ -605,7 +673,7 @@ int or_legal(struct or_world *w, unsigned vcpu, const struct or_access *acc,
 	i = find_watch(w, v, acc->gva);
 	if (i == w->watched || !translates(v, acc->gva))
 		return say(w, 0, NULL, &fresh);
-	settle(w, v, i);
+	settle(w, v, i, &doubt_all);
 	for (k = 0; k < v->sets[i].n; k++)
 		if (use(w, v, &probe, &v->sets[i].c[k], &res) && same_answer(&res, seen))
 			return say(w, 2, &v->sets[i].c[k], &fresh);

@@ -18,71 +18,9 @@
 #define ENT_G (1u << 8)
 #define ENT_NX (UINT64_C(1) << 63)
 
-uint64_t or_bits(unsigned hi, unsigned lo)
-{
-	if (hi < lo)
-		return 0;
-	return (UINT64_MAX >> (63 - hi)) & (UINT64_MAX << lo);
-}
-
-enum or_mode or_mode_of(const struct or_regs *r)
-{
-	if (!(r->cr0 & OR_CR0_PG))
-		return OR_M_OFF;
-	if (!(r->cr4 & OR_CR4_PAE))
-		return OR_M_32;
-	if (!(r->efer & OR_EFER_LMA))
-		return OR_M_PAE;
-	return r->cr4 & OR_CR4_LA57 ? OR_M_LONG5 : OR_M_LONG4;
-}
-
-static bool long_mode(const struct or_regs *r)
-{
-	return r->efer & OR_EFER_LMA;
-}
-
-uint64_t or_linear(const struct or_regs *r, uint64_t gva)
-{
-	return long_mode(r) ? gva : gva & UINT32_MAX;
-}
-
-bool or_canonical(const struct or_regs *r, uint64_t gva)
-{
-	unsigned top = r->cr4 & OR_CR4_LA57 ? 56 : 47;
-	uint64_t high = or_bits(63, top);
-
-	return !long_mode(r) || (gva & high) == 0 || (gva & high) == high;
-}
-
-/* NXE means nothing to 32-bit paging, whose entries have no bit 63. */
 bool or_nx_on(const struct or_regs *r)
 {
 	return (r->efer & OR_EFER_NXE) && (r->cr4 & OR_CR4_PAE);
-}
-
-unsigned or_level_shift(enum or_mode mode, unsigned level)
-{
-	if (mode == OR_M_32)
-		return level == 1 ? 12 : 22;
-	return 3 + 9 * level;
-}
-
-unsigned or_entry_bytes(enum or_mode mode)
-{
-	return mode == OR_M_32 ? 4 : 8;
-}
-
-uint64_t or_entry_pa(enum or_mode mode, const struct or_pos *pos, uint64_t gva)
-{
-	uint64_t index = gva >> or_level_shift(mode, pos->level);
-
-	if (mode == OR_M_32)
-		index &= 1023;
-	else if (mode == OR_M_PAE && pos->level == 3)
-		index &= 3;
-	else
-		index &= 511;
-	return pos->table + index * or_entry_bytes(mode);
 }
 
 /* SDM 4.3, figure 4-4. */
@@ -124,7 +62,7 @@ static void decode_pdpte(const struct or_profile *p, uint64_t raw, struct or_ent
 static void decode_64(const struct or_regs *r, const struct or_profile *p, unsigned level,
                       uint64_t raw, struct or_ent *e)
 {
-	uint64_t rsvd = or_bits(long_mode(r) ? 51 : 62, p->maxphyaddr);
+	uint64_t rsvd = or_bits(or_long_mode(r) ? 51 : 62, p->maxphyaddr);
 
 	if (!or_nx_on(r))
 		rsvd |= ENT_NX;
@@ -161,6 +99,8 @@ struct or_ent or_decode(const struct or_regs *r, const struct or_profile *p, uns
 		.shift = or_level_shift(mode, level),
 	};
 
+	if (!e.present)
+		return e;
 	if (mode == OR_M_32)
 		decode_32(r, p, level, raw, &e);
 	else if (mode == OR_M_PAE && level == 3)
@@ -310,7 +250,7 @@ static bool key_denies(const struct or_regs *r, const struct or_access *acc, boo
 	uint64_t enable = page_user ? OR_CR4_PKE : OR_CR4_PKS;
 	uint32_t rights = (page_user ? r->pkru : r->pkrs) >> (2 * key);
 
-	if (!long_mode(r) || !(r->cr4 & enable) || acc->op == OR_FETCH)
+	if (!or_long_mode(r) || !(r->cr4 & enable) || acc->op == OR_FETCH)
 		return false;
 	if (rights & 1)
 		return true;
