@@ -107,6 +107,56 @@ Test(direct, check_finds_a_leaf_that_lets_stores_pass_untold)
 	}
 }
 
+/* What a walk by software would pass, and silicon would not. */
+Test(direct, check_finds_entries_that_nobody_counted)
+{
+	unsigned b;
+
+	for (b = 0; b < 3; b++) {
+		uint64_t *leaf, was;
+
+		open_on(b);
+		t_eq(touch(0x5000, VMMU_WRITE), VMMU_OK);
+		leaf = leaf_of(0x5000);
+		was = *leaf;
+		leaf[256] = was;
+		t_check(vmmu_check(vm) == VMMU_EBROKEN, "%s: one more is not found",
+			backends[b]->name);
+		leaf[256] = 0;
+		t_eq(vmmu_check(vm), VMMU_OK);
+		*leaf = 0;
+		t_check(vmmu_check(vm) == VMMU_EBROKEN, "%s: one less is not found",
+			backends[b]->name);
+		*leaf = was;
+		t_eq(vmmu_check(vm), VMMU_OK);
+		vmmu_destroy(vm);
+	}
+}
+
+static uint64_t protect_and_hide(struct vmmu *to, vmmu_gpa_t gpa, uint64_t len,
+				 enum vmmu_change how)
+{
+	vmmu_nested_npt.protect(to, gpa, len, how);
+	return 0;
+}
+
+/* The TLB of the first level is looked at first, and has lost it by then. */
+Test(direct, check_finds_a_flush_that_the_second_tlb_missed)
+{
+	struct vmmu_backend liar = vmmu_nested_npt;
+	uint64_t gpa;
+
+	liar.protect = protect_and_hide;
+	open_as((struct guest_cfg){ .backend = &liar, .caches = CACHES_TLB });
+	t_eq(touch(8 * MIB, VMMU_READ), VMMU_OK);
+	for (gpa = 0x4000; gpa <= 0x10000; gpa += 0x4000)
+		t_eq(touch(gpa, VMMU_READ), VMMU_OK);
+	t_eq(vmmu_check(vm), VMMU_OK);
+	t_eq(vmmu_slot_remove(vm, vmmu_gpa(8 * MIB)), VMMU_OK);
+	t_eq(vmmu_check(vm), VMMU_EBROKEN);
+	vmmu_destroy(vm);
+}
+
 Test(direct, every_table_is_told_as_it_goes)
 {
 	unsigned b;

@@ -1332,6 +1332,11 @@ Test(shadow, generations_come_round)
 	/* With the next change the generation of the mark is the current one. */
 	t_eq(vmmu_slot_flags(vm, vmmu_gpa(NOWHERE), 0), VMMU_OK);
 	reads(0, NOWHERE);
+	/* And on they go. */
+	t_eq(vmmu_slot_remove(vm, vmmu_gpa(NOWHERE)), VMMU_OK);
+	t_eq(touch(0, VMMU_READ), VMMU_MMIO);
+	add_memory_nowhere();
+	reads(0, NOWHERE);
 	close_vm();
 }
 
