@@ -340,14 +340,34 @@ int is_canonical(const struct vmmu_cpu *cpu, uint64_t gva);
 /* ---- mmu.c ---- */
 /* Every library call of a vCPU begins with it: earlier host pointers are done with. */
 void cpu_enter(struct vmmu_cpu *cpu);
+/* 32 bits outside long mode, as a CPU forms it. */
+uint64_t linear(const struct vmmu_cpu *cpu, uint64_t gva);
+
+/* ---- exit.c ---- */
+struct attempt {
+	uint64_t gva;
+	uint32_t access;
+	unsigned reclaims;
+};
+/* Between the statuses of a call: the cause is gone, walk again. */
+#define WALK_AGAIN (-1000)
+/* The silicon could not complete it: what that came to, or WALK_AGAIN. */
+never_inline int handle_exit(struct vmmu_cpu *cpu, struct attempt *a, const struct vmmu_walk *w,
+			     struct vmmu_xlat *out);
+/* What silicon cannot do, or must not: a walk over the slots; a status. */
+never_inline int translate_soft(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
+				struct vmmu_xlat *out);
+/* Fill *out; VMMU_MMIO, VMMU_FAULT. */
+never_inline int answer_mmio(uint64_t gpa, int table, const struct vmmu_walk *w,
+			     struct vmmu_xlat *out);
+never_inline int answer_fault(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access, unsigned status,
+			      unsigned level, uint32_t code, struct vmmu_xlat *out);
 /*
  * What fault() answered, as far as it is the library's: VMMU_OK to try again,
  * else what to return.  `reclaims` counts within one access.
  */
 int settle(struct vmmu *vm, int kind, const struct vmmu_fix *fix, unsigned *reclaims);
 void reclaim_all(struct vmmu *vm);
-/* 32 bits outside long mode, as a CPU forms it. */
-uint64_t linear(const struct vmmu_cpu *cpu, uint64_t gva);
 /* The four entries at cr3 as the CPU reads them; VMMU_GP: not memory. */
 int cpu_read_pdptes(struct vmmu_cpu *cpu, uint64_t cr3, uint64_t pdpte[4]);
 

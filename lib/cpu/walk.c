@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The page walk: one dimension or two, checks, A and D bits.
- * Not here: what a CPU caches of it (tlb.c), who repairs what it finds (mmu.c).
+ * Not here: what a CPU caches of it (tlb.c), who repairs what it finds (exit.c).
  * Keeps: an entry is read once and judged on that copy; a dimension that fails
  * has set no A or D bit of its own.
  *

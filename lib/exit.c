@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The hypervisor's side of an access: an exit, what its cause needs, walks in software.
+ * Not here: how a fault is repaired (backends), silicon's walks and hits (mmu.c).
+ * Keeps: calls go down, statuses come up; each loop is bounded, and ends with VMMU_ELOOP.
+ */
+#include <string.h>
+
+#include <vmmu/yield.h>
+
+#include "priv.h"
+
+/* ---- what stops an access, as a result --------------------------------------------------- */
+
+int answer_mmio(uint64_t gpa, int table, const struct vmmu_walk *w, struct vmmu_xlat *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->gpa = vmmu_gpa(gpa);
+	out->stage = table ? VMMU_STAGE_TABLE : VMMU_STAGE_GPA;
+	out->nested_info = w && w->dim == 2 ? w->info : 0;
+	return VMMU_MMIO;
+}
+
+/* The guest's exception: SDM 4.7; 6.15 for the vectors. */
+int answer_fault(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access, unsigned status,
+		 unsigned level, uint32_t code, struct vmmu_xlat *out)
+{
+	memset(out, 0, sizeof(*out));
+	if (status == VMMU_WALK_NONCANON) {
+		out->fault.vector = access & VMMU_STACK ? 12 : 13;
+		return VMMU_FAULT;
+	}
+	out->fault.vector = 14;
+	out->fault.code = code;
+	out->fault.level = (uint8_t)level;
+	out->fault.cr2 = gva;
+	if (access & VMMU_PROBE)
+		return VMMU_FAULT;
+	cpu->regs.cr2 = gva;
+	event(cpu->vm, cpu, VMMU_EV_GUEST_FAULT, gva, code);
+	return VMMU_FAULT;
+}
+
+/* ---- what a cause needs ------------------------------------------------------------- */
+
+static void reclaimed(struct vmmu *vm, uint64_t before)
+{
+	/* Walk caches may lead into what went, and a shadow forgets what to flush. */
+	vmmu_be_flush_all(vm);
+	table_reap(vm);
+	event(vm, NULL, VMMU_EV_RECLAIM, before - vm->pool.nr, 0);
+}
+
+void reclaim_all(struct vmmu *vm)
+{
+	uint64_t before = vm->pool.nr;
+
+	if (!vm->be->protect)
+		return;
+	vm->be->protect(vm, vmmu_gpa(0), VMMU_ALL, VMMU_CHANGE_ZAP);
+	reclaimed(vm, before);
+}
+
+/*
+ * Room for one more table.  The backend knows what was used last; else first in
+ * is first out.  Both come to an end: what one access needs fits below any cap,
+ * and is newer each time round.
+ */
+static int reclaim_some(struct vmmu *vm, unsigned reclaims)
+{
+	uint64_t before = vm->pool.nr;
+
+	if (reclaims < MAX_TRIES / 4 &&
+	    ((vm->be->reclaim && vm->be->reclaim(vm)) || pt_evict(vm))) {
+		reclaimed(vm, before);
+		return VMMU_OK;
+	}
+	if (reclaims > MAX_TRIES / 4)
+		return fail(vm, VMMU_ENOMEM, "no memory for tables");
+	reclaim_all(vm);
+	return VMMU_OK;
+}
+
+int settle(struct vmmu *vm, int kind, const struct vmmu_fix *fix, unsigned *reclaims)
+{
+	switch (kind) {
+	case VMMU_FIX_NEED_PAGE:
+		if (notify_covers(vm, fix->gpa.v, 1))
+			break;
+		return mem_ask(vm, fix->gpa.v, fix->write);
+	case VMMU_FIX_NO_TABLES:
+		return reclaim_some(vm, (*reclaims)++);
+	case VMMU_FIX_BUSY:
+		break;
+	default:
+		return kind;
+	}
+	return fail(vm, VMMU_AGAIN, "gpa 0x%llx is being invalidated",
+		    (unsigned long long)fix->gpa.v);
+}
+
+static void note_step(void *ctx, const struct vmmu_step *step)
+{
+	struct vmmu_trail *trail = ctx;
+
+	trail->entry[step->level] = step->entry;
+	trail->at[step->level] = vmmu_gpa(step->pa);
+}
+
+/* The level that no walk reads, because the CPU holds it. */
+static void note_cached(const struct vmmu_paging *pg, uint64_t gva, struct vmmu_trail *trail)
+{
+	unsigned top = pg->fmt ? pg->fmt->top : 0;
+
+	if (pg->ctl & VMMU_PG_PDPTES)
+		trail->entry[top] = pg->pdpte[gva >> pg->fmt->lv[top].shift & 3];
+}
+
+int vmmu_be_walk_guest(struct vmmu_cpu *cpu, vmmu_gva_t gva, uint32_t access, struct vmmu_walk *out,
+		       struct vmmu_trail *trail)
+{
+	struct vmmu_mem_ops ops = mem_slot_ops;
+	struct walk_opts o = { &ops, trail ? note_step : NULL, trail, NULL };
+
+	ops.ctx = cpu->vm;
+	if (trail)
+		note_cached(&cpu->soft.g, gva.v, trail);
+	walk(walk_any, &cpu->soft, &o, gva.v, access, out);
+	cpu->vm->sw_refs += out->refs;
+	event(cpu->vm, cpu, VMMU_EV_SW_WALK, gva.v, out->refs);
+	return out->status;
+}
+
+int vmmu_be_walk_stop(struct vmmu_cpu *cpu, const struct vmmu_walk *w, struct vmmu_fix *fix)
+{
+	struct slot *s;
+	uint64_t word;
+
+	fix->gpa = w->gpa;
+	switch (w->status) {
+	case VMMU_WALK_NOMEM:
+		fix->table = 1;
+		fix->event = VMMU_EV_EXIT_MMIO;
+		return VMMU_FIX_MMIO;
+	case VMMU_WALK_ABSENT:
+		/* What can be read and was not enough, was to be written. */
+		s = slot_at(cpu->vm, w->gpa.v);
+		fix->write = s && mem_page(cpu->vm, s, w->gpa.v, 0, &word) == VMMU_FIX_RETRY;
+		return VMMU_FIX_NEED_PAGE;
+	case VMMU_WALK_RACE:
+		return VMMU_FIX_RETRY;
+	default:
+		fix->code = w->code;
+		fix->level = w->level;
+		fix->event = VMMU_EV_EXIT_GUEST_PF;
+		return VMMU_FIX_FAULT;
+	}
+}
+
+/* ---- translation in software ------------------------------------------------------ */
+
+static int soft_page(struct vmmu_cpu *cpu, const struct vmmu_walk *w, uint32_t access,
+		     struct vmmu_fix *fix, struct vmmu_xlat *out)
+{
+	int write = (access & VMMU_TYPE_MASK) == VMMU_WRITE && !(access & VMMU_PROBE);
+	struct vmmu_page page;
+	int kind = vmmu_be_page(cpu->vm, w->gpa, write, &page, fix);
+
+	if (kind == VMMU_FIX_NEED_PAGE && (access & VMMU_PROBE))
+		kind = VMMU_FIX_RETRY;
+	else if (kind != VMMU_FIX_RETRY)
+		return kind;
+	else
+		out->host = cpu->vm->base + page.hpa.v;
+	if (page.readonly && (access & VMMU_TYPE_MASK) == VMMU_WRITE)
+		return VMMU_FIX_MMIO;
+	out->gpa = w->gpa;
+	out->guest_rights = w->rights;
+	out->guest_shift = w->shift ? w->shift : VMMU_PAGE_SHIFT;
+	out->shift = VMMU_PAGE_SHIFT;
+	out->trap = page.tracked;
+	out->once = 1;
+	out->rights = 0;
+	if (cpu->soft.g.fmt)
+		out->rights =
+			rights_in_mode(vmmu_paging_kinds(&cpu->soft.g, w->rights, w->pkey), access);
+	else
+		out->rights = VMMU_RWX;
+	if (!w->dirty || !page.writable)
+		out->rights &= (uint8_t)~VMMU_W;
+	return VMMU_FIX_RETRY;
+}
+
+static int soft_once(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access, struct vmmu_fix *fix,
+		     struct vmmu_xlat *out)
+{
+	struct vmmu_walk w;
+
+	memset(fix, 0, sizeof(*fix));
+	memset(out, 0, sizeof(*out));
+	switch (vmmu_be_walk_guest(cpu, vmmu_gva(gva), access, &w, NULL)) {
+	case VMMU_WALK_OK:
+		fix->gpa = w.gpa;
+		return soft_page(cpu, &w, access, fix, out);
+	case VMMU_WALK_NONCANON:
+	case VMMU_WALK_NP:
+	case VMMU_WALK_RSVD:
+	case VMMU_WALK_PERM:
+		answer_fault(cpu, gva, access, w.status, w.level, w.code, out);
+		return VMMU_FIX_FAULT;
+	default:
+		return vmmu_be_walk_stop(cpu, &w, fix);
+	}
+}
+
+int translate_soft(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access, struct vmmu_xlat *out)
+{
+	unsigned tries, reclaims = 0;
+	struct vmmu_fix fix;
+	int kind, st;
+
+	for (tries = 0; tries < MAX_TRIES; tries++) {
+		kind = soft_once(cpu, gva, access, &fix, out);
+		if (kind == VMMU_FIX_RETRY && out->once)
+			return VMMU_OK;
+		if (kind == VMMU_FIX_FAULT)
+			return VMMU_FAULT;
+		if (kind == VMMU_FIX_MMIO)
+			return answer_mmio(fix.gpa.v, fix.table, NULL, out);
+		if (access & VMMU_PROBE)
+			return fail(cpu->vm, VMMU_AGAIN, "a table at 0x%llx is not there yet",
+				    (unsigned long long)fix.gpa.v);
+		if (kind == VMMU_FIX_RETRY)
+			continue;
+		st = settle(cpu->vm, kind, &fix, &reclaims);
+		if (st)
+			return st;
+	}
+	return fail(cpu->vm, VMMU_ELOOP, "gva 0x%llx: the tables never held still",
+		    (unsigned long long)gva);
+}
+
+/* ---- one exit ------------------------------------------------------------------------- */
+
+static int again(int status)
+{
+	return status ? status : WALK_AGAIN;
+}
+
+/* What event.h says of each exit's a and b. */
+static void count_exit(struct vmmu_cpu *cpu, const struct attempt *a, const struct vmmu_walk *w,
+		       const struct vmmu_fix *fix)
+{
+	uint64_t where = a->gva, what = a->access;
+
+	switch (fix->event) {
+	case VMMU_EV_EXIT_GUEST_PF:
+		what = fix->code;
+		break;
+	case VMMU_EV_EXIT_NPF:
+	case VMMU_EV_EXIT_EPT_VIOLATION:
+	case VMMU_EV_EXIT_EPT_MISCONFIG:
+		where = w->gpa.v;
+		what = w->info;
+		break;
+	case VMMU_EV_EXIT_MMIO:
+	case VMMU_EV_EXIT_DIRTY_LOG:
+		where = fix->gpa.v;
+		break;
+	default:
+		break;
+	}
+	exit_event(cpu->vm, cpu, fix->event, where, what);
+}
+
+int handle_exit(struct vmmu_cpu *cpu, struct attempt *a, const struct vmmu_walk *w,
+		struct vmmu_xlat *out)
+{
+	struct vmmu_exit exit = { vmmu_gva(a->gva), a->access, w };
+	struct vmmu_fix fix;
+	int kind, st;
+
+	memset(&fix, 0, sizeof(fix));
+	cpu_drop_faulting(cpu, a->gva, w);
+	VMMU_YIELD(cpu->vm, EXIT);
+	kind = cpu->vm->be->fault(cpu, &exit, &fix);
+	VMMU_YIELD(cpu->vm, REPAIRED);
+	/* A callback may have had accesses of its own. */
+	cpu->absent = 0;
+	if (kind == VMMU_FIX_NEED_PAGE || kind == VMMU_FIX_BUSY || kind == VMMU_FIX_NO_TABLES ||
+	    kind < 0)
+		return again(settle(cpu->vm, kind, &fix, &a->reclaims));
+	if (kind != VMMU_FIX_SOFT)
+		count_exit(cpu, a, w, &fix);
+	switch (kind) {
+	case VMMU_FIX_FAULT:
+		return answer_fault(cpu, a->gva, a->access, VMMU_WALK_PERM, fix.level, fix.code,
+				    out);
+	case VMMU_FIX_MMIO:
+		return answer_mmio(fix.gpa.v, fix.table, w, out);
+	case VMMU_FIX_SOFT:
+		st = translate_soft(cpu, a->gva, a->access, out);
+		/* The guest's #PF, wherever it was found: SDM 4.10.4.1. */
+		if (st == VMMU_FAULT) {
+			const struct vmmu_walk guest = { .dim = 1 };
+
+			cpu_drop_faulting(cpu, a->gva, &guest);
+		}
+		if (st == VMMU_MMIO) {
+			fix.event = VMMU_EV_EXIT_MMIO;
+			fix.gpa = out->gpa;
+		}
+		/* A store that will trap is no exit yet; vmmu_write() counts it. */
+		if (st != VMMU_OK || !out->trap)
+			count_exit(cpu, a, w, &fix);
+		return st;
+	}
+	return WALK_AGAIN;
+}
+
+/* ---- PDPTEs ------------------------------------------------------------------------ */
+
+/* One guest-physical read by the CPU; paging-rules: a read with bit 7 clear. */
+static int read_nested(struct vmmu_cpu *cpu, uint64_t gpa, uint64_t *value)
+{
+	struct attempt a = { 0, VMMU_READ | VMMU_PDPTE_LOAD, 0 };
+	struct vmmu_xlat x;
+	struct vmmu_walk w;
+	unsigned tries;
+	int st;
+
+	for (tries = 0; tries < MAX_TRIES; tries++) {
+		if (!vmmu_walk_nested(&cpu->hw, NULL, vmmu_gpa(gpa), a.access, &w)) {
+			*value = entry_load(bus_at(&cpu->hw.bus, w.hpa.v), 8);
+			return VMMU_OK;
+		}
+		st = handle_exit(cpu, &a, &w, &x);
+		if (st != WALK_AGAIN)
+			return st == VMMU_MMIO ? VMMU_GP : st;
+	}
+	return VMMU_ELOOP;
+}
+
+int cpu_read_pdptes(struct vmmu_cpu *cpu, uint64_t cr3, uint64_t pdpte[4])
+{
+	uint64_t gpa = cr3 & 0xffffffe0u;
+	unsigned i;
+	int st;
+
+	for (i = 0; i < 4; i++, gpa += 8) {
+		if (cpu->hw.n.fmt) {
+			st = read_nested(cpu, gpa, &pdpte[i]);
+		} else {
+			st = vmmu_read(cpu->vm, vmmu_gpa(gpa), &pdpte[i], 8, NULL);
+			pdpte[i] = le64(pdpte[i]);
+			cpu->vm->sw_refs += cpu->hw.intercept & VMMU_ICPT_CR3 ? 1 : 0;
+		}
+		/* Nothing there: a bus reads ones, reserved bits among them. */
+		if (st)
+			return st == VMMU_MMIO ? VMMU_GP : st;
+	}
+	return VMMU_OK;
+}
