@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * vmmu check: random guests on all backends and the oracle in lock step, until they differ.
- * What a guest does is check/gen.c's, what is compared check/world.c's.
+ * What a guest does is check/gen.c's, what is compared check/judge.c's and check/compare.c's.
  * Invariant: what is printed after a difference is what --replay does again.
  */
 #include "clock.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Two operations at once on one VM.
- * Not here: which two (gen.c), where the library lets go (yield_*.c).
+ * Not here: which two (gen_race.c), where the library lets go (yield_*.c).
  * Keeps: the raced VM does each of the two once, the others and the oracle do them in an order
  * after which no answer of the raced VM is legal that either order forbids.
  *

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Every sequence in a small world.
- * Not here: what is compared (judge.c).
+ * Not here: what is compared (judge.c, compare.c).
  *
  * L4 -> L3 -> L2 -> the table A or B -> the data D, or the table A itself.  A sequence that does
  * not end with an access shows nothing that a shorter one does not; the vCPUs are alike, so the

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Making a world, its memory, and its report.
- * Not here: what is done to it (acts.c), what is compared (judge.c), what it is made of (rig.c).
+ * Not here: what is done to it (acts.c), what is compared (judge.c, compare.c), what it is made
+ * of (rig.c).
  * Keeps: or_note_store() follows every change of the oracle's memory, A and D bits included.
  */
 #include <inttypes.h>

@@ -78,6 +78,13 @@ void host_one(struct world *w, struct world_vm *v, unsigned which, unsigned wher
 int set_in(struct vmmu_cpu *cpu, enum world_reg reg, uint64_t value);
 /* Is the answer legal now?  If not, c->why says why. */
 bool judge_claim(struct world *w, struct world_vm *v, struct claim *c);
+/* What the last access may have left different. */
+enum ad_rule { AD_EXACT, AD_ANY, AD_MISSING, AD_NOTHING_SET };
+
+/* What walks of gva read, by the rules. */
+void compare_walk(struct world *w, unsigned cpu, uint64_t gva, const enum ad_rule rule[WORLD_VMS]);
+/* Tells the oracle of the A and D bits that it has just set. */
+void note_ad(struct world *w);
 /* What walks of gva read is made the same in all VMs, whatever A and D bits are missing. */
 void level_walk(struct world *w, unsigned cpu, uint64_t gva);
 
