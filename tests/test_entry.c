@@ -163,3 +163,43 @@ Test(entry, ept_is_read_by_its_own_rules)
 	vmmu_paging_entry(&pg, 1, 0x5000 | 6 << 3 | 4, &e);
 	t_eq(e.kind, VMMU_ENTRY_RSVD);
 }
+
+/* D is of leaves: a link without it is not one that a store would have to change. */
+Test(entry, a_link_lacks_no_dirty_bit)
+{
+	struct vmmu_paging pg;
+	struct vmmu_entry e;
+
+	vmmu_paging_host(&pg, &vmmu_fmt_x64, 0, 46, VMMU_PG_AD);
+	vmmu_paging_entry(&pg, 2, 0x5007, &e);
+	t_eq(e.kind, VMMU_ENTRY_LINK);
+	t_eq(e.dirty, 1);
+	vmmu_paging_entry(&pg, 1, 0x5007, &e);
+	t_eq(e.kind, VMMU_ENTRY_LEAF);
+	t_eq(e.dirty, 0);
+}
+
+/* SDM 4.7: the I/D flag needs NX or SMEP, in tables that software made, too. */
+Test(entry, a_fetch_is_told_where_nx_or_smep_is_on)
+{
+	static const struct {
+		uint32_t ctl, code;
+	} made[] = {
+		{ VMMU_PG_AD, 0 },
+		{ VMMU_PG_AD | VMMU_PG_NXE, 1 << 4 },
+		{ VMMU_PG_AD | VMMU_PG_SMEP, 1 << 4 },
+	};
+	struct vmmu_hw hw;
+	struct vmmu_walk w;
+	unsigned i;
+
+	memset(mem, 0, sizeof(mem));
+	for (i = 0; i < sizeof(made) / sizeof(made[0]); i++) {
+		memset(&hw, 0, sizeof(hw));
+		vmmu_paging_host(&hw.g, &vmmu_fmt_x64, 4096, 46, made[i].ctl);
+		t_eq(vmmu_walk2(&hw, &ops, vmmu_gva(0), VMMU_FETCH, NULL, NULL, &w), VMMU_WALK_NP);
+		t_eq(w.code, made[i].code);
+		vmmu_walk2(&hw, &ops, vmmu_gva(0), VMMU_READ, NULL, NULL, &w);
+		t_eq(w.code, 0);
+	}
+}
