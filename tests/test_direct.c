@@ -107,6 +107,45 @@ Test(direct, check_finds_a_leaf_that_lets_stores_pass_untold)
 	}
 }
 
+static int page_for_reading(void *ctx, vmmu_gpa_t gpa, int write, struct vmmu_host_page *page)
+{
+	(void)ctx, (void)write;
+	*page = (struct vmmu_host_page){ mem_arena(1) + gpa.v, 4096, 0 };
+	return 0;
+}
+
+/* A leaf for reading becomes one for writing by itself. */
+static void let_write(unsigned b, uint64_t gpa, const char *why)
+{
+	uint64_t *leaf = leaf_of(gpa);
+
+	t_eq(vmmu_check(vm), VMMU_OK);
+	*leaf |= 2;
+	t_check(vmmu_check(vm) == VMMU_EBROKEN, "%s: %s", backends[b]->name, why);
+	vmmu_destroy(vm);
+}
+
+Test(direct, check_finds_a_writable_leaf_that_has_a_reason_not_to_be)
+{
+	unsigned b;
+
+	for (b = 0; b < 3; b++) {
+		open_as((struct guest_cfg){ .backend = backends[b], .rom = true });
+		t_eq(touch(ROM_GPA, VMMU_READ), VMMU_OK);
+		let_write(b, ROM_GPA, "of a read-only slot");
+
+		open_on(b);
+		t_eq(vmmu_be_track(vm, vmmu_gpa(0x5000)), VMMU_OK);
+		t_eq(touch(0x5000, VMMU_READ), VMMU_OK);
+		let_write(b, 0x5000, "of a tracked page");
+
+		open_as((struct guest_cfg){
+			.backend = backends[b], .ask = true, .cb.host_page = page_for_reading });
+		t_eq(touch(0x5000, VMMU_READ), VMMU_OK);
+		let_write(b, 0x5000, "of a page that the host shares");
+	}
+}
+
 /* What a walk by software would pass, and silicon would not. */
 Test(direct, check_finds_entries_that_nobody_counted)
 {

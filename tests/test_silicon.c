@@ -5,6 +5,7 @@
  * Not here: which invalidation drops what (`vmmu check` and its oracle).
  * Keeps: each test says which walks it expects and what each of them reads.
  */
+#include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -172,6 +173,15 @@ static void warm(uint64_t gva, unsigned pages, uint64_t step)
 		read_page(gva + i * step);
 	vmmu_hw_flush(cpu);
 	vmmu_clear_stats(vm);
+}
+
+/* The next of some numbers that are the same each time. */
+static uint64_t chance(uint64_t *x)
+{
+	*x ^= *x << 13;
+	*x ^= *x >> 7;
+	*x ^= *x << 17;
+	return *x;
 }
 
 static void add_tlb(unsigned level, unsigned serves, unsigned sizes, unsigned sets, unsigned ways)
@@ -518,6 +528,71 @@ Test(replace, random_keeps_some_of_a_loop_that_is_too_long)
 	t_eq(walks_of_rounds(VMMU_REPLACE_RANDOM), walks);
 }
 
+#define LISTED 128u /* pages */
+
+/* What is in one set, the next to go last. */
+struct list {
+	unsigned page[LISTED], n, most;
+	bool by_use;
+};
+
+/* True: it was there. */
+static bool list_use(struct list *l, unsigned page)
+{
+	unsigned i = 0;
+	bool hit;
+
+	while (i < l->n && l->page[i] != page)
+		i++;
+	hit = i < l->n;
+	if (hit && !l->by_use)
+		return true;
+	if (!hit && l->n < l->most)
+		l->n++;
+	else if (!hit)
+		i = l->n - 1;
+	memmove(&l->page[1], &l->page[0], i * sizeof(l->page[0]));
+	l->page[0] = page;
+	return hit;
+}
+
+static void compare_with_lists(unsigned sets, unsigned ways, unsigned replace)
+{
+	struct list list[2] = { { .most = ways, .by_use = replace == VMMU_REPLACE_LRU } };
+	unsigned i, page, some = sets * ways + sets * ways / 4 + 2, misses = 0;
+	uint64_t x = ways;
+
+	list[1] = list[0];
+	begin(4);
+	map_pages(A, DATA, some);
+	add_tlb(1, BOTH, ANY_SIZE, sets, ways);
+	m.tlb[0].replace = (uint8_t)replace;
+	start(&vmmu_native, 0);
+	for (i = 0; i < 4000; i++) {
+		page = (unsigned)(chance(&x) >> 20) % some;
+		misses += !list_use(&list[page & (sets - 1)], page);
+		read_page(A + page * 4 * KIB);
+		t_check(stats()->walks[0] == misses, "%u sets of %u, policy %u, access %u", sets,
+			ways, replace, i);
+	}
+	t_check(misses > some && misses < i - some, "%u misses", misses);
+	end();
+}
+
+/* With few ways and with many a set is kept in different ways. */
+Test(replace, any_number_of_ways_is_a_list)
+{
+	static const unsigned ways[] = { 1, 2, 3, 8, 15, 16, 17, 24, 48 };
+	unsigned i, sets;
+
+	for (i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		for (sets = 1; sets <= 2; sets++) {
+			compare_with_lists(sets, ways[i], VMMU_REPLACE_LRU);
+			compare_with_lists(sets, ways[i], VMMU_REPLACE_FIFO);
+		}
+	}
+}
+
 /* Hits of the final address in the nested TLB: A B A C A, by gpa. */
 static uint64_t nested_hits_of_abaca(unsigned replace)
 {
@@ -759,20 +834,22 @@ static void nested_tlb_of(unsigned entries, unsigned final)
 
 Test(nested_tlb, saves_the_nested_walks_of_tables)
 {
-	unsigned g;
+	unsigned levels, g;
 
-	begin_pages(4);
-	nested_tlb_of(16, 0);
-	start(&vmmu_nested_npt, 4 * KIB);
-	warm(A, 3, 4 * KIB);
-	t_eq(refs_of(A), 24);
-	t_eq(refs_of(A), 4 + 4);
-	for (g = 1; g <= 4; g++)
-		t_eq(s.nested_hits[g], 1);
-	t_eq(s.nested_looks[0], 1);
-	t_eq(s.nested_hits[0], 0);
-	t_eq(s.walk_cycles, 4 * 3);
-	end();
+	for (levels = 4; levels <= 5; levels++) {
+		begin_pages(levels);
+		nested_tlb_of(16, 0);
+		start(&vmmu_nested_npt, 4 * KIB);
+		warm(A, 3, 4 * KIB);
+		t_eq(refs_of(A), levels * levels + levels + levels);
+		t_eq(refs_of(A), levels + levels);
+		for (g = 1; g <= levels; g++)
+			t_eq(s.nested_hits[g], 1);
+		t_eq(s.nested_looks[0], 1);
+		t_eq(s.nested_hits[0], 0);
+		t_eq(s.walk_cycles, levels * 3);
+		end();
+	}
 }
 
 Test(nested_tlb, holds_the_final_address_if_the_model_says_so)
@@ -1155,9 +1232,7 @@ static void mixed_accesses(unsigned n)
 	unsigned i;
 
 	for (i = 0; i < n; i++) {
-		x ^= x << 13;
-		x ^= x >> 7;
-		x ^= x << 17;
+		chance(&x);
 		at[0] = GIB + (x >> 8 & 63) * 68 * KIB;
 		at[1] = 4 * GIB + (x >> 8 & 63) * 2 * MIB + (x >> 20 & 511) * 4 * KIB;
 		at[2] = 64 * GIB + (x >> 8 & 255) * 4 * MIB;

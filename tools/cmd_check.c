@@ -217,7 +217,7 @@ static bool look(struct check *c, uint64_t seed, struct find *f)
 
 /* Nobody reads a long sequence: worlds to come may have a shorter one. */
 #define SHORT_ENOUGH 12u
-#define WORLDS_MORE 12u
+#define WORLDS_MORE 48u
 
 static void look_for_shorter(struct check *c, uint64_t seed, struct find *f)
 {
