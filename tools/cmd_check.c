@@ -218,14 +218,16 @@ static bool look(struct check *c, uint64_t seed, struct find *f)
 /* Nobody reads a long sequence: worlds to come may have a shorter one. */
 #define SHORT_ENOUGH 12u
 #define WORLDS_MORE 48u
+/* As ops_effort() tells it; half a minute or less. */
+#define EFFORT_MORE 5000000u
 
 static void look_for_shorter(struct check *c, uint64_t seed, struct find *f)
 {
-	uint64_t end = seed + WORLDS_MORE;
+	uint64_t end = seed + WORLDS_MORE, most = ops_effort() + EFFORT_MORE;
 	struct find other;
 
 	c->shortening = true;
-	for (; seed < end && length(f) > SHORT_ENOUGH; seed++) {
+	for (; seed < end && length(f) > SHORT_ENOUGH && ops_effort() < most; seed++) {
 		c->left = WORLD_OPS;
 		if (look(c, seed, &other) && shorten(&other) && length(&other) < length(f)) {
 			ops_free(&f->ops);

@@ -97,6 +97,15 @@ void op_apply(struct world *w, const struct world_op *op)
 /* ---- doing them ------------------------------------------------------------------- */
 
 #define SHORT 200u
+/* What making a world costs, in operations. */
+#define WORLD_COSTS 100u
+
+static uint64_t effort;
+
+uint64_t ops_effort(void)
+{
+	return effort;
+}
 
 long ops_run(const struct world_cfg *cfg, const struct ops *ops, bool report)
 {
@@ -117,6 +126,7 @@ long ops_run(const struct world_cfg *cfg, const struct ops *ops, bool report)
 		if (report)
 			world_report(w);
 	}
+	effort += i + WORLD_COSTS;
 	world_free(w);
 	return failed;
 }

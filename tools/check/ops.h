@@ -67,6 +67,8 @@ void op_apply(struct world *w, const struct world_op *op);
  * Short lists are checked in full after each operation.  `report`: to stderr if it fails.
  */
 long ops_run(const struct world_cfg *cfg, const struct ops *ops, bool report);
+/* What all calls of it have cost so far, in operations: the same on every machine. */
+uint64_t ops_effort(void);
 /* Leaves out and simplifies what the failure does not need.  The list fails before and after. */
 void ops_shrink(const struct world_cfg *cfg, struct ops *ops);
 
