@@ -4,6 +4,7 @@
  * Keeps: a create that fails has freed everything; destroy gives back all that
  * vm_alloc() gave, and the backend's tables before the pool.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -162,6 +163,8 @@ void vmmu_destroy(struct vmmu *vm)
 	boot.cfg = vm->cfg;
 	boot.meta = vm->meta;
 	vm_free(&boot, vm, sizeof(*vm));
+	/* All that was counted is given back. */
+	assert(!boot.meta);
 }
 
 struct vmmu_cpu *vmmu_cpu(struct vmmu *vm, unsigned n)
