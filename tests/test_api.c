@@ -218,6 +218,21 @@ Test(api, host_never_answers_a_crossing_whatever_the_number_of_entries)
 	}
 }
 
+/* Whenever it is emptied a number beside the page changes, and comes round. */
+Test(api, host_never_takes_one_page_for_another_however_often_it_was_emptied)
+{
+	struct vmmu_config c = { .front_entries = 1 };
+	unsigned i;
+
+	start_with(&vmmu_native, &c);
+	for (i = 0; i < 9000; i++) {
+		vmmu_hw_flush(cpu);
+		t_eq(translate(0x2000, VMMU_READ), VMMU_OK);
+		t_check(!host(0x3000, 1, VMMU_READ), "after %u times", i);
+	}
+	finish();
+}
+
 Test(api, host_tells_kinds_of_access_apart)
 {
 	FOR_EACH_BACKEND

@@ -32,7 +32,8 @@ static void count(void *ctx, struct vmmu_cpu *c, enum vmmu_event ev, uint64_t a,
 
 static void open_as(struct guest_cfg g)
 {
-	g.page_size = 4096;
+	if (!g.page_size)
+		g.page_size = 4096;
 	g.nr_cpus = 1;
 	g.cb.event = count;
 	tables = 0;
@@ -143,6 +144,29 @@ Test(direct, check_finds_a_writable_leaf_that_has_a_reason_not_to_be)
 			.backend = backends[b], .ask = true, .cb.host_page = page_for_reading });
 		t_eq(touch(0x5000, VMMU_READ), VMMU_OK);
 		let_write(b, 0x5000, "of a page that the host shares");
+	}
+}
+
+/* One page of it is tracked: stores to that one would not be told. */
+Test(direct, check_finds_a_large_leaf_that_should_be_small_ones)
+{
+	unsigned b;
+
+	for (b = 0; b < 3; b++) {
+		uint64_t *entry, large, link;
+
+		open_as((struct guest_cfg){ .backend = backends[b], .page_size = 2 * MIB });
+		t_eq(touch(8 * MIB, VMMU_WRITE), VMMU_OK);
+		entry = leaf_of(8 * MIB);
+		large = *entry;
+		t_eq(vmmu_be_track(vm, vmmu_gpa(8 * MIB + 0x3000)), VMMU_OK);
+		t_eq(vmmu_check(vm), VMMU_OK);
+		link = *entry;
+		t_true(link != large);
+		*entry = large;
+		t_check(vmmu_check(vm) == VMMU_EBROKEN, "%s: not found", backends[b]->name);
+		*entry = link;
+		vmmu_destroy(vm);
 	}
 }
 
