@@ -159,6 +159,23 @@ static struct vmmu_stats stats(void)
 	return s;
 }
 
+/* A pager that intercepts MOV to CR3 reads the PDPTEs itself; else the CPU does. */
+Test(api, software_reads_pdptes_where_cr3_loads_are_intercepted)
+{
+	struct vmmu_regs r = { .cr0 = VMMU_CR0_PE | VMMU_CR0_PG,
+			       .cr3 = RAM - 0x1000,
+			       .cr4 = VMMU_CR4_PAE };
+	uint64_t before;
+
+	FOR_EACH_BACKEND
+	{
+		t_eq(vmmu_set_regs(cpu, &r, 1), VMMU_OK);
+		before = stats().sw_refs;
+		t_eq(vmmu_set_cr3(cpu, RAM - 0x1000), VMMU_OK);
+		t_eq(stats().sw_refs - before, backends[b_] == &vmmu_shadow ? 4 : 0);
+	}
+}
+
 /* ---- the inlined hit ------------------------------------------------------------------------- */
 
 static void *host(uint64_t gva, unsigned size, uint32_t access)

@@ -39,7 +39,8 @@ static void open_with(struct guest_cfg g)
 	mem = mem_arena(1);
 	g.backend = backend;
 	g.shadow = (struct vmmu_shadow_config){ .size = sizeof(g.shadow), .off = off };
-	g.nr_cpus = 2;
+	if (!g.nr_cpus)
+		g.nr_cpus = 2;
 	if (!g.page_size)
 		g.page_size = 4096;
 	t_eq(guest_open(&g, mem, &vm), VMMU_OK);
@@ -1186,6 +1187,24 @@ EACH(flush, embedder_is_told_of_every_page_that_is_protected)
 	t_is(flushed.len, 0x2000);
 	t_is(vmmu_notify_end(vm, vmmu_gpa(0), 0x2000), VMMU_OK);
 	close_vm();
+}
+
+/* One bit a vCPU, as far as there are bits. */
+EACH(flush, embedder_is_told_of_all_vcpus)
+{
+	static const struct {
+		unsigned nr;
+		uint64_t cpus;
+	} some[] = { { 1, 1 }, { 63, ~0ull >> 1 }, { 64, ~0ull }, { 65, ~0ull } };
+	unsigned i;
+
+	for (i = 0; i < sizeof(some) / sizeof(some[0]); i++) {
+		open_with(
+			(struct guest_cfg){ .nr_cpus = some[i].nr, .cb = { .flush = note_flush } });
+		t_is(vmmu_dirty_log(vm, vmmu_gpa(8 * MIB), 1), VMMU_OK);
+		t_is(flushed.cpus, some[i].cpus);
+		close_vm();
+	}
 }
 
 /* ---- jumping out of callbacks ------------------------------------ */

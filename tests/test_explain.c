@@ -194,6 +194,8 @@ static const struct {
 	{ &vmmu_fmt_x64, 2, 0x2001e5, "0x200000 P RO U A D G 2M" },
 	{ &vmmu_fmt_x64, 3, 0x400000e7, "0x40000000 P RW U A D 1G" },
 	{ &vmmu_fmt_x64, 1, 0x2800000000007067, "0x7000 P RW U A D key 5" },
+	{ &vmmu_fmt_x64, 2, 0x8000000000005167, "0x5000 P RW U A NX" },
+	{ &vmmu_fmt_ept, 2, 0x5107, "0x5000 RWX A" },
 	{ &vmmu_fmt_x64_la57, 5, 0x6027, "0x6000 P RW U A" },
 	{ &vmmu_fmt_pae, 3, 0x4001, "0x4000 P" },
 	{ &vmmu_fmt_pae, 2, 0x200083, "0x200000 P RW S 2M" },

@@ -300,6 +300,28 @@ Test(oom, all_later_allocations_fail)
 		every_allocation(backends[i], true, false);
 }
 
+/* TLBs, walk caches and data caches of several models. */
+Test(oom, no_memory_for_silicon)
+{
+	struct guest_cfg g = {
+		.page_size = 4096,
+		.nr_cpus = 2,
+		.caches = CACHES_ALL,
+		.no_slots = true,
+		.cb = { .host_page = host_page, .alloc = counted_alloc, .free = counted_free },
+	};
+	uint64_t n;
+
+	mem = mem_arena(1);
+	g.backend = backend = &vmmu_nested_npt;
+	for (g.model = 1; g.model <= 8; g.model++) {
+		t_true(!run(&g, 0, false));
+		for (n = 1; run(&g, n, false); n++)
+			t_true(n < 1000);
+		t_true(n > 5);
+	}
+}
+
 /* Out of memory is what a backend is told, too. */
 Test(oom, a_page_is_not_tracked_without_memory)
 {

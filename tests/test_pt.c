@@ -1395,6 +1395,28 @@ Test(pt, a_small_page_is_of_level_1_and_tells_what_memory_is)
 	vm = NULL;
 }
 
+/* A root that stays, and with it four tables: all of them or none. */
+Test(pt, a_tree_for_which_there_are_no_tables_is_none)
+{
+	struct vmmu_pt more, last, none;
+
+	start(&forms[1], 0, 8);
+	t_eq(vmmu_pt_init(&more, vm, &vmmu_fmt_pae, 0), VMMU_OK);
+	t_eq(nr_tables(), 6);
+	t_eq(vmmu_pt_init(&none, vm, &vmmu_fmt_pae, 0), VMMU_ENOMEM);
+	t_true(!none.root);
+	t_eq(nr_tables(), 6);
+	t_eq(vmmu_pt_init(&last, vm, &vmmu_fmt_ept, 0), VMMU_OK);
+	t_eq(vmmu_pt_init(&none, vm, &vmmu_fmt_ept, 0), VMMU_ENOMEM);
+	t_true(!none.root);
+	vmmu_pt_fini(&last);
+	vmmu_pt_fini(&more);
+	t_eq(nr_tables(), 1);
+	t_eq(vmmu_pt_init(&more, vm, &vmmu_fmt_pae, 0), VMMU_OK);
+	vmmu_pt_fini(&more);
+	finish();
+}
+
 /* SDM 28.3.3.2: what is for fetches alone stays so where a nested TLB has it. */
 Test(pt, an_execute_only_page_in_the_nested_tlb_is_not_read)
 {
