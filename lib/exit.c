@@ -171,7 +171,7 @@ static int soft_page(struct vmmu_cpu *cpu, const struct vmmu_walk *w, uint32_t a
 	else if (kind != VMMU_FIX_RETRY)
 		return kind;
 	else
-		out->host = cpu->vm->base + page.hpa.v;
+		out->host = at_hpa(cpu->vm->base, page.hpa.v);
 	if (page.readonly && (access & VMMU_TYPE_MASK) == VMMU_WRITE)
 		return VMMU_FIX_MMIO;
 	out->gpa = w->gpa;

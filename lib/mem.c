@@ -100,7 +100,7 @@ static int check_place(struct vmmu *vm, uint64_t gpa, uint64_t size, const struc
 
 static int pointer_fits(struct vmmu *vm, const void *p, uint64_t size)
 {
-	uint64_t first = (uint64_t)((const uint8_t *)p - vm->base), last = first + size - 1;
+	uint64_t first = hpa_of(vm->base, p), last = first + size - 1;
 
 	return (const uint8_t *)p >= vm->base && last >= first &&
 	       !(last >> vm->cfg.host_maxphyaddr);
@@ -121,7 +121,7 @@ static int check_info(struct vmmu *vm, const struct vmmu_slot_info *i)
 	if (!page_level(i->page_size))
 		return fail(vm, VMMU_EINVAL, "page size 0x%llx is not 4K, 2M or 1G",
 			    (unsigned long long)i->page_size);
-	if (((uintptr_t)i->pointer - (uintptr_t)vm->base) & ~PAGE_MASK)
+	if (hpa_of(vm->base, i->pointer) & ~PAGE_MASK)
 		return fail(vm, VMMU_EINVAL, "the slot's pointer is not page-aligned");
 	if (!pointer_fits(vm, i->pointer, i->size))
 		return fail(vm, VMMU_EINVAL, "the slot's memory is outside %u bits from the base",
@@ -536,7 +536,7 @@ int vmmu_dirty_harvest(struct vmmu *vm, vmmu_gpa_t slot, uint64_t first, uint64_
 static int level_fits(struct vmmu *vm, struct slot *s, uint64_t gpa, uint64_t word, unsigned level)
 {
 	uint64_t size = level_size[level], low = gpa & ~(size - 1), at;
-	uint64_t hpa = (uint64_t)(word_pointer(word, gpa) - vm->base);
+	uint64_t hpa = hpa_of(vm->base, word_pointer(word, gpa));
 
 	if (((hpa ^ gpa) & (size - 1)) || low < s->info.gpa.v || low + size > slot_end(s))
 		return 0;
@@ -584,7 +584,7 @@ static int miss(struct vmmu_fix *fix, uint64_t gpa, int write, int kind)
 static void fill_page(struct vmmu *vm, struct slot *s, uint64_t gpa, uint64_t word,
 		      struct vmmu_page *page)
 {
-	page->hpa = vmmu_hpa((uint64_t)(word_pointer(word, gpa) - vm->base));
+	page->hpa = vmmu_hpa(hpa_of(vm->base, word_pointer(word, gpa)));
 	page->logged = s->dirty && !is_dirty(s, gpa);
 	page->writable =
 		(word & HOST_WRITABLE) && !page->readonly && !page->tracked && !page->logged;
@@ -648,7 +648,7 @@ int vmmu_be_check_leaf(void *ctx, const struct vmmu_pt *pt, const struct vmmu_le
 				      pt->fmt->name, (unsigned long long)leaf->ia,
 				      (unsigned long long)leaf->gpa);
 	word = host_word(s, leaf->gpa);
-	if (!word || vm->base + leaf->oa != word_pointer(word, leaf->gpa))
+	if (!word || at_hpa(vm->base, leaf->oa) != word_pointer(word, leaf->gpa))
 		return vmmu_be_broken(vm, "%s: gpa 0x%llx is mapped to hpa 0x%llx, not its memory",
 				      pt->fmt->name, (unsigned long long)leaf->gpa,
 				      (unsigned long long)leaf->oa);

@@ -63,7 +63,7 @@ static void answer(const struct vmmu_cpu *cpu, const struct cache_entry *e, uint
 	uint64_t low = gva & ((1ull << shift) - 1);
 
 	out->gpa = vmmu_gpa(e->gpa + low);
-	out->host = cpu->vm->base + e->out + low;
+	out->host = at_hpa(cpu->vm->base, e->out + low);
 	out->rights = rights_in_mode(kinds, access);
 	out->shift = (uint8_t)shift;
 	out->trap = out->once = 0;
@@ -157,7 +157,7 @@ static inline int walked(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
 	if (!w->dirty)
 		kinds &= ~WRITE_KINDS;
 	out->gpa = w->gpa;
-	out->host = cpu->vm->base + w->hpa.v;
+	out->host = at_hpa(cpu->vm->base, w->hpa.v);
 	out->rights = rights_in_mode(kinds, access);
 	out->guest_rights = w->rights;
 	out->guest_shift = w->shift ? w->shift : VMMU_PAGE_SHIFT;
@@ -215,7 +215,7 @@ static never_inline int translate_stopped(struct vmmu_cpu *cpu, uint64_t gva, ui
 static int modelled_done(struct vmmu_cpu *cpu, int status, const struct vmmu_xlat *out)
 {
 	if (cpu->vm->silicon.data_accesses && status == VMMU_OK)
-		timing_data(&cpu->caches, (uint64_t)((uint8_t *)out->host - cpu->vm->base));
+		timing_data(&cpu->caches, hpa_of(cpu->vm->base, out->host));
 	return status;
 }
 

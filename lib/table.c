@@ -40,12 +40,12 @@ static struct chunk *chunk_of(const void *p)
 
 uint64_t table_hpa(const struct vmmu *vm, struct vmmu_table *t)
 {
-	return (uint64_t)((uint8_t *)table_entries(t) - vm->base);
+	return hpa_of(vm->base, table_entries(t));
 }
 
 struct vmmu_table *table_at(const struct vmmu *vm, uint64_t hpa)
 {
-	uint8_t *p = vm->base + hpa;
+	uint8_t *p = at_hpa(vm->base, hpa);
 	struct chunk *c = chunk_of(p);
 
 	return &c->table[(size_t)(p - (uint8_t *)c) / VMMU_PAGE_SIZE];
@@ -59,7 +59,7 @@ static int add_chunk(struct vmmu *vm)
 
 	if (!c)
 		return -1;
-	last = (uint64_t)((uint8_t *)c - vm->base) + CHUNK_BYTES - 1;
+	last = hpa_of(vm->base, c) + CHUNK_BYTES - 1;
 	if ((uint8_t *)c < vm->base || last >> vm->cfg.host_maxphyaddr) {
 		raw_free(vm, c, CHUNK_BYTES);
 		return -1;

@@ -38,6 +38,17 @@ static inline uint64_t max64(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
+/* A base of NULL is one, too: host addresses are the host's pointers then, as numbers. */
+static always_inline void *at_hpa(const void *base, uint64_t hpa)
+{
+	return (void *)((uintptr_t)base + (uintptr_t)hpa);
+}
+
+static always_inline uint64_t hpa_of(const void *base, const void *p)
+{
+	return (uintptr_t)p - (uintptr_t)base;
+}
+
 /* An entry in memory; 4 or 8 bytes, aligned.  Read once, decide on the copy. */
 static always_inline uint64_t entry_load(const void *p, unsigned bytes)
 {

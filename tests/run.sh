@@ -3,7 +3,7 @@
 # The whole suite, in four builds with warnings as errors:
 #   gcc      everything, the recorded guests on every backend too
 #   clang    everything but the recorded guests
-#   asan     the same under AddressSanitizer and UBSan
+#   asan     the same under AddressSanitizer and UBSan, which clang has more of
 #   tsan     what runs in threads, under ThreadSanitizer (plain main)
 # With names of builds as arguments: only those.  Ends with a line that counts
 # the tests that ran; the exit status is 0 if none failed and some ran.
@@ -56,8 +56,8 @@ for which; do
 	asan)
 		export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 		VMMU_OPS=${VMMU_OPS:-20000} \
-			build asan gcc -Dbuildtype=debugoptimized -Dplain_tests=true \
-			-Db_sanitize=address,undefined -- --no-suite guests --timeout-multiplier 3
+			build asan clang -Dbuildtype=debugoptimized -Dplain_tests=true \
+			-Db_sanitize=address,undefined -Db_lundef=false -- --no-suite guests --timeout-multiplier 3
 		;;
 	tsan)
 		build tsan clang -Dbuildtype=debugoptimized -Dplain_tests=true \

@@ -67,7 +67,7 @@ static uint64_t *leaf_of(uint64_t gpa)
 
 	t_eq(vmmu_explain(cpu, vmmu_gva(gpa), VMMU_READ, VMMU_EXPLAIN_HW, last_entry, &at, &w),
 	     VMMU_WALK_OK);
-	return (uint64_t *)(void *)(vmmu_be_hw(cpu)->bus.base + at);
+	return (uint64_t *)((uintptr_t)vmmu_be_hw(cpu)->bus.base + at);
 }
 
 Test(direct, check_finds_a_leaf_to_other_memory)

@@ -11,13 +11,13 @@ static void *bus_more(const struct vmmu_bus *bus, uint64_t pa)
 
 	for (i = 0; i < bus->nr_more; i++)
 		if (pa >= bus->more[i].lo && pa < bus->more[i].hi)
-			return bus->base + pa;
+			return at_hpa(bus->base, pa);
 	return NULL;
 }
 
 void *bus_at(const struct vmmu_bus *bus, uint64_t pa)
 {
-	return pa - bus->lo < bus->size ? bus->base + pa : bus_more(bus, pa);
+	return pa - bus->lo < bus->size ? at_hpa(bus->base, pa) : bus_more(bus, pa);
 }
 
 int bus_covers_more(const struct vmmu_bus *bus, uint64_t pa, uint64_t size)

@@ -39,7 +39,7 @@ static always_inline int fast_level(const struct vmmu_fmt *f, const struct vmmu_
 	const struct vmmu_fmt_level *lv = &f->lv[level];
 	uint64_t index = (ia >> lv->shift & ((1u << lv->bits) - 1)) * f->entry_bytes;
 	uint64_t pa = *table + index, late = *table;
-	const uint8_t *at = hw->bus.base + index;
+	uintptr_t at = (uintptr_t)hw->bus.base + index;
 	struct found t;
 
 	if (nested) {
@@ -48,7 +48,7 @@ static always_inline int fast_level(const struct vmmu_fmt *f, const struct vmmu_
 			return -1;
 		p->refs += t.refs;
 		pa = late = t.hpa;
-		at = hw->bus.base;
+		at = (uintptr_t)hw->bus.base;
 	}
 	if (unlikely(pa - hw->bus.lo >= hw->bus.size))
 		return -1;
@@ -57,7 +57,7 @@ static always_inline int fast_level(const struct vmmu_fmt *f, const struct vmmu_
 	 * early: kept apart, only the mask stands between two loads.
 	 */
 	hide(at);
-	p->entry = entry_load(at + late, f->entry_bytes);
+	p->entry = entry_load((const void *)(at + (uintptr_t)late), f->entry_bytes);
 	p->refs++;
 	p->level = level;
 	p->hpa = pa;

@@ -34,7 +34,7 @@ static always_inline int quick_descend(const struct vmmu_fmt *f, const struct vm
 		pa = table + (ia >> f->lv[n].shift & ((1u << f->lv[n].bits) - 1)) * 8;             \
 		if (unlikely(pa - bus->lo >= bus->size))                                           \
 			return 0;                                                                  \
-		e = entry_load(bus->base + pa, 8);                                                 \
+		e = entry_load(at_hpa(bus->base, pa), 8);                                          \
 		if (seen) {                                                                        \
 			seen->at[n] = pa;                                                          \
 			seen->acc[n] = (q->all & ~f->invert) | (~q->any & f->invert);              \

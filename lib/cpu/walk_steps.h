@@ -49,7 +49,7 @@ static always_inline unsigned load(const struct dimension *d, struct env *env, u
 				   uint64_t *e)
 {
 	const struct vmmu_bus *bus = &env->hw->bus;
-	const void *p = bus->base + pa;
+	const void *p = at_hpa(bus->base, pa);
 
 	if (!d->lean && unlikely(env->o->ops != NULL))
 		return load_ops(env->o->ops, pa, d->fmt->entry_bytes, e);
