@@ -159,6 +159,28 @@ static struct vmmu_stats stats(void)
 	return s;
 }
 
+Test(api, peaks_stay_until_they_are_cleared)
+{
+	struct vmmu_stats most;
+
+	start(&vmmu_nested_npt);
+	t_eq(vmmu_dirty_log(vm, vmmu_gpa(0), 1), VMMU_OK);
+	t_eq(translate(0x1000, VMMU_READ), VMMU_OK);
+	most = stats();
+	t_eq(most.meta_peak, most.meta_bytes);
+	t_eq(most.table_peak, most.table_bytes);
+	t_eq(vmmu_dirty_log(vm, vmmu_gpa(0), 0), VMMU_OK);
+	t_eq(vmmu_notify_begin(vm, vmmu_gpa(0), RAM), VMMU_OK);
+	t_eq(vmmu_notify_end(vm, vmmu_gpa(0), RAM), VMMU_OK);
+	t_true(stats().meta_bytes < most.meta_bytes);
+	t_eq(stats().meta_peak, most.meta_peak);
+	t_eq(stats().table_peak, most.table_peak);
+	vmmu_clear_stats(vm);
+	t_eq(stats().meta_peak, stats().meta_bytes);
+	t_eq(stats().table_peak, stats().table_bytes);
+	finish();
+}
+
 /* A pager that intercepts MOV to CR3 reads the PDPTEs itself; else the CPU does. */
 Test(api, software_reads_pdptes_where_cr3_loads_are_intercepted)
 {
