@@ -338,9 +338,9 @@ int vmmu_reset(struct vmmu_cpu *cpu)
 
 int is_canonical(const struct vmmu_cpu *cpu, uint64_t gva)
 {
-	unsigned up = cpu->regs.cr4 & VMMU_CR4_LA57 ? 64 - 57 : 64 - 48;
+	const struct vmmu_fmt *f = cpu->soft.g.fmt;
 
-	return !is_lma(&cpu->regs) || (uint64_t)((int64_t)(gva << up) >> up) == gva;
+	return !f || canonical(f, gva);
 }
 
 int vmmu_invlpg(struct vmmu_cpu *cpu, vmmu_gva_t gva)

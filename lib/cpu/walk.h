@@ -48,6 +48,14 @@ static inline unsigned paging_kinds(const struct vmmu_paging *pg, unsigned right
 	return vmmu_paging_kinds(pg, rights, pkey);
 }
 
+/* Whether tables of the format may be walked for it at all. */
+static always_inline int canonical(const struct vmmu_fmt *f, uint64_t ia)
+{
+	unsigned up = 64u - f->canonical;
+
+	return !f->canonical || (uint64_t)((int64_t)(ia << up) >> up) == ia;
+}
+
 /* What is memory at physical address pa; NULL: nothing. */
 void *bus_at(const struct vmmu_bus *bus, uint64_t pa);
 int bus_covers_more(const struct vmmu_bus *bus, uint64_t pa, uint64_t size);

@@ -122,13 +122,6 @@ static always_inline uint64_t leaf_oa(const struct vmmu_fmt *f, unsigned level, 
 	return oa;
 }
 
-static always_inline int canonical(const struct vmmu_fmt *f, uint64_t ia)
-{
-	unsigned up = 64u - f->canonical;
-
-	return !f->canonical || (uint64_t)((int64_t)(ia << up) >> up) == ia;
-}
-
 /* Of the bits that an access sets, those that are clear: A on the path, D in the leaf. */
 static always_inline uint64_t ad_missing(const struct vmmu_fmt *f, uint64_t all, uint64_t leaf,
 					 uint64_t bits)
