@@ -1318,6 +1318,25 @@ Test(shadow, a_sync_reaches_what_is_no_memory)
 	close_vm();
 }
 
+/* What was used without paging is nobody's with it, whichever PCID was current before. */
+Test(shadow, a_reset_leaves_no_pcid_behind)
+{
+	open_as((struct guest_cfg){ .caches = CACHES_TLB });
+	long_mode(cpu, VMMU_CR0_WP, VMMU_CR4_PCIDE, VMMU_EFER_NXE);
+	load(A4 | 5);
+	reads(0x5000, A_DATA + 0x5000);
+	t_eq(vmmu_reset(cpu), VMMU_OK);
+	reads(0x5000, 0x5000);
+	t_eq(vmmu_set_cr4(cpu, VMMU_CR4_PAE), VMMU_OK);
+	t_eq(vmmu_set_efer(cpu, VMMU_EFER_LME | VMMU_EFER_NXE), VMMU_OK);
+	load(A4);
+	t_eq(vmmu_set_cr0(cpu, VMMU_CR0_PE | VMMU_CR0_PG | VMMU_CR0_WP), VMMU_OK);
+	t_eq(vmmu_set_cr4(cpu, VMMU_CR4_PAE | VMMU_CR4_PCIDE), VMMU_OK);
+	load(A4 | 5 | 1ull << 63);
+	reads(0x5000, A_DATA + 0x5000);
+	close_vm();
+}
+
 /* After 65,536 changes the generations come round, and nothing may have the same (catalogue 19). */
 Test(shadow, generations_come_round)
 {
