@@ -374,6 +374,8 @@ uint64_t page_zap_all(struct shadow_vm *s)
 {
 	struct spage *sp;
 
+	/* Or each leaf would be looked for among all that map the same page. */
+	rmap_forget(s);
 	while ((sp = TAILQ_FIRST(&s->use)))
 		page_zap(s, sp);
 	return page_commit(s);

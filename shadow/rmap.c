@@ -181,6 +181,29 @@ void rmap_remove(struct shadow_vm *s, uint64_t gpa, unsigned level, where_t wher
 	chain_remove(s, rmap_of(s, gpa, level), where);
 }
 
+static void chain_clear(struct shadow_vm *s, struct chain *c)
+{
+	struct node *n, *next;
+
+	for (n = nodes(c); n; n = next) {
+		next = n->next;
+		vmmu_be_free(s->vm, n, sizeof(*n));
+	}
+	c->head = 0;
+}
+
+void rmap_forget(struct shadow_vm *s)
+{
+	struct rmap_block *b, *next;
+	unsigned i;
+
+	HASH_ITER(hh, s->rmaps, b, next)
+	{
+		for (i = 0; i < TABLE_ENTRIES; i++)
+			chain_clear(s, &b->chain[i]);
+	}
+}
+
 /* Blocks stay until the end: a guest's memory comes back to the same addresses. */
 void rmap_fini(struct shadow_vm *s)
 {

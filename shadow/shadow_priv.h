@@ -209,6 +209,8 @@ struct chain *rmap_of(struct shadow_vm *s, uint64_t gpa, unsigned level); /* NUL
 int rmap_add(struct shadow_vm *s, uint64_t gpa, unsigned level, where_t where);
 void rmap_remove(struct shadow_vm *s, uint64_t gpa, unsigned level, where_t where);
 uint64_t rmap_change(struct shadow_vm *s, uint64_t gpa, uint64_t len, enum vmmu_change how);
+/* Every leaf is about to go: rmap_remove() finds none, in no time. */
+void rmap_forget(struct shadow_vm *s);
 void rmap_fini(struct shadow_vm *s);
 
 /* ---- page.c ---- */
