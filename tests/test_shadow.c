@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include <vmmu/backend.h>
+#include <vmmu/explain.h>
 
 #include "t.h"
 #include "world.h"
@@ -1597,6 +1598,55 @@ Test(shadow, check_finds_a_table_that_can_be_stored_to_untold)
 	vmmu_be_untrack(vm, vmmu_gpa(A1));
 	t_eq(vmmu_check(vm), VMMU_EBROKEN);
 	t_eq(vmmu_be_track(vm, vmmu_gpa(A1)), VMMU_OK);
+	close_vm();
+}
+
+static void note_step(void *at, const struct vmmu_step *step)
+{
+	((uint64_t *)at)[step->level] = step->pa;
+}
+
+/* The shadow's entry of that level on the way to gva. */
+static uint64_t *shadow_entry(uint64_t gva, unsigned level)
+{
+	uint64_t at[VMMU_LEVELS + 1] = { 0 };
+	struct vmmu_walk w;
+
+	t_eq(vmmu_explain(cpu, vmmu_gva(gva), VMMU_READ, VMMU_EXPLAIN_HW, note_step, at, &w),
+	     VMMU_WALK_OK);
+	return (uint64_t *)((uintptr_t)vmmu_be_hw(cpu)->bus.base + at[level]);
+}
+
+/* The shadow's memory changed: the check says what is wrong with it. */
+static void is_told(uint64_t *entry, uint64_t e, const char *what)
+{
+	uint64_t was = *entry;
+
+	check();
+	*entry = e;
+	t_eq(vmmu_check(vm), VMMU_EBROKEN);
+	t_check(strstr(vmmu_reason(vm), what) != NULL, "%s, not %s", vmmu_reason(vm), what);
+	*entry = was;
+	check();
+}
+
+Test(shadow, check_tells_what_is_wrong_with_the_shadow)
+{
+	uint64_t *leaf, *link;
+
+	open_without(VMMU_SHADOW_PREFETCH);
+	put(A2 + 8, A1 | P_ALL);
+	put(A1 + 8, A_DATA | P_ALL);
+	put(A1 + 16, B_DATA | P_RO);
+	reads(0, A_DATA);
+	reads(0x2000, B_DATA);
+	link = shadow_entry(0, 2);
+	leaf = shadow_entry(0, 1);
+	is_told(&link[1], link[0], "not once among its child's parents");
+	is_told(&leaf[1], leaf[0], "not once in its reverse map");
+	is_told(&leaf[2], leaf[2] | 2, "grants what the guest's tables do not");
+	is_told(leaf, 0, "the count of its entries");
+	is_told(link, 0, "the count of its entries");
 	close_vm();
 }
 
