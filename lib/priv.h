@@ -109,6 +109,7 @@ struct vmmu {
 	int ready; /* the backend's init is done */
 
 	struct vmmu_cursor check_at;
+	unsigned check_round; /* of all that check_at goes through */
 	char reason[192];
 };
 

@@ -269,19 +269,13 @@ static int check_caches(struct vmmu *vm)
 	return st;
 }
 
-/* Slots, pool and caches are small: each call looks at all of them. */
-static int check_rest(struct vmmu *vm)
-{
-	int st = pool_check(vm);
-
-	if (!st)
-		st = mem_check(vm);
-	return st ? st : check_caches(vm);
-}
+/* What is no tree: small, and looked at in one go. */
+static int (*const check_rest[])(struct vmmu *vm) = { pool_check, mem_check, check_caches };
 
 int vmmu_check(struct vmmu *vm)
 {
 	struct vmmu_cursor at = { 0, 0 };
+	unsigned i;
 	int st;
 
 	vm->reason[0] = 0;
@@ -290,7 +284,9 @@ int vmmu_check(struct vmmu *vm)
 	} while (!st && (at.tree || at.ia));
 	if (!st)
 		st = pt_check_tables(vm);
-	return st ? st : check_rest(vm);
+	for (i = 0; i < ARRAY_SIZE(check_rest) && !st; i++)
+		st = check_rest[i](vm);
+	return st;
 }
 
 int vmmu_check_some(struct vmmu *vm, unsigned budget)
@@ -300,7 +296,8 @@ int vmmu_check_some(struct vmmu *vm, unsigned budget)
 	vm->reason[0] = 0;
 	/* Coming back to a place costs its path. */
 	st = vm->be->check(vm, &vm->check_at, budget < 16 ? 16 : budget);
+	/* After all trees one thing more, in turn. */
 	if (!st && !vm->check_at.tree && !vm->check_at.ia)
-		st = check_rest(vm);
+		st = check_rest[vm->check_round++ % ARRAY_SIZE(check_rest)](vm);
 	return st;
 }

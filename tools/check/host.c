@@ -256,7 +256,8 @@ static void window(struct world *w, unsigned r, unsigned where)
 			read_in_window(w, &w->vm[i], cpu, w->gva[k], lo, hi);
 	}
 	for (i = 0; i < w->nr_vms; i++) {
-		if (vmmu_check(w->vm[i].vm))
+		/* What is mapped in the window is there to be found; some each time. */
+		if ((w->seq + i) % 4 ? vmmu_check_some(w->vm[i].vm, 64) : vmmu_check(w->vm[i].vm))
 			world_fail(w, &w->vm[i], "check: %s", vmmu_reason(w->vm[i].vm));
 		notify(w, &w->vm[i], lo, hi - lo, true);
 	}

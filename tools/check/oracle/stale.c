@@ -66,6 +66,8 @@ struct or_world {
 	size_t watched;
 	struct vcpu **vcpu;
 	size_t vcpus;
+	struct cached *lost; /* links that drop_from() has just taken from a set */
+	size_t nr_lost, room_lost;
 	uint64_t events;
 	char reason[256];
 };
@@ -210,6 +212,19 @@ static bool in_doubt(const struct doubt *d, enum or_mode mode, const struct or_p
 	       (d->len && overlaps(mode, pos, gva, d->gpa, d->len));
 }
 
+/* It is back, and what it leads to has not gone. */
+static bool was_lost(const struct or_world *w, const struct doubt *d, const struct cached *c)
+{
+	size_t i;
+
+	if (d->levels >> c->pos.level & 1)
+		return false;
+	for (i = 0; i < w->nr_lost; i++)
+		if (same_cached(&w->lost[i], c))
+			return true;
+	return false;
+}
+
 /* What joins is stepped from, too. */
 static void settle(struct or_world *w, struct vcpu *v, size_t i, const struct doubt *d)
 {
@@ -228,7 +243,7 @@ static void settle(struct or_world *w, struct vcpu *v, size_t i, const struct do
 		if (s->c[k].leaf || s->c[k].pcid != pcid)
 			continue;
 		pos = s->c[k].pos;
-		if (k >= known || in_doubt(d, mode, &pos, gva))
+		if (k >= known ? !was_lost(w, d, &s->c[k]) : in_doubt(d, mode, &pos, gva))
 			step(w, v, s, gva, &pos);
 	}
 }
@@ -262,18 +277,30 @@ static bool covers(const struct cut *cut, enum or_mode mode, uint64_t gva, const
 	return (gva ^ cut->addr) >> shift == 0;
 }
 
+static void note_lost(struct or_world *w, const struct cached *c)
+{
+	if (w->nr_lost == w->room_lost) {
+		w->room_lost = w->room_lost ? 2 * w->room_lost : 8;
+		w->lost = grown(w->lost, w->room_lost, sizeof(*w->lost));
+	}
+	w->lost[w->nr_lost++] = *c;
+}
+
 /* Answers in the reading of which tables the lost would be found again, as in struct doubt. */
-static unsigned drop_from(const struct vcpu *v, struct set *s, uint64_t gva, enum or_mode mode,
-			  const struct cut *cut)
+static unsigned drop_from(struct or_world *w, const struct vcpu *v, struct set *s, uint64_t gva,
+			  enum or_mode mode, const struct cut *cut)
 {
 	unsigned levels = 0;
 	size_t k, kept;
 
 	gva = or_linear(&v->r, gva);
 	s->pages = 0;
+	w->nr_lost = 0;
 	for (k = kept = 0; k < s->n; k++) {
 		if (covers(cut, mode, gva, &s->c[k])) {
 			levels |= 1u << (s->c[k].pos.level + !s->c[k].leaf);
+			if (!s->c[k].leaf)
+				note_lost(w, &s->c[k]);
 			continue;
 		}
 		if (!s->c[k].leaf)
@@ -293,7 +320,8 @@ static void drop(struct or_world *w, struct vcpu *v, enum or_mode mode, const st
 	size_t i;
 
 	for (i = 0; i < w->watched; i++)
-		drop_from(v, &v->sets[i], w->gva[i], mode, cut);
+		drop_from(w, v, &v->sets[i], w->gva[i], mode, cut);
+	w->nr_lost = 0;
 }
 
 static void drop_all(struct or_world *w, struct vcpu *v)
@@ -309,10 +337,11 @@ static void drop_and_settle(struct or_world *w, struct vcpu *v, const struct cut
 	size_t i;
 
 	for (i = 0; i < w->watched; i++) {
-		d.levels = drop_from(v, &v->sets[i], w->gva[i], mode, cut);
+		d.levels = drop_from(w, v, &v->sets[i], w->gva[i], mode, cut);
 		if (d.levels)
 			settle(w, v, i, &d);
 	}
+	w->nr_lost = 0;
 }
 
 /* The size of the page that maps gva in memory now; 0: none does. */
@@ -355,6 +384,7 @@ void or_world_free(struct or_world *w)
 	}
 	free(w->vcpu);
 	free(w->gva);
+	free(w->lost);
 	free(w);
 }
 

@@ -18,11 +18,6 @@
 #define ENT_G (1u << 8)
 #define ENT_NX (UINT64_C(1) << 63)
 
-bool or_nx_on(const struct or_regs *r)
-{
-	return (r->efer & OR_EFER_NXE) && (r->cr4 & OR_CR4_PAE);
-}
-
 /* SDM 4.3, figure 4-4. */
 static void decode_32(const struct or_regs *r, const struct or_profile *p, unsigned level,
                       uint64_t raw, struct or_ent *e)

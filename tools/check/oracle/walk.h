@@ -73,7 +73,10 @@ static inline bool or_canonical(const struct or_regs *r, uint64_t gva)
 }
 
 /* NXE means nothing to 32-bit paging, whose entries have no bit 63. */
-bool or_nx_on(const struct or_regs *r);
+static inline bool or_nx_on(const struct or_regs *r)
+{
+	return (r->efer & OR_EFER_NXE) && (r->cr4 & OR_CR4_PAE);
+}
 
 /* 1 << shift bytes are mapped by one entry of that level. */
 static inline unsigned or_level_shift(enum or_mode mode, unsigned level)
