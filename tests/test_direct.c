@@ -70,6 +70,18 @@ static uint64_t *leaf_of(uint64_t gpa)
 	return (uint64_t *)((uintptr_t)vmmu_be_hw(cpu)->bus.base + at);
 }
 
+/* An entry changed behind the library's back, and then as it was. */
+static void is_found(unsigned b, uint64_t *entry, uint64_t e, const char *what)
+{
+	uint64_t was = *entry;
+
+	t_eq(vmmu_check(vm), VMMU_OK);
+	*entry = e;
+	t_check(vmmu_check(vm) == VMMU_EBROKEN, "%s: %s is not found", backends[b]->name, what);
+	*entry = was;
+	t_eq(vmmu_check(vm), VMMU_OK);
+}
+
 Test(direct, check_finds_a_leaf_to_other_memory)
 {
 	unsigned b;
@@ -80,11 +92,7 @@ Test(direct, check_finds_a_leaf_to_other_memory)
 		open_on(b);
 		t_eq(touch(0x5000, VMMU_WRITE), VMMU_OK);
 		leaf = leaf_of(0x5000);
-		t_eq(vmmu_check(vm), VMMU_OK);
-		*leaf ^= 0x1000;
-		t_check(vmmu_check(vm) == VMMU_EBROKEN, "%s: not found", backends[b]->name);
-		*leaf ^= 0x1000;
-		t_eq(vmmu_check(vm), VMMU_OK);
+		is_found(b, leaf, *leaf ^ 0x1000, "other memory");
 		vmmu_destroy(vm);
 	}
 }
@@ -101,9 +109,7 @@ Test(direct, check_finds_a_leaf_that_lets_stores_pass_untold)
 		leaf = leaf_of(0x5000);
 		may = *leaf;
 		t_eq(vmmu_dirty_log(vm, vmmu_gpa(0), 1), VMMU_OK);
-		t_eq(vmmu_check(vm), VMMU_OK);
-		*leaf = may;
-		t_check(vmmu_check(vm) == VMMU_EBROKEN, "%s: not found", backends[b]->name);
+		is_found(b, leaf, may, "a store that is not logged");
 		vmmu_destroy(vm);
 	}
 }
@@ -120,9 +126,7 @@ static void let_write(unsigned b, uint64_t gpa, const char *why)
 {
 	uint64_t *leaf = leaf_of(gpa);
 
-	t_eq(vmmu_check(vm), VMMU_OK);
-	*leaf |= 2;
-	t_check(vmmu_check(vm) == VMMU_EBROKEN, "%s: %s", backends[b]->name, why);
+	is_found(b, leaf, *leaf | 2, why);
 	vmmu_destroy(vm);
 }
 
@@ -153,19 +157,15 @@ Test(direct, check_finds_a_large_leaf_that_should_be_small_ones)
 	unsigned b;
 
 	for (b = 0; b < 3; b++) {
-		uint64_t *entry, large, link;
+		uint64_t *entry, large;
 
 		open_as((struct guest_cfg){ .backend = backends[b], .page_size = 2 * MIB });
 		t_eq(touch(8 * MIB, VMMU_WRITE), VMMU_OK);
 		entry = leaf_of(8 * MIB);
 		large = *entry;
 		t_eq(vmmu_be_track(vm, vmmu_gpa(8 * MIB + 0x3000)), VMMU_OK);
-		t_eq(vmmu_check(vm), VMMU_OK);
-		link = *entry;
-		t_true(link != large);
-		*entry = large;
-		t_check(vmmu_check(vm) == VMMU_EBROKEN, "%s: not found", backends[b]->name);
-		*entry = link;
+		t_true(*entry != large);
+		is_found(b, entry, large, "a large leaf");
 		vmmu_destroy(vm);
 	}
 }
@@ -176,22 +176,13 @@ Test(direct, check_finds_entries_that_nobody_counted)
 	unsigned b;
 
 	for (b = 0; b < 3; b++) {
-		uint64_t *leaf, was;
+		uint64_t *leaf;
 
 		open_on(b);
 		t_eq(touch(0x5000, VMMU_WRITE), VMMU_OK);
 		leaf = leaf_of(0x5000);
-		was = *leaf;
-		leaf[256] = was;
-		t_check(vmmu_check(vm) == VMMU_EBROKEN, "%s: one more is not found",
-			backends[b]->name);
-		leaf[256] = 0;
-		t_eq(vmmu_check(vm), VMMU_OK);
-		*leaf = 0;
-		t_check(vmmu_check(vm) == VMMU_EBROKEN, "%s: one less is not found",
-			backends[b]->name);
-		*leaf = was;
-		t_eq(vmmu_check(vm), VMMU_OK);
+		is_found(b, &leaf[256], *leaf, "one more");
+		is_found(b, leaf, 0, "one less");
 		vmmu_destroy(vm);
 	}
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * One operation of a random guest, or of its host.
- * Not here: what an operation does and what is compared (world.c), two at once (gen_race.c).
+ * Not here: what an operation does (acts.c, host.c, judge.c), two at once (gen_race.c).
  */
 #include "gen_priv.h"
 

@@ -441,7 +441,11 @@ VMMU_API int vmmu_dirty_harvest(struct vmmu *vm, vmmu_gpa_t slot, uint64_t first
  * and without allocating.  VMMU_OK, or VMMU_EBROKEN with vmmu_reason().
  */
 VMMU_API int vmmu_check(struct vmmu *vm);
-/* The same for about `budget` entries, going on where the last call stopped. */
+/*
+ * The same for about `budget` entries, going on where the last call stopped; after all of them one
+ * of slots, table pages and caches.  What is counted of each table is looked at by vmmu_check()
+ * alone.
+ */
 VMMU_API int vmmu_check_some(struct vmmu *vm, unsigned budget);
 
 struct vmmu_stats {
