@@ -13,7 +13,7 @@
 
 #include <vmmu/backend.h>
 
-#include "cpu/caches.h"
+#include "silicon/caches.h"
 #include "util.h"
 
 #define PAGE_MASK (~(uint64_t)(VMMU_PAGE_SIZE - 1))
@@ -66,7 +66,7 @@ struct vmmu_table {
 /* A table's bytes to a bit of `used`. */
 #define TABLE_BLOCK (VMMU_PAGE_SIZE / 64)
 
-/* Tables and descriptors lie in chunks, aligned to their size: table.c. */
+/* Tables and descriptors lie in chunks, aligned to their size: tables/pool.c. */
 #define CHUNK_PAGES 64u
 #define CHUNK_BYTES (CHUNK_PAGES * VMMU_PAGE_SIZE)
 
@@ -99,7 +99,7 @@ struct vmmu {
 	unsigned nr_notify;
 
 	struct pool pool;
-	uint64_t generation;   /* of flushes; see table.c */
+	uint64_t generation;   /* of flushes; see tables/pool.c */
 	uint64_t slot_changes; /* odd: the slots are just being changed */
 	int flush_owed;	       /* entries went that caches may hold still */
 
@@ -185,7 +185,7 @@ void *raw_alloc(struct vmmu *vm, size_t size, size_t align);
 void raw_free(struct vmmu *vm, void *p, size_t size);
 void meta_add(struct vmmu *vm, size_t size);
 
-/* ---- table.c ---- */
+/* ---- tables/pool.c ---- */
 void pool_init(struct vmmu *vm);
 void pool_fini(struct vmmu *vm);
 struct vmmu_table *table_new(const struct vmmu_pt *pt, unsigned level); /* NULL: none left */
@@ -204,13 +204,13 @@ struct vmmu_table *table_at(const struct vmmu *vm, uint64_t hpa);
 int table_gpas(struct vmmu *vm, struct vmmu_table *t); /* makes t->gpas; 0 or -1 */
 int pool_check(struct vmmu *vm);
 
-/* ---- pt.c ---- */
+/* ---- tables/pt.c ---- */
 /* Takes the table of leaves that was made first, and what it leaves empty; how many. */
 uint64_t pt_evict(struct vmmu *vm);
 /* What each table in use tells of its entries is so. */
 int pt_check_tables(struct vmmu *vm);
 
-/* ---- mem.c ---- */
+/* ---- host/mem.c ---- */
 struct slot *slot_at(struct vmmu *vm, uint64_t gpa);
 /*
  * The host pointer of gpa, of a page that is there (and writable, if asked);
@@ -338,7 +338,7 @@ static inline void exit_event(struct vmmu *vm, struct vmmu_cpu *cpu, enum vmmu_e
 /* Anything is, outside long mode. */
 int is_canonical(const struct vmmu_cpu *cpu, uint64_t gva);
 
-/* ---- mmu.c ---- */
+/* ---- vm/translate.c ---- */
 /* Every library call of a vCPU begins with it: earlier host pointers are done with. */
 void cpu_enter(struct vmmu_cpu *cpu);
 /* 32 bits outside long mode, as a CPU forms it. */

@@ -9,7 +9,7 @@
 
 #include <vmmu/yield.h>
 
-#include "priv.h"
+#include "../priv.h"
 
 static const uint64_t level_size[] = { 0, 4096, 2ull << 20, 1ull << 30 };
 

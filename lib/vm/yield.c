@@ -9,7 +9,7 @@
 
 #include <vmmu/yield.h>
 
-#include "priv.h"
+#include "../priv.h"
 
 /* The one global of the library, in no library that is installed. */
 static struct {

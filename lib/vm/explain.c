@@ -8,7 +8,7 @@
 
 #include <vmmu/explain.h>
 
-#include "priv.h"
+#include "../priv.h"
 
 int vmmu_explain(struct vmmu_cpu *cpu, vmmu_gva_t gva, uint32_t access, enum vmmu_explain_what what,
 		 vmmu_step_fn *step, void *ctx, struct vmmu_walk *out)

@@ -13,7 +13,7 @@
  */
 #include <string.h>
 
-#include "priv.h"
+#include "../priv.h"
 
 struct chunk {
 	union {

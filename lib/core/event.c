@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "priv.h"
+#include "../priv.h"
 
 const char *vmmu_event_key(unsigned ev)
 {

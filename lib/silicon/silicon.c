@@ -8,7 +8,7 @@
  */
 #include <string.h>
 
-#include "priv.h"
+#include "../priv.h"
 
 /* ---- the model ---------------------------------------------------------------- */
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The hypervisor's side of an access: an exit, what its cause needs, walks in software.
- * Not here: how a fault is repaired (backends), silicon's walks and hits (mmu.c).
+ * Not here: how a fault is repaired (backends), silicon's walks and hits (translate.c).
  * Keeps: calls go down, statuses come up; each loop is bounded, and ends with VMMU_ELOOP.
  */
 #include <string.h>
 
 #include <vmmu/yield.h>
 
-#include "priv.h"
+#include "../priv.h"
 
 /* ---- what stops an access, as a result --------------------------------------------------- */
 

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "priv.h"
+#include "../priv.h"
 
 /* What the caller gave, with defaults; VMMU_OK or VMMU_EINVAL. */
 static int read_config(const struct vmmu_config *in, struct vmmu_config *cfg)

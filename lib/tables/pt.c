@@ -10,7 +10,7 @@
 
 #include <vmmu/yield.h>
 
-#include "priv.h"
+#include "../priv.h"
 
 static unsigned span_shift(const struct vmmu_pt *pt, unsigned level)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Accesses by guest-physical and guest-virtual address: the embedder's own.
- * Not here: translation (mmu.c).
+ * Not here: translation (translate.c).
  * Keeps: a store is marked dirty before it is done and told to a shadow pager
  * after it is done.
  */
@@ -9,7 +9,7 @@
 
 #include <vmmu/yield.h>
 
-#include "priv.h"
+#include "../priv.h"
 
 /* One page, there and (for a store) writable; status as vmmu_read(). */
 static int find_page(struct vmmu *vm, uint64_t gpa, int write, struct slot **sp, uint8_t **p)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Translation: silicon's hits and walks, and their result.
- * Not here: what a walk is (cpu/walk.c), what is done where one stops (exit.c).
+ * Not here: what a walk is (silicon/walk.c), what is done where one stops (exit.c).
  * Keeps: the loop in translate_stopped() is the only one in which silicon tries again,
  * and it is bounded.
  */
 #include <string.h>
 
-#include "priv.h"
+#include "../priv.h"
 
 uint64_t linear(const struct vmmu_cpu *cpu, uint64_t gva)
 {

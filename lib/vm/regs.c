@@ -2,13 +2,13 @@
 /*
  * A vCPU's registers and TLB instructions: what real CPUs refuse, what they
  * flush, and whether the hypervisor sees it.
- * Not here: what the registers mean to a walk (cpu/mode.c).
+ * Not here: what the registers mean to a walk (silicon/mode.c).
  * Keeps: a write that fails has changed nothing; after one that succeeds, hw,
  * the soft dimension and every cache agree with the registers.
  */
 #include <string.h>
 
-#include "priv.h"
+#include "../priv.h"
 
 #define CR0_VALID                                                                                  \
 	(VMMU_CR0_PE | VMMU_CR0_ET | VMMU_CR0_WP | VMMU_CR0_NW | VMMU_CR0_CD | VMMU_CR0_PG |       \

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "priv.h"
+#include "../priv.h"
 
 void meta_add(struct vmmu *vm, size_t size)
 {

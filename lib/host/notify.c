@@ -8,7 +8,7 @@
  */
 #include <vmmu/yield.h>
 
-#include "priv.h"
+#include "../priv.h"
 
 int notify_covers(const struct vmmu *vm, uint64_t gpa, uint64_t len)
 {

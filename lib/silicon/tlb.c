@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A set-associative cache of translations.
- * Not here: when to look and what to drop (mmu.c, regs.c).
+ * Not here: when to look and what to drop (translate.c, regs.c).
  * Keeps: at most one entry per key; `shifts` covers every entry's size; free
  * entries are the oldest of their set; chains hold used entries alone.
  */
