@@ -3,7 +3,9 @@
 #ifndef VMMU_LIB_UTIL_H
 #define VMMU_LIB_UTIL_H
 
-#include <stdint.h>
+#include <vmmu/hw.h>
+
+#define PAGE_MASK (~(uint64_t)(VMMU_PAGE_SIZE - 1))
 
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)

@@ -12,7 +12,7 @@
 #include <vmmu/shadow.h>
 
 #include "native.h"
-#include "priv.h"
+#include "vm/vm.h"
 #include "t.h"
 
 #define RAM (4ull << 20)
@@ -198,7 +198,7 @@ static struct vmmu_regs first_regs(struct pair *p)
 /* The general walk, from now until registers change. */
 static void point(struct pair *p)
 {
-	p->side[1].cpu->modelled_walk = walk_any;
+	p->side[1].cpu->silicon.modelled_walk = walk_any;
 }
 
 static void open_side(struct side *s, const struct vmmu_backend *be, const struct vmmu_silicon *m)

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * All memory of the library, from the embedder's allocator or the C library's.
- * Keeps: vm->meta is the sum of what is allocated, table pages apart; memory
+ * Keeps: `meta` is the sum of what is allocated, table pages apart; memory
  * comes zeroed.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "../priv.h"
+#include "core.h"
 
-void meta_add(struct vmmu *vm, size_t size)
+void core_meta_add(struct core *c, size_t size)
 {
-	vm->meta += size;
-	vm->meta_peak = max64(vm->meta, vm->meta_peak);
+	c->meta += size;
+	c->meta_peak = max64(c->meta, c->meta_peak);
 }
 
-void *raw_alloc(struct vmmu *vm, size_t size, size_t align)
+void *core_raw_alloc(struct core *c, size_t size, size_t align)
 {
-	const struct vmmu_callbacks *cb = &vm->cfg.cb;
+	const struct vmmu_callbacks *cb = &c->cfg.cb;
 	void *p;
 
 	if (align < sizeof(void *))
@@ -31,27 +31,27 @@ void *raw_alloc(struct vmmu *vm, size_t size, size_t align)
 	return p;
 }
 
-void raw_free(struct vmmu *vm, void *p, size_t size)
+void core_raw_free(struct core *c, void *p, size_t size)
 {
-	if (vm->cfg.cb.free)
-		vm->cfg.cb.free(vm->cfg.cb.ctx, p, size);
-	else if (!vm->cfg.cb.alloc)
+	if (c->cfg.cb.free)
+		c->cfg.cb.free(c->cfg.cb.ctx, p, size);
+	else if (!c->cfg.cb.alloc)
 		free(p);
 }
 
-void *vm_alloc(struct vmmu *vm, size_t size, size_t align)
+void *core_alloc(struct core *c, size_t size, size_t align)
 {
-	void *p = raw_alloc(vm, size, align);
+	void *p = core_raw_alloc(c, size, align);
 
 	if (p)
-		meta_add(vm, size);
+		core_meta_add(c, size);
 	return p;
 }
 
-void vm_free(struct vmmu *vm, void *p, size_t size)
+void core_free(struct core *c, void *p, size_t size)
 {
 	if (!p)
 		return;
-	vm->meta -= size;
-	raw_free(vm, p, size);
+	c->meta -= size;
+	core_raw_free(c, p, size);
 }

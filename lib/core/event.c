@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Names of events and statuses, and why a call failed.
- * Not here: raising events (priv.h, inline), totals (vmmu_get_stats()).
+ * Not here: raising events (core.h, inline), totals (vm/stats.c).
  */
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "../priv.h"
+#include "core.h"
 
 const char *vmmu_event_key(unsigned ev)
 {
@@ -54,16 +55,16 @@ const char *vmmu_strerror(int status)
 
 const char *vmmu_reason(const struct vmmu *vm)
 {
-	return vm->reason;
+	return core_of(vm)->reason;
 }
 
 static int vfail(struct vmmu *vm, int status, const char *fmt, va_list ap)
 {
-	vsnprintf(vm->reason, sizeof(vm->reason), fmt, ap);
+	vsnprintf(core_of(vm)->reason, sizeof(core_of(vm)->reason), fmt, ap);
 	return status;
 }
 
-int fail(struct vmmu *vm, int status, const char *fmt, ...)
+int core_fail(struct vmmu *vm, int status, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -81,45 +82,4 @@ int vmmu_be_broken(struct vmmu *vm, const char *fmt, ...)
 	vfail(vm, VMMU_EBROKEN, fmt, ap);
 	va_end(ap);
 	return VMMU_EBROKEN;
-}
-
-static uint64_t tlb_hits(const struct vmmu *vm)
-{
-	uint64_t sum = 0;
-	unsigned i, k;
-
-	for (i = 0; i < vm->cfg.nr_cpus; i++)
-		for (k = 0; k < VMMU_TLBS; k++)
-			sum += vm->cpu[i]->caches.stats.tlb_hits[k];
-	return sum;
-}
-
-void vmmu_get_stats(const struct vmmu *vm, struct vmmu_stats *stats)
-{
-	struct vmmu_stats s;
-	size_t size = stats->size < sizeof(s) ? stats->size : sizeof(s);
-
-	memset(&s, 0, sizeof(s));
-	s.size = stats->size;
-	memcpy(s.event, vm->event, sizeof(s.event));
-	s.walk_refs = vm->walk_refs;
-	s.sw_refs = vm->sw_refs;
-	s.tlb_hits = tlb_hits(vm);
-	s.table_bytes = vm->pool.nr * VMMU_PAGE_SIZE;
-	s.table_peak = vm->pool.peak * VMMU_PAGE_SIZE;
-	s.meta_bytes = vm->meta;
-	s.meta_peak = vm->meta_peak;
-	memcpy(stats, &s, size);
-}
-
-void vmmu_clear_stats(struct vmmu *vm)
-{
-	unsigned i;
-
-	memset(vm->event, 0, sizeof(vm->event));
-	vm->walk_refs = vm->sw_refs = 0;
-	vm->pool.peak = vm->pool.nr;
-	vm->meta_peak = vm->meta;
-	for (i = 0; i < vm->cfg.nr_cpus; i++)
-		timing_clear(&vm->cpu[i]->caches);
 }

@@ -9,13 +9,12 @@
 
 #include <vmmu/yield.h>
 
-#include "../priv.h"
+#include "vm.h"
 
 /* One page, there and (for a store) writable; status as vmmu_read(). */
 static int find_page(struct vmmu *vm, uint64_t gpa, int write, struct slot **sp, uint8_t **p)
 {
-	struct vmmu_fix fix = { .gpa = vmmu_gpa(gpa), .write = (uint8_t)write };
-	unsigned tries, reclaims = 0;
+	unsigned tries;
 	uint64_t word;
 	int st;
 
@@ -23,19 +22,19 @@ static int find_page(struct vmmu *vm, uint64_t gpa, int write, struct slot **sp,
 		struct slot *s = slot_at(vm, gpa);
 		int kind;
 
-		if (!s || (write && (s->info.flags & VMMU_SLOT_READONLY)))
+		if (!s || (write && slot_is_readonly(s)))
 			return VMMU_MMIO;
-		kind = mem_page(vm, s, gpa, write, &word);
+		kind = host_page(vm, s, gpa, write, &word);
 		if (kind == VMMU_FIX_RETRY) {
 			*sp = s;
-			*p = (uint8_t *)(uintptr_t)((word & PAGE_MASK) | (gpa & ~PAGE_MASK));
+			*p = host_word_pointer(word, gpa);
 			return VMMU_OK;
 		}
-		st = settle(vm, kind, &fix, &reclaims);
+		st = host_resolve(vm, kind, gpa, write);
 		if (st)
 			return st;
 	}
-	return fail(vm, VMMU_ELOOP, "the host never gave 0x%llx", (unsigned long long)gpa);
+	return core_fail(vm, VMMU_ELOOP, "the host never gave 0x%llx", (unsigned long long)gpa);
 }
 
 static size_t piece(uint64_t at, size_t left)
@@ -50,7 +49,7 @@ int vmmu_read(struct vmmu *vm, vmmu_gpa_t gpa, void *buf, size_t len, size_t *do
 	size_t at = 0;
 	int st = VMMU_OK;
 
-	vm->reason[0] = 0;
+	clear_reason(vm);
 	while (at < len) {
 		size_t n = piece(gpa.v + at, len - at);
 		struct slot *s = NULL;
@@ -87,11 +86,11 @@ static void store(uint8_t *to, const void *from, size_t n)
 static void tell_stored(struct vmmu *vm, struct vmmu_cpu *cpu, struct slot *s, uint64_t gpa,
 			uint64_t len)
 {
-	if (!mem_tracked(s, gpa))
+	if (!slot_is_tracked(s, gpa))
 		return;
 	VMMU_YIELD(vm, STORED);
 	exit_event(vm, cpu, VMMU_EV_EXIT_PT_WRITE, gpa, len);
-	vm->be->pt_write(vm, cpu, vmmu_gpa(gpa), len);
+	vm->core.be->pt_write(vm, cpu, vmmu_gpa(gpa), len);
 }
 
 int vmmu_write(struct vmmu *vm, struct vmmu_cpu *cpu, vmmu_gpa_t gpa, const void *buf, size_t len,
@@ -100,7 +99,7 @@ int vmmu_write(struct vmmu *vm, struct vmmu_cpu *cpu, vmmu_gpa_t gpa, const void
 	size_t at = 0;
 	int st = VMMU_OK;
 
-	vm->reason[0] = 0;
+	clear_reason(vm);
 	while (at < len) {
 		size_t n = piece(gpa.v + at, len - at);
 		struct slot *s = NULL;
@@ -109,7 +108,7 @@ int vmmu_write(struct vmmu *vm, struct vmmu_cpu *cpu, vmmu_gpa_t gpa, const void
 		st = find_page(vm, gpa.v + at, 1, &s, &p);
 		if (st)
 			break;
-		mem_mark_dirty(s, gpa.v + at);
+		slot_mark_dirty(s, gpa.v + at);
 		store(p, (const char *)buf + at, n);
 		tell_stored(vm, cpu, s, gpa.v + at, n);
 		at += n;
@@ -125,15 +124,16 @@ int vmmu_write_begin(struct vmmu *vm, vmmu_gpa_t gpa, size_t len, void **pointer
 	uint8_t *p = NULL;
 	int st;
 
-	vm->reason[0] = 0;
+	clear_reason(vm);
 	*pointer = NULL;
 	if (!len || piece(gpa.v, len) != len)
-		return fail(vm, VMMU_EINVAL, "a store of %zu bytes at 0x%llx is not in one page",
-			    len, (unsigned long long)gpa.v);
+		return core_fail(vm, VMMU_EINVAL,
+				 "a store of %zu bytes at 0x%llx is not in one page", len,
+				 (unsigned long long)gpa.v);
 	st = find_page(vm, gpa.v, 1, &s, &p);
 	if (st)
 		return st;
-	mem_mark_dirty(s, gpa.v);
+	slot_mark_dirty(s, gpa.v);
 	*pointer = p;
 	return VMMU_OK;
 }
@@ -142,9 +142,10 @@ int vmmu_write_end(struct vmmu *vm, struct vmmu_cpu *cpu, vmmu_gpa_t gpa, size_t
 {
 	struct slot *s = slot_at(vm, gpa.v);
 
-	vm->reason[0] = 0;
+	clear_reason(vm);
 	if (!s)
-		return fail(vm, VMMU_ENOENT, "0x%llx is in no slot", (unsigned long long)gpa.v);
+		return core_fail(vm, VMMU_ENOENT, "0x%llx is in no slot",
+				 (unsigned long long)gpa.v);
 	tell_stored(vm, cpu, s, gpa.v, len);
 	return VMMU_OK;
 }
@@ -194,7 +195,8 @@ int vmmu_read_gva(struct vmmu_cpu *cpu, vmmu_gva_t gva, void *buf, size_t len, u
 		  struct vmmu_xlat *fault, size_t *done)
 {
 	if ((access & VMMU_TYPE_MASK) == VMMU_WRITE)
-		return fail(vmmu_cpu_vm(cpu), VMMU_EINVAL, "a read with the access of a store");
+		return core_fail(vmmu_cpu_vm(cpu), VMMU_EINVAL,
+				 "a read with the access of a store");
 	return copy_gva(cpu, gva.v, buf, len, access, fault, done);
 }
 

@@ -8,11 +8,11 @@
 
 #include <vmmu/yield.h>
 
-#include "../priv.h"
+#include "vm.h"
 
 /* ---- what stops an access, as a result --------------------------------------------------- */
 
-int answer_mmio(uint64_t gpa, int table, const struct vmmu_walk *w, struct vmmu_xlat *out)
+int vm_result_mmio(uint64_t gpa, int table, const struct vmmu_walk *w, struct vmmu_xlat *out)
 {
 	memset(out, 0, sizeof(*out));
 	out->gpa = vmmu_gpa(gpa);
@@ -22,8 +22,8 @@ int answer_mmio(uint64_t gpa, int table, const struct vmmu_walk *w, struct vmmu_
 }
 
 /* The guest's exception: SDM 4.7; 6.15 for the vectors. */
-int answer_fault(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access, unsigned status,
-		 unsigned level, uint32_t code, struct vmmu_xlat *out)
+int vm_result_fault(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access, unsigned status,
+		    unsigned level, uint32_t code, struct vmmu_xlat *out)
 {
 	memset(out, 0, sizeof(*out));
 	if (status == VMMU_WALK_NONCANON) {
@@ -51,13 +51,13 @@ static void reclaimed(struct vmmu *vm, uint64_t before)
 	event(vm, NULL, VMMU_EV_RECLAIM, before - vm->pool.nr, 0);
 }
 
-void reclaim_all(struct vmmu *vm)
+void vm_reclaim_all(struct vmmu *vm)
 {
 	uint64_t before = vm->pool.nr;
 
-	if (!vm->be->protect)
+	if (!vm->core.be->protect)
 		return;
-	vm->be->protect(vm, vmmu_gpa(0), VMMU_ALL, VMMU_CHANGE_ZAP);
+	vm->core.be->protect(vm, vmmu_gpa(0), VMMU_ALL, VMMU_CHANGE_ZAP);
 	reclaimed(vm, before);
 }
 
@@ -71,32 +71,27 @@ static int reclaim_some(struct vmmu *vm, unsigned reclaims)
 	uint64_t before = vm->pool.nr;
 
 	if (reclaims < MAX_TRIES / 4 &&
-	    ((vm->be->reclaim && vm->be->reclaim(vm)) || pt_evict(vm))) {
+	    ((vm->core.be->reclaim && vm->core.be->reclaim(vm)) || pt_evict(vm))) {
 		reclaimed(vm, before);
 		return VMMU_OK;
 	}
 	if (reclaims > MAX_TRIES / 4)
-		return fail(vm, VMMU_ENOMEM, "no memory for tables");
-	reclaim_all(vm);
+		return core_fail(vm, VMMU_ENOMEM, "no memory for tables");
+	vm_reclaim_all(vm);
 	return VMMU_OK;
 }
 
-int settle(struct vmmu *vm, int kind, const struct vmmu_fix *fix, unsigned *reclaims)
+/*
+ * What fault() returned, as far as the library can repair it: VMMU_OK to try again,
+ * else the status of the call.  `reclaims` counts within one access.
+ */
+static int resolve_fix(struct vmmu *vm, int kind, const struct vmmu_fix *fix, unsigned *reclaims)
 {
-	switch (kind) {
-	case VMMU_FIX_NEED_PAGE:
-		if (notify_covers(vm, fix->gpa.v, 1))
-			break;
-		return mem_ask(vm, fix->gpa.v, fix->write);
-	case VMMU_FIX_NO_TABLES:
-		return reclaim_some(vm, (*reclaims)++);
-	case VMMU_FIX_BUSY:
-		break;
-	default:
+	if (kind < 0)
 		return kind;
-	}
-	return fail(vm, VMMU_AGAIN, "gpa 0x%llx is being invalidated",
-		    (unsigned long long)fix->gpa.v);
+	if (kind == VMMU_FIX_NO_TABLES)
+		return reclaim_some(vm, (*reclaims)++);
+	return host_resolve(vm, kind, fix->gpa.v, fix->write);
 }
 
 static void note_step(void *ctx, const struct vmmu_step *step)
@@ -119,7 +114,7 @@ static void note_cached(const struct vmmu_paging *pg, uint64_t gva, struct vmmu_
 int vmmu_be_walk_guest(struct vmmu_cpu *cpu, vmmu_gva_t gva, uint32_t access, struct vmmu_walk *out,
 		       struct vmmu_trail *trail)
 {
-	struct vmmu_mem_ops ops = mem_slot_ops;
+	struct vmmu_mem_ops ops = slot_mem_ops;
 	struct walk_opts o = { &ops, trail ? note_step : NULL, trail, NULL };
 
 	ops.ctx = cpu->vm;
@@ -145,7 +140,7 @@ int vmmu_be_walk_stop(struct vmmu_cpu *cpu, const struct vmmu_walk *w, struct vm
 	case VMMU_WALK_ABSENT:
 		/* What can be read and was not enough, was to be written. */
 		s = slot_at(cpu->vm, w->gpa.v);
-		fix->write = s && mem_page(cpu->vm, s, w->gpa.v, 0, &word) == VMMU_FIX_RETRY;
+		fix->write = s && host_page(cpu->vm, s, w->gpa.v, 0, &word) == VMMU_FIX_RETRY;
 		return VMMU_FIX_NEED_PAGE;
 	case VMMU_WALK_RACE:
 		return VMMU_FIX_RETRY;
@@ -171,7 +166,7 @@ static int soft_page(struct vmmu_cpu *cpu, const struct vmmu_walk *w, uint32_t a
 	else if (kind != VMMU_FIX_RETRY)
 		return kind;
 	else
-		out->host = at_hpa(cpu->vm->base, page.hpa.v);
+		out->host = at_hpa(cpu->vm->core.base, page.hpa.v);
 	if (page.readonly && (access & VMMU_TYPE_MASK) == VMMU_WRITE)
 		return VMMU_FIX_MMIO;
 	out->gpa = w->gpa;
@@ -206,14 +201,14 @@ static int soft_once(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access, struct
 	case VMMU_WALK_NP:
 	case VMMU_WALK_RSVD:
 	case VMMU_WALK_PERM:
-		answer_fault(cpu, gva, access, w.status, w.level, w.code, out);
+		vm_result_fault(cpu, gva, access, w.status, w.level, w.code, out);
 		return VMMU_FIX_FAULT;
 	default:
 		return vmmu_be_walk_stop(cpu, &w, fix);
 	}
 }
 
-int translate_soft(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access, struct vmmu_xlat *out)
+int vm_translate_soft(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access, struct vmmu_xlat *out)
 {
 	unsigned tries, reclaims = 0;
 	struct vmmu_fix fix;
@@ -226,18 +221,18 @@ int translate_soft(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access, struct v
 		if (kind == VMMU_FIX_FAULT)
 			return VMMU_FAULT;
 		if (kind == VMMU_FIX_MMIO)
-			return answer_mmio(fix.gpa.v, fix.table, NULL, out);
+			return vm_result_mmio(fix.gpa.v, fix.table, NULL, out);
 		if (access & VMMU_PROBE)
-			return fail(cpu->vm, VMMU_AGAIN, "a table at 0x%llx is not there yet",
-				    (unsigned long long)fix.gpa.v);
+			return core_fail(cpu->vm, VMMU_AGAIN, "a table at 0x%llx is not there yet",
+					 (unsigned long long)fix.gpa.v);
 		if (kind == VMMU_FIX_RETRY)
 			continue;
-		st = settle(cpu->vm, kind, &fix, &reclaims);
+		st = resolve_fix(cpu->vm, kind, &fix, &reclaims);
 		if (st)
 			return st;
 	}
-	return fail(cpu->vm, VMMU_ELOOP, "gva 0x%llx: the tables never held still",
-		    (unsigned long long)gva);
+	return core_fail(cpu->vm, VMMU_ELOOP, "gva 0x%llx: the tables never held still",
+			 (unsigned long long)gva);
 }
 
 /* ---- one exit ------------------------------------------------------------------------- */
@@ -273,38 +268,38 @@ static void count_exit(struct vmmu_cpu *cpu, const struct attempt *a, const stru
 	exit_event(cpu->vm, cpu, fix->event, where, what);
 }
 
-int handle_exit(struct vmmu_cpu *cpu, struct attempt *a, const struct vmmu_walk *w,
-		struct vmmu_xlat *out)
+int vm_handle_exit(struct vmmu_cpu *cpu, struct attempt *a, const struct vmmu_walk *w,
+		   struct vmmu_xlat *out)
 {
 	struct vmmu_exit exit = { vmmu_gva(a->gva), a->access, w };
 	struct vmmu_fix fix;
 	int kind, st;
 
 	memset(&fix, 0, sizeof(fix));
-	cpu_drop_faulting(cpu, a->gva, w);
+	silicon_drop_faulting(&cpu->silicon, a->gva, w);
 	VMMU_YIELD(cpu->vm, EXIT);
-	kind = cpu->vm->be->fault(cpu, &exit, &fix);
+	kind = cpu->vm->core.be->fault(cpu, &exit, &fix);
 	VMMU_YIELD(cpu->vm, REPAIRED);
 	/* A callback may have had accesses of its own. */
-	cpu->absent = 0;
+	cpu->silicon.missed = 0;
 	if (kind == VMMU_FIX_NEED_PAGE || kind == VMMU_FIX_BUSY || kind == VMMU_FIX_NO_TABLES ||
 	    kind < 0)
-		return again(settle(cpu->vm, kind, &fix, &a->reclaims));
+		return again(resolve_fix(cpu->vm, kind, &fix, &a->reclaims));
 	if (kind != VMMU_FIX_SOFT)
 		count_exit(cpu, a, w, &fix);
 	switch (kind) {
 	case VMMU_FIX_FAULT:
-		return answer_fault(cpu, a->gva, a->access, VMMU_WALK_PERM, fix.level, fix.code,
-				    out);
+		return vm_result_fault(cpu, a->gva, a->access, VMMU_WALK_PERM, fix.level, fix.code,
+				       out);
 	case VMMU_FIX_MMIO:
-		return answer_mmio(fix.gpa.v, fix.table, w, out);
+		return vm_result_mmio(fix.gpa.v, fix.table, w, out);
 	case VMMU_FIX_SOFT:
-		st = translate_soft(cpu, a->gva, a->access, out);
+		st = vm_translate_soft(cpu, a->gva, a->access, out);
 		/* The guest's #PF, wherever it was found: SDM 4.10.4.1. */
 		if (st == VMMU_FAULT) {
 			const struct vmmu_walk guest = { .dim = 1 };
 
-			cpu_drop_faulting(cpu, a->gva, &guest);
+			silicon_drop_faulting(&cpu->silicon, a->gva, &guest);
 		}
 		if (st == VMMU_MMIO) {
 			fix.event = VMMU_EV_EXIT_MMIO;
@@ -330,11 +325,11 @@ static int read_nested(struct vmmu_cpu *cpu, uint64_t gpa, uint64_t *value)
 	int st;
 
 	for (tries = 0; tries < MAX_TRIES; tries++) {
-		if (!vmmu_walk_nested(&cpu->hw, NULL, vmmu_gpa(gpa), a.access, &w)) {
-			*value = entry_load(bus_at(&cpu->hw.bus, w.hpa.v), 8);
+		if (!vmmu_walk_nested(&cpu->silicon.hw, NULL, vmmu_gpa(gpa), a.access, &w)) {
+			*value = entry_load(bus_at(&cpu->silicon.hw.bus, w.hpa.v), 8);
 			return VMMU_OK;
 		}
-		st = handle_exit(cpu, &a, &w, &x);
+		st = vm_handle_exit(cpu, &a, &w, &x);
 		if (st != WALK_AGAIN)
 			return st == VMMU_MMIO ? VMMU_GP : st;
 	}
@@ -348,12 +343,12 @@ int cpu_read_pdptes(struct vmmu_cpu *cpu, uint64_t cr3, uint64_t pdpte[4])
 	int st;
 
 	for (i = 0; i < 4; i++, gpa += 8) {
-		if (cpu->hw.n.fmt) {
+		if (cpu->silicon.hw.n.fmt) {
 			st = read_nested(cpu, gpa, &pdpte[i]);
 		} else {
 			st = vmmu_read(cpu->vm, vmmu_gpa(gpa), &pdpte[i], 8, NULL);
 			pdpte[i] = le64(pdpte[i]);
-			cpu->vm->sw_refs += cpu->hw.intercept & VMMU_ICPT_CR3 ? 1 : 0;
+			cpu->vm->sw_refs += cpu->silicon.hw.intercept & VMMU_ICPT_CR3 ? 1 : 0;
 		}
 		/* Nothing there: a bus reads ones, reserved bits among them. */
 		if (st)

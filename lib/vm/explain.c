@@ -3,26 +3,27 @@
  * Walks and entries in words.
  * Keeps: explaining changes nothing: it walks with VMMU_NO_AD, past every cache.
  */
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <vmmu/explain.h>
 
-#include "../priv.h"
+#include "vm.h"
 
 int vmmu_explain(struct vmmu_cpu *cpu, vmmu_gva_t gva, uint32_t access, enum vmmu_explain_what what,
 		 vmmu_step_fn *step, void *ctx, struct vmmu_walk *out)
 {
-	struct vmmu_mem_ops ops = mem_slot_ops;
+	struct vmmu_mem_ops ops = slot_mem_ops;
 	struct walk_opts o = { NULL, step, ctx, NULL };
-	const struct vmmu_hw *hw = &cpu->hw;
+	const struct vmmu_hw *hw = &cpu->silicon.hw;
 
 	if (what == VMMU_EXPLAIN_GUEST) {
 		ops.ctx = cpu->vm;
 		o.ops = &ops;
 		hw = &cpu->soft;
 	}
-	return walk(walk_any, hw, &o, linear(cpu, gva.v), access | VMMU_NO_AD, out);
+	return walk(walk_any, hw, &o, cpu_linear(cpu, gva.v), access | VMMU_NO_AD, out);
 }
 
 const char *vmmu_explain_level(const struct vmmu_fmt *fmt, unsigned level)

@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A vCPU's registers and TLB instructions: what real CPUs refuse, what they
- * flush, and whether the hypervisor sees it.
- * Not here: what the registers mean to a walk (silicon/mode.c).
+ * A vCPU's registers: what real CPUs refuse, what a write flushes, and whether the
+ * hypervisor sees it.
+ * Not here: TLB instructions (flush.c), what the registers mean to a walk (silicon/mode.c).
  * Keeps: a write that fails has changed nothing; after one that succeeds, hw,
  * the soft dimension and every cache agree with the registers.
  */
 #include <string.h>
 
-#include "../priv.h"
+#include "vm.h"
 
 #define CR0_VALID                                                                                  \
 	(VMMU_CR0_PE | VMMU_CR0_ET | VMMU_CR0_WP | VMMU_CR0_NW | VMMU_CR0_CD | VMMU_CR0_PG |       \
 	 0x2eull | 1ull << 18) /* MP EM TS NE, AM */
 #define CR3_NO_FLUSH (1ull << 63)
-#define CR3_PCID 0xfffull
 
 /* What the silicon drops by itself: SDM 4.10.4.1, APM 5.5.2. */
 enum { FLUSH_NONE, FLUSH_NON_GLOBAL, FLUSH_PCID, FLUSH_ALL };
@@ -72,14 +71,9 @@ static int bad_pdptes(const struct vmmu_regs *r, const struct vmmu_profile *p)
 
 /* ---- making a new state true ------------------------------------------------------ */
 
-static unsigned hw_pcid(const struct vmmu_regs *r)
-{
-	return r->cr4 & VMMU_CR4_PCIDE ? (unsigned)(r->cr3 & CR3_PCID) : 0;
-}
-
 static void silicon_flush(struct vmmu_cpu *cpu, int flush, unsigned pcid)
 {
-	uint32_t tag = cache_tag(cpu->hw.asid, pcid);
+	uint32_t tag = cache_tag(cpu->silicon.hw.asid, pcid);
 
 	switch (flush) {
 	case FLUSH_NON_GLOBAL:
@@ -106,34 +100,33 @@ static int commit(struct vmmu_cpu *cpu, const struct vmmu_regs *r, uint32_t icpt
 	int st;
 
 	cpu->regs = *r;
-	vmmu_paging_guest(&cpu->soft.g, r, vm->prof);
-	st = vm->be->load(cpu, why);
+	vmmu_paging_guest(&cpu->soft.g, r, vm->core.cfg.profile);
+	st = vm->core.be->load(cpu, why);
 	if (st == VMMU_ENOMEM) {
-		reclaim_all(vm);
-		st = vm->be->load(cpu, why);
+		vm_reclaim_all(vm);
+		st = vm->core.be->load(cpu, why);
 	}
 	if (st) {
 		cpu->regs = old;
-		vmmu_paging_guest(&cpu->soft.g, &old, vm->prof);
+		vmmu_paging_guest(&cpu->soft.g, &old, vm->core.cfg.profile);
 		return st;
 	}
-	cpu->walk = walk_pick(&cpu->hw);
-	cpu->modelled_walk = walk_pick_modelled(&cpu->hw);
-	if (!(cpu->hw.intercept & icpt))
+	silicon_program(&cpu->silicon);
+	if (!(cpu->silicon.hw.intercept & icpt))
 		silicon_flush(cpu, flush, hw_pcid(r));
-	front_wipe(cpu);
+	front_wipe(&cpu->silicon);
 	return VMMU_OK;
 }
 
 static void tell_cr_exit(struct vmmu_cpu *cpu, uint32_t icpt, unsigned cr, uint64_t value)
 {
-	if (cpu->hw.intercept & icpt)
+	if (cpu->silicon.hw.intercept & icpt)
 		exit_event(cpu->vm, cpu, VMMU_EV_EXIT_CR_WRITE, cr, value);
 }
 
 static int refuse(struct vmmu_cpu *cpu, const char *why)
 {
-	return fail(cpu->vm, VMMU_GP, "%s", why);
+	return core_fail(cpu->vm, VMMU_GP, "%s", why);
 }
 
 /* Reads the PDPTEs for the state *r; SDM 4.4.1. */
@@ -142,12 +135,12 @@ static int load_pdptes(struct vmmu_cpu *cpu, struct vmmu_regs *r)
 	int st;
 
 	/* Read on every walk, so not now: APM 15.25.10. */
-	if (cpu->vm->prof->features & VMMU_CPU_PDPTE_WALK) {
+	if (cpu->vm->core.cfg.profile->features & VMMU_CPU_PDPTE_WALK) {
 		memset(r->pdpte, 0, sizeof(r->pdpte));
 		return VMMU_OK;
 	}
 	st = cpu_read_pdptes(cpu, r->cr3, r->pdpte);
-	if (st == VMMU_OK && bad_pdptes(r, cpu->vm->prof))
+	if (st == VMMU_OK && bad_pdptes(r, cpu->vm->core.cfg.profile))
 		st = VMMU_GP;
 	if (st == VMMU_GP)
 		return refuse(cpu, "a PDPTE is not memory or has reserved bits");
@@ -171,7 +164,7 @@ int vmmu_set_cr0(struct vmmu_cpu *cpu, uint64_t value)
 		r.efer |= VMMU_EFER_LMA;
 	else
 		r.efer &= ~VMMU_EFER_LMA;
-	why = inconsistent(&r, cpu->vm->prof);
+	why = inconsistent(&r, cpu->vm->core.cfg.profile);
 	if (why)
 		return refuse(cpu, why);
 	if (!is_pae(&r))
@@ -201,7 +194,7 @@ int vmmu_set_cr3(struct vmmu_cpu *cpu, uint64_t value)
 	}
 	/* Outside long mode the operand has 32 bits. */
 	r.cr3 = is_lma(&r) ? value : (uint32_t)value;
-	why = inconsistent(&r, cpu->vm->prof);
+	why = inconsistent(&r, cpu->vm->core.cfg.profile);
 	if (why)
 		return refuse(cpu, why);
 	if (is_pae(&r)) {
@@ -241,7 +234,7 @@ int vmmu_set_cr4(struct vmmu_cpu *cpu, uint64_t value)
 	if ((value & ~old & VMMU_CR4_PCIDE) && (r.cr3 & CR3_PCID))
 		return refuse(cpu, "CR4.PCIDE set with a PCID in CR3");
 	r.cr4 = value;
-	why = inconsistent(&r, cpu->vm->prof);
+	why = inconsistent(&r, cpu->vm->core.cfg.profile);
 	if (why)
 		return refuse(cpu, why);
 	if (!is_pae(&r))
@@ -251,7 +244,8 @@ int vmmu_set_cr4(struct vmmu_cpu *cpu, uint64_t value)
 		if (st)
 			return st;
 	}
-	return commit(cpu, &r, VMMU_ICPT_CR4, cr4_flush(old, value, cpu->vm->prof->features),
+	return commit(cpu, &r, VMMU_ICPT_CR4,
+		      cr4_flush(old, value, cpu->vm->core.cfg.profile->features),
 		      VMMU_LOAD_CONTROLS);
 }
 
@@ -265,7 +259,7 @@ int vmmu_set_efer(struct vmmu_cpu *cpu, uint64_t value)
 		return refuse(cpu, "EFER.LME changed while paging");
 	/* LMA is the CPU's; a write of it is ignored. */
 	r.efer = (value & ~VMMU_EFER_LMA) | (r.efer & VMMU_EFER_LMA);
-	why = inconsistent(&r, cpu->vm->prof);
+	why = inconsistent(&r, cpu->vm->core.cfg.profile);
 	if (why)
 		return refuse(cpu, why);
 	return commit(cpu, &r, 0, FLUSH_NONE, VMMU_LOAD_CONTROLS);
@@ -277,8 +271,8 @@ static void set_key(struct vmmu_cpu *cpu, uint32_t *key, uint32_t value)
 	*key = value;
 	cpu->soft.g.pkru = cpu->regs.pkru;
 	cpu->soft.g.pkrs = cpu->regs.pkrs;
-	cpu->vm->be->load(cpu, VMMU_LOAD_KEYS);
-	front_wipe(cpu);
+	cpu->vm->core.be->load(cpu, VMMU_LOAD_KEYS);
+	front_wipe(&cpu->silicon);
 }
 
 void vmmu_set_pkru(struct vmmu_cpu *cpu, uint32_t value)
@@ -301,18 +295,18 @@ int vmmu_set_regs(struct vmmu_cpu *cpu, const struct vmmu_regs *regs, int read_p
 
 	cpu_enter(cpu);
 	r.cr0 |= VMMU_CR0_ET;
-	why = inconsistent(&r, cpu->vm->prof);
+	why = inconsistent(&r, cpu->vm->core.cfg.profile);
 	if (why)
-		return fail(cpu->vm, VMMU_EINVAL, "%s", why);
+		return core_fail(cpu->vm, VMMU_EINVAL, "%s", why);
 	if (!is_pae(&r)) {
 		memset(r.pdpte, 0, sizeof(r.pdpte));
 	} else if (read_pdptes) {
 		st = load_pdptes(cpu, &r);
 		if (st)
 			return st == VMMU_GP ? VMMU_EINVAL : st;
-	} else if (!(cpu->vm->prof->features & VMMU_CPU_PDPTE_WALK) &&
-		   bad_pdptes(&r, cpu->vm->prof)) {
-		return fail(cpu->vm, VMMU_EINVAL, "a PDPTE has reserved bits");
+	} else if (!(cpu->vm->core.cfg.profile->features & VMMU_CPU_PDPTE_WALK) &&
+		   bad_pdptes(&r, cpu->vm->core.cfg.profile)) {
+		return core_fail(cpu->vm, VMMU_EINVAL, "a PDPTE has reserved bits");
 	}
 	st = commit(cpu, &r, 0, FLUSH_ALL, VMMU_LOAD_ALL);
 	if (!st)
@@ -332,136 +326,4 @@ int vmmu_reset(struct vmmu_cpu *cpu)
 	memset(&r, 0, sizeof(r));
 	r.cr0 = VMMU_CR0_ET | VMMU_CR0_CD | VMMU_CR0_NW;
 	return vmmu_set_regs(cpu, &r, 0);
-}
-
-/* ---- TLB instructions ------------------------------------------------------------- */
-
-int is_canonical(const struct vmmu_cpu *cpu, uint64_t gva)
-{
-	const struct vmmu_fmt *f = cpu->soft.g.fmt;
-
-	return !f || canonical(f, gva);
-}
-
-int vmmu_invlpg(struct vmmu_cpu *cpu, vmmu_gva_t gva)
-{
-	gva.v = linear(cpu, gva.v);
-	cpu_enter(cpu);
-	if (cpu->hw.intercept & VMMU_ICPT_INVLPG) {
-		exit_event(cpu->vm, cpu, VMMU_EV_EXIT_INVLPG, gva.v, ~0ull);
-		/* SDM, INVLPG: else a NOP.  To tables its upper bits would be nothing. */
-		if (is_canonical(cpu, gva.v))
-			cpu->vm->be->invlpg(cpu, -1, hw_pcid(&cpu->regs), gva);
-	} else {
-		cpu_drop(cpu, DROP_PAGE | DROP_TAG, gva.v, cpu_tag(cpu));
-	}
-	return VMMU_OK;
-}
-
-static void silicon_invpcid(struct vmmu_cpu *cpu, unsigned type, uint32_t tag, uint64_t gva)
-{
-	switch (type) {
-	case VMMU_INVPCID_ADDRESS:
-		cpu_drop(cpu, DROP_PAGE | DROP_TAG | KEEP_GLOBAL, gva, tag);
-		break;
-	case VMMU_INVPCID_SINGLE:
-		cpu_drop(cpu, DROP_TAG | KEEP_GLOBAL, 0, tag);
-		break;
-	case VMMU_INVPCID_ALL_GLOBAL:
-		cpu_drop(cpu, DROP_ASID, 0, tag);
-		break;
-	default:
-		cpu_drop(cpu, DROP_ASID | KEEP_GLOBAL, 0, tag);
-		break;
-	}
-}
-
-int vmmu_invpcid(struct vmmu_cpu *cpu, unsigned type, unsigned pcid, vmmu_gva_t gva)
-{
-	cpu_enter(cpu);
-	if (type > VMMU_INVPCID_ALL || pcid > CR3_PCID)
-		return refuse(cpu, "INVPCID: bad type or PCID");
-	/* SDM: checked for types 0 and 1 only. */
-	if (type <= VMMU_INVPCID_SINGLE && pcid && !(cpu->regs.cr4 & VMMU_CR4_PCIDE))
-		return refuse(cpu, "INVPCID: a PCID without CR4.PCIDE");
-	if (type == VMMU_INVPCID_ADDRESS && !is_canonical(cpu, gva.v))
-		return refuse(cpu, "INVPCID: the address is not canonical");
-	gva.v = linear(cpu, gva.v);
-	if (cpu->hw.intercept & VMMU_ICPT_INVLPG) {
-		exit_event(cpu->vm, cpu, VMMU_EV_EXIT_INVLPG, gva.v, type);
-		cpu->vm->be->invlpg(cpu, (int)type, pcid, gva);
-	} else {
-		silicon_invpcid(cpu, type, cache_tag(cpu->hw.asid, pcid), gva.v);
-	}
-	return VMMU_OK;
-}
-
-/* ---- the host's own instructions ---------------------------------------------------- */
-
-void vmmu_hw_flush(struct vmmu_cpu *cpu)
-{
-	cpu_drop(cpu, 0, 0, 0);
-	cpu_drop_nested(cpu);
-}
-
-void vmmu_hw_invlpga(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned asid)
-{
-	cpu_drop(cpu, DROP_PAGE | DROP_ASID, gva.v, cache_tag(asid, 0));
-}
-
-void vmmu_hw_invvpid(struct vmmu_cpu *cpu, unsigned type, unsigned vpid, vmmu_gva_t gva)
-{
-	uint32_t tag = cache_tag(vpid, 0);
-
-	switch (type) {
-	case VMMU_INVVPID_ADDRESS:
-		cpu_drop(cpu, DROP_PAGE | DROP_ASID, gva.v, tag);
-		break;
-	case VMMU_INVVPID_SINGLE:
-		cpu_drop(cpu, DROP_ASID, 0, tag);
-		break;
-	case VMMU_INVVPID_SINGLE_KEEP_GLOBAL:
-		cpu_drop(cpu, DROP_ASID | KEEP_GLOBAL, 0, tag);
-		break;
-	default:
-		cpu_drop(cpu, 0, 0, 0);
-		break;
-	}
-}
-
-void vmmu_hw_invept(struct vmmu_cpu *cpu, unsigned type, uint64_t root)
-{
-	/* Combined mappings go with the guest-physical ones: SDM 28.4.3.1. */
-	if (type == VMMU_INVEPT_SINGLE && (!cpu->hw.n.fmt || cpu->hw.n.root != root))
-		return;
-	vmmu_hw_flush(cpu);
-}
-
-void vmmu_be_flush_cpu(struct vmmu_cpu *cpu)
-{
-	vmmu_hw_flush(cpu);
-}
-
-void vmmu_be_flush_page(struct vmmu_cpu *cpu, vmmu_gva_t gva)
-{
-	cpu_drop(cpu, DROP_PAGE | DROP_TAG, gva.v, cpu_tag(cpu));
-}
-
-void vmmu_be_flush_all(struct vmmu *vm)
-{
-	unsigned i;
-
-	for (i = 0; i < vm->cfg.nr_cpus; i++)
-		vmmu_hw_flush(vm->cpu[i]);
-	vm->flush_owed = 0;
-}
-
-void vmmu_be_owe_flush(struct vmmu *vm)
-{
-	vm->flush_owed = 1;
-}
-
-void vmmu_be_flush_space(struct vmmu_cpu *cpu)
-{
-	cpu_drop(cpu, DROP_TAG, 0, cpu_tag(cpu));
 }

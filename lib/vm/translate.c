@@ -1,32 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Translation: silicon's hits and walks, and their result.
+ * One access: silicon's caches are probed, its walk is made, and the result is finished.
  * Not here: what a walk is (silicon/walk.c), what is done where one stops (exit.c).
- * Keeps: the loop in translate_stopped() is the only one in which silicon tries again,
+ * Keeps: the loop in walk_stopped() is the only one in which silicon tries again,
  * and it is bounded.
  */
 #include <string.h>
 
-#include "../priv.h"
-
-uint64_t linear(const struct vmmu_cpu *cpu, uint64_t gva)
-{
-	return cpu->regs.efer & VMMU_EFER_LMA ? gva : (uint32_t)gva;
-}
-
-void cpu_enter(struct vmmu_cpu *cpu)
-{
-	struct vmmu *vm = cpu->vm;
-
-	cpu->seen = vm->generation;
-	vm->reason[0] = 0;
-	if (unlikely(!TAILQ_EMPTY(&vm->pool.retired)))
-		table_reap(vm);
-}
+#include "vm.h"
 
 void vmmu_quiescent(struct vmmu_cpu *cpu)
 {
-	cpu->seen = cpu->vm->generation;
+	cpu->reader.seen = cpu->vm->pool.generation;
 }
 
 void vmmu_halt(struct vmmu_cpu *cpu)
@@ -56,24 +41,43 @@ static void read_note(uint16_t note, struct vmmu_xlat *out)
 	out->guest_shift = note & 1 ? shift[note >> 4 & 3] : VMMU_PAGE_SHIFT;
 }
 
-static void answer(const struct vmmu_cpu *cpu, const struct cache_entry *e, uint64_t gva,
-		   uint32_t access, unsigned kinds, struct vmmu_xlat *out)
+static void fill_result(const struct vmmu_cpu *cpu, const struct cache_entry *e, uint64_t gva,
+			uint32_t access, unsigned kinds, struct vmmu_xlat *out)
 {
 	unsigned shift = cache_shift(e->key);
 	uint64_t low = gva & ((1ull << shift) - 1);
 
 	out->gpa = vmmu_gpa(e->gpa + low);
-	out->host = at_hpa(cpu->vm->base, e->out + low);
+	out->host = vm_pointer(cpu->vm, e->out + low);
 	out->rights = rights_in_mode(kinds, access);
 	out->shift = (uint8_t)shift;
 	out->trap = out->once = 0;
 	out->stage = VMMU_STAGE_NONE;
-	if (cpu->hw.gpa_from == VMMU_GPA_OUT) {
+	if (cpu->silicon.hw.gpa_from == VMMU_GPA_OUT) {
 		out->guest_rights = e->rights;
 		out->guest_shift = e->guest_shift;
 	} else {
 		read_note(info_note(e->info), out);
 	}
+}
+
+_Static_assert(offsetof(struct vmmu_xlat, shift) == offsetof(struct vmmu_xlat, rights) + 3 &&
+		       offsetof(struct vmmu_xlat, reserved) ==
+			       offsetof(struct vmmu_xlat, trap) + 3 &&
+		       offsetof(struct vmmu_front_entry, shift) ==
+			       offsetof(struct vmmu_front_entry, reserved) + 3 &&
+		       offsetof(struct hit, shift) == offsetof(struct hit, reserved) + 3,
+	       "fill_shape() copies these together");
+
+/*
+ * What the front or a hit keeps of a page beside its addresses: four bytes in the place of
+ * rights, guest_rights, guest_shift and shift; and trap, once, stage, reserved are 0.  In two
+ * stores, for a hit costs no more than a few; field by field it takes 7 % longer.
+ */
+static inline void fill_shape(struct vmmu_xlat *out, const uint8_t *first)
+{
+	memcpy(&out->rights, first, 4);
+	memset(&out->trap, 0, 4);
 }
 
 /* ---- walks --------------------------------------------------------------------------- */
@@ -84,9 +88,10 @@ static inline int cpu_walk(struct vmmu_cpu *cpu, const struct walk_opts *o, uint
 {
 	int status;
 
-	cpu->in_walk = 1;
-	status = walk(o ? cpu->modelled_walk : cpu->walk, &cpu->hw, o, gva, access, w);
-	cpu->in_walk = 0;
+	cpu->reader.in_walk = 1;
+	status = walk(o ? cpu->silicon.modelled_walk : cpu->silicon.walk, &cpu->silicon.hw, o, gva,
+		      access, w);
+	cpu->reader.in_walk = 0;
 	cpu->vm->walk_refs += w->refs;
 	event(cpu->vm, cpu, VMMU_EV_WALK, gva, w->refs);
 	return status;
@@ -104,9 +109,11 @@ static unsigned cached_shift(const struct vmmu_cpu *cpu, const struct vmmu_walk 
 	if (!shift)
 		shift = VMMU_PAGE_SHIFT;
 	low = (1ull << shift) - 1;
-	if (likely(bus_covers(&cpu->hw.bus, w->hpa.v & ~low, low + 1)))
+	if (likely(bus_covers(&cpu->silicon.hw.bus, w->hpa.v & ~low, low + 1)))
 		return shift;
-	return bus_covers(&cpu->hw.bus, w->hpa.v & PAGE_MASK, VMMU_PAGE_SIZE) ? VMMU_PAGE_SHIFT : 0;
+	return bus_covers(&cpu->silicon.hw.bus, w->hpa.v & PAGE_MASK, VMMU_PAGE_SIZE)
+		       ? VMMU_PAGE_SHIFT
+		       : 0;
 }
 
 /* The gpa that a one-dimensional walk of a shadow stands for, and its note. */
@@ -117,23 +124,38 @@ static uint64_t gpa_noted(const struct vmmu_cpu *cpu, uint64_t gva, const struct
 	uint64_t g, low;
 
 	*note = 0;
-	if (cpu->hw.gpa_from == VMMU_GPA_IN)
+	if (cpu->silicon.hw.gpa_from == VMMU_GPA_IN)
 		return gva;
 	t = table_at(cpu->vm, w->leaf.v);
-	g = t->gpas[(w->leaf.v & ~PAGE_MASK) / cpu->hw.g.fmt->entry_bytes];
+	g = t->gpas[(w->leaf.v & ~PAGE_MASK) / cpu->silicon.hw.g.fmt->entry_bytes];
 	low = (1ull << w->shift) - 1;
 	*note = g & ~PAGE_MASK;
 	return (g & PAGE_MASK) | (gva & low);
 }
 
-static inline void keep_walk(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
+static inline void fill_front(struct vmmu_front *front, uint64_t gva, unsigned kinds,
+			      const struct vmmu_xlat *x)
+{
+	struct vmmu_front_entry *f = &front->entry[(gva >> VMMU_PAGE_SHIFT) & front->mask];
+
+	f->tag = (gva & PAGE_MASK) | front->generation;
+	f->host_minus_gva = (uint64_t)(uintptr_t)x->host - gva;
+	f->gpa_minus_gva = x->gpa.v - gva;
+	f->kinds = kinds;
+	f->shift = x->shift;
+	f->guest_rights = x->guest_rights;
+	f->guest_shift = x->guest_shift;
+}
+
+static inline void fill_tlbs(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
 			     const struct vmmu_walk *w, const struct vmmu_xlat *out, uint16_t note)
 {
 	uint64_t low = (1ull << out->shift) - 1;
 	/* Without paging of its own the guest's page is what there is. */
 	unsigned guest_shift = w->shift > out->shift ? w->shift : out->shift;
-	const struct kept k = {
-		.key = cache_key(out->shift, cpu_tag(cpu)) | (w->global ? CACHE_GLOBAL : 0),
+	const struct tlb_fill k = {
+		.key = cache_key(out->shift, silicon_tag(&cpu->silicon)) |
+		       (w->global ? CACHE_GLOBAL : 0),
 		.info = le64(
 			(uint64_t)w->rights << INFO_RIGHTS | (uint64_t)w->nrights << INFO_NRIGHTS |
 			(uint64_t)w->pkey << INFO_PKEY | (uint64_t)w->dirty << INFO_DIRTY |
@@ -142,41 +164,41 @@ static inline void keep_walk(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access
 		.gpa = out->gpa.v & ~low,
 	};
 
-	cpu_keep(cpu, gva, vmmu_kind(access), &k);
+	silicon_fill(&cpu->silicon, gva, vmmu_kind(access), &k);
 }
 
 /* A good walk: answers it, and lets the caches have it. */
-static inline int walked(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
-			 const struct vmmu_walk *w, struct vmmu_xlat *out)
+static inline int finish_walk(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
+			      const struct vmmu_walk *w, struct vmmu_xlat *out)
 {
 	unsigned shift = cached_shift(cpu, w), kinds = w->kinds & nested_kinds(w->nrights);
 	uint16_t note = 0;
 
 	if (unlikely(!shift))
-		return answer_mmio(w->gpa.v, 0, w, out);
+		return vm_result_mmio(w->gpa.v, 0, w, out);
 	if (!w->dirty)
 		kinds &= ~WRITE_KINDS;
 	out->gpa = w->gpa;
-	out->host = at_hpa(cpu->vm->base, w->hpa.v);
+	out->host = vm_pointer(cpu->vm, w->hpa.v);
 	out->rights = rights_in_mode(kinds, access);
 	out->guest_rights = w->rights;
 	out->guest_shift = w->shift ? w->shift : VMMU_PAGE_SHIFT;
 	out->shift = (uint8_t)shift;
 	out->trap = out->once = out->stage = 0;
-	if (cpu->hw.gpa_from != VMMU_GPA_OUT) {
+	if (cpu->silicon.hw.gpa_from != VMMU_GPA_OUT) {
 		out->gpa = vmmu_gpa(gpa_noted(cpu, gva, w, &note));
 		read_note(note, out);
 	}
-	if (cpu->unfronted)
-		keep_walk(cpu, gva, access, w, out, note);
+	if (cpu->silicon.unfronted)
+		fill_tlbs(cpu, gva, access, w, out, note);
 	else
-		front_fill(cpu, gva, kinds, out);
+		fill_front(&cpu->silicon.front, gva, kinds, out);
 	return VMMU_OK;
 }
 
 /* After a walk that ended with this status. */
-static never_inline int translate_stopped(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
-					  int status, struct vmmu_walk *w, struct vmmu_xlat *out)
+static never_inline int walk_stopped(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
+				     int status, struct vmmu_walk *w, struct vmmu_xlat *out)
 {
 	struct attempt a = { gva, access, 0 };
 	unsigned tries;
@@ -185,45 +207,46 @@ static never_inline int translate_stopped(struct vmmu_cpu *cpu, uint64_t gva, ui
 	for (tries = 0; tries < MAX_TRIES; tries++) {
 		switch (status) {
 		case VMMU_WALK_OK:
-			return walked(cpu, gva, access, w, out);
+			return finish_walk(cpu, gva, access, w, out);
 		case VMMU_WALK_NOMEM:
 			/* Nobody's to repair: the bus itself has nothing there. */
-			return answer_mmio(w->gpa.v, w->table, w, out);
+			return vm_result_mmio(w->gpa.v, w->table, w, out);
 		case VMMU_WALK_NONCANON:
-			return answer_fault(cpu, gva, access, w->status, 0, 0, out);
+			return vm_result_fault(cpu, gva, access, w->status, 0, 0, out);
 		case VMMU_WALK_RACE:
 			break;
 		default:
-			if (w->dim == 1 && !(cpu->hw.intercept & VMMU_ICPT_PF)) {
-				cpu_drop_faulting(cpu, gva, w);
-				return answer_fault(cpu, gva, access, w->status, w->level, w->code,
-						    out);
+			if (w->dim == 1 && !(cpu->silicon.hw.intercept & VMMU_ICPT_PF)) {
+				silicon_drop_faulting(&cpu->silicon, gva, w);
+				return vm_result_fault(cpu, gva, access, w->status, w->level,
+						       w->code, out);
 			}
-			st = handle_exit(cpu, &a, w, out);
+			st = vm_handle_exit(cpu, &a, w, out);
 			if (st != WALK_AGAIN)
 				return st;
 		}
-		status = cpu_walk(cpu, cpu->modelled_opts, gva, access, w);
+		status = cpu_walk(cpu, cpu->silicon.modelled_opts, gva, access, w);
 	}
-	return fail(cpu->vm, VMMU_ELOOP, "gva 0x%llx, access 0x%x: backend %s never completes it",
-		    (unsigned long long)gva, access, cpu->vm->be->name);
+	return core_fail(cpu->vm, VMMU_ELOOP,
+			 "gva 0x%llx, access 0x%x: backend %s never completes it",
+			 (unsigned long long)gva, access, cpu->vm->core.be->name);
 }
 
 /* ---- hits of modelled silicon ------------------------------------------------------------ */
 
 /* An answer of modelled silicon; the access itself follows. */
-static int modelled_done(struct vmmu_cpu *cpu, int status, const struct vmmu_xlat *out)
+static int finish_modelled(struct vmmu_cpu *cpu, int status, const struct vmmu_xlat *out)
 {
-	if (cpu->vm->silicon.data_accesses && status == VMMU_OK)
-		timing_data(&cpu->caches, hpa_of(cpu->vm->base, out->host));
+	if (cpu->vm->model.data_accesses && status == VMMU_OK)
+		timing_data(&cpu->silicon.caches, vm_hpa(cpu->vm, out->host));
 	return status;
 }
 
 /* What a hit answered, for the next one to that page. */
-static void note_answer(struct vmmu_cpu *cpu, const struct cache_entry *e, uint64_t gva,
+static void note_result(struct vmmu_cpu *cpu, const struct cache_entry *e, uint64_t gva,
 			uint32_t access, const struct vmmu_xlat *x)
 {
-	struct hit *h = hit_of(cpu, gva, access);
+	struct hit *h = hit_of(&cpu->silicon, gva, access);
 
 	/* Of a second-level TLB, none was noted. */
 	if (h->entry != e)
@@ -236,69 +259,67 @@ static void note_answer(struct vmmu_cpu *cpu, const struct cache_entry *e, uint6
 }
 
 /* Where the last hits do not tell. */
-static never_inline int search_modelled(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
-					struct vmmu_xlat *out)
+static never_inline int probe_tlbs(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
+				   struct vmmu_xlat *out)
 {
 	unsigned kinds;
-	struct cache_entry *e = cpu_find(cpu, gva, vmmu_kind(access), &kinds);
+	struct cache_entry *e = silicon_lookup(&cpu->silicon, gva, vmmu_kind(access), &kinds);
 	struct vmmu_walk w;
 	int status;
 
 	if (e) {
-		answer(cpu, e, gva, access, kinds, out);
-		note_answer(cpu, e, gva, access, out);
-		return modelled_done(cpu, VMMU_OK, out);
+		fill_result(cpu, e, gva, access, kinds, out);
+		note_result(cpu, e, gva, access, out);
+		return finish_modelled(cpu, VMMU_OK, out);
 	}
-	status = cpu_walk(cpu, cpu->modelled_opts, gva, access, &w);
+	status = cpu_walk(cpu, cpu->silicon.modelled_opts, gva, access, &w);
 	if (likely(status == VMMU_WALK_OK))
-		status = walked(cpu, gva, access, &w, out);
+		status = finish_walk(cpu, gva, access, &w, out);
 	else
-		status = translate_stopped(cpu, gva, access, status, &w, out);
-	return modelled_done(cpu, status, out);
+		status = walk_stopped(cpu, gva, access, status, &w, out);
+	return finish_modelled(cpu, status, out);
 }
 
-static inline int answer_hit(const struct hit *h, uint64_t gva, uint32_t access,
-			     struct vmmu_xlat *out)
+static inline int fill_from_hit(const struct hit *h, uint64_t gva, uint32_t access,
+				struct vmmu_xlat *out)
 {
 	out->gpa.v = h->gpa_minus_gva + gva;
 	out->host = (void *)(uintptr_t)(h->host_minus_gva + gva);
-	/* Four bytes each: guest_rights to shift, trap to the end. */
-	memcpy(&out->rights, &h->pad, 4);
-	memset(&out->trap, 0, 4);
+	fill_shape(out, &h->reserved);
 	out->rights = hit_rights(h, access) & VMMU_RWX;
 	return VMMU_OK;
 }
 
-static inline int translate_modelled(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
-				     struct vmmu_xlat *out)
+static inline int probe_modelled(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
+				 struct vmmu_xlat *out)
 {
-	const struct hit *h = cpu->hit ? hit_of(cpu, gva, access) : NULL;
+	const struct hit *h = cpu->silicon.hit ? hit_of(&cpu->silicon, gva, access) : NULL;
 
-	if (!h || !hit_serves(cpu, h, gva, 1, access))
-		return search_modelled(cpu, gva, access, out);
-	cpu->caches.stats.tlb_hits[h->tlb]++;
-	cache_touch(&cpu->tlb[h->tlb], h->entry);
-	/* Where accesses are timed, none is done in translate_again(). */
-	cpu->last = cpu->vm->silicon.data_accesses ? NULL : h;
-	return modelled_done(cpu, answer_hit(h, gva, access, out), out);
+	if (!h || !hit_serves(&cpu->silicon, h, gva, 1, access))
+		return probe_tlbs(cpu, gva, access, out);
+	cpu->silicon.caches.stats.tlb_hits[h->tlb]++;
+	cache_touch(&cpu->silicon.tlb[h->tlb], h->entry);
+	/* Where accesses are timed, none is done in probe_hits(). */
+	cpu->silicon.last_hit = cpu->vm->model.data_accesses ? NULL : h;
+	return finish_modelled(cpu, fill_from_hit(h, gva, access, out), out);
 }
 
 /* ---- one page --------------------------------------------------------------------------- */
 
-static inline int translate_page(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
-				 struct vmmu_xlat *out)
+static inline int walk_page(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
+			    struct vmmu_xlat *out)
 {
 	struct vmmu_walk w;
 	int status;
 
 	if (unlikely(access & (VMMU_PROBE | VMMU_NO_AD)))
-		return translate_soft(cpu, gva, access, out);
-	if (cpu->modelled)
-		return translate_modelled(cpu, gva, access, out);
+		return vm_translate_soft(cpu, gva, access, out);
+	if (cpu->silicon.modelled)
+		return probe_modelled(cpu, gva, access, out);
 	status = cpu_walk(cpu, NULL, gva, access, &w);
 	if (likely(status == VMMU_WALK_OK))
-		return walked(cpu, gva, access, &w, out);
-	return translate_stopped(cpu, gva, access, status, &w, out);
+		return finish_walk(cpu, gva, access, &w, out);
+	return walk_stopped(cpu, gva, access, status, &w, out);
 }
 
 static inline int check_access(struct vmmu_cpu *cpu, unsigned size, uint32_t access)
@@ -306,16 +327,16 @@ static inline int check_access(struct vmmu_cpu *cpu, unsigned size, uint32_t acc
 	if ((access & VMMU_TYPE_MASK) > VMMU_FETCH ||
 	    (access & ~(VMMU_TYPE_MASK | VMMU_USER | VMMU_AC | VMMU_IMPLICIT | VMMU_STACK |
 			VMMU_PROBE | VMMU_NO_AD)))
-		return fail(cpu->vm, VMMU_EINVAL, "access 0x%x is none", access);
+		return core_fail(cpu->vm, VMMU_EINVAL, "access 0x%x is none", access);
 	if (!size || size > VMMU_PAGE_SIZE)
-		return fail(cpu->vm, VMMU_EINVAL, "an access of %u bytes", size);
+		return core_fail(cpu->vm, VMMU_EINVAL, "an access of %u bytes", size);
 	return VMMU_OK;
 }
 
-static never_inline int translate_cold(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size,
-				       uint32_t access, struct vmmu_xlat *out)
+static never_inline int translate_checked(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size,
+					  uint32_t access, struct vmmu_xlat *out)
 {
-	uint64_t ia = linear(cpu, gva.v);
+	uint64_t ia = cpu_linear(cpu, gva.v);
 	int st;
 
 	cpu_enter(cpu);
@@ -323,18 +344,10 @@ static never_inline int translate_cold(struct vmmu_cpu *cpu, vmmu_gva_t gva, uns
 	if (unlikely(st))
 		return st;
 	if (unlikely((ia & ~PAGE_MASK) + size > VMMU_PAGE_SIZE))
-		return fail(cpu->vm, VMMU_EINVAL, "%u bytes at 0x%llx cross a page", size,
-			    (unsigned long long)ia);
-	return translate_page(cpu, ia, access, out);
+		return core_fail(cpu->vm, VMMU_EINVAL, "%u bytes at 0x%llx cross a page", size,
+				 (unsigned long long)ia);
+	return walk_page(cpu, ia, access, out);
 }
-
-_Static_assert(offsetof(struct vmmu_xlat, shift) == offsetof(struct vmmu_xlat, rights) + 3 &&
-		       offsetof(struct vmmu_xlat, reserved) ==
-			       offsetof(struct vmmu_xlat, trap) + 3 &&
-		       offsetof(struct vmmu_front_entry, shift) ==
-			       offsetof(struct vmmu_front_entry, pad) + 3 &&
-		       offsetof(struct hit, shift) == offsetof(struct hit, pad) + 3,
-	       "vmmu_translate() copies these together");
 
 /* ---- the accesses of the interface ---------------------------------------------------- */
 
@@ -342,56 +355,54 @@ _Static_assert(offsetof(struct vmmu_xlat, shift) == offsetof(struct vmmu_xlat, r
 
 /*
  * Where modelled silicon found this page before, and finds it again; all else as
- * translate_cold().  No call but the last, or registers would have to be saved.
+ * translate_checked().  No call but the last, or registers would have to be saved.
  */
-static never_inline int translate_again(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size,
-					uint32_t access, struct vmmu_xlat *out)
+static never_inline int probe_hits(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size,
+				   uint32_t access, struct vmmu_xlat *out)
 {
-	const struct hit *h = hit_of(cpu, gva.v, access);
+	const struct hit *h = hit_of(&cpu->silicon, gva.v, access);
 	struct vmmu *vm = cpu->vm;
 	uint64_t ia;
 
 	if (unlikely(size - 1u >= VMMU_PAGE_SIZE || (access & ~HIT_FLAGS) ||
 		     !TAILQ_EMPTY(&vm->pool.retired)))
-		return translate_cold(cpu, gva, size, access, out);
-	if (unlikely(!hit_serves(cpu, h, gva.v, size, access))) {
-		ia = linear(cpu, gva.v);
+		return translate_checked(cpu, gva, size, access, out);
+	if (unlikely(!hit_serves(&cpu->silicon, h, gva.v, size, access))) {
+		ia = cpu_linear(cpu, gva.v);
 		if ((ia & ~PAGE_MASK) + size > VMMU_PAGE_SIZE ||
 		    (access & VMMU_TYPE_MASK) > VMMU_FETCH)
-			return translate_cold(cpu, gva, size, access, out);
-		cpu->seen = vm->generation;
-		vm->reason[0] = 0;
-		return search_modelled(cpu, ia, access, out);
+			return translate_checked(cpu, gva, size, access, out);
+		cpu->reader.seen = vm->pool.generation;
+		clear_reason(vm);
+		return probe_tlbs(cpu, ia, access, out);
 	}
-	if (h != cpu->last) {
+	if (h != cpu->silicon.last_hit) {
 		if (unlikely(!h->set))
-			return translate_cold(cpu, gva, size, access, out);
+			return translate_checked(cpu, gva, size, access, out);
 		cache_newest(h->set, h->way);
-		cpu->last = h;
+		cpu->silicon.last_hit = h;
 	}
-	cpu->caches.stats.tlb_hits[h->tlb]++;
-	cpu->seen = vm->generation;
-	vm->reason[0] = 0;
-	return answer_hit(h, gva.v, access, out);
+	cpu->silicon.caches.stats.tlb_hits[h->tlb]++;
+	cpu->reader.seen = vm->pool.generation;
+	clear_reason(vm);
+	return fill_from_hit(h, gva.v, access, out);
 }
 
 int vmmu_translate(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size, uint32_t access,
 		   struct vmmu_xlat *out)
 {
-	const struct vmmu_front *f = &cpu->front;
+	const struct vmmu_front *f = &cpu->silicon.front;
 	const struct vmmu_front_entry *e = &f->entry[(gva.v >> VMMU_PAGE_SHIFT) & f->mask];
 
 	/* vmmu_host(), with all of the answer. */
 	if (unlikely(size - 1u >= VMMU_PAGE_SIZE ||
 		     e->tag != (((gva.v + size - 1) & PAGE_MASK) | f->generation) ||
 		     !(e->kinds >> vmmu_kind(access) & 1) || (access & ~HIT_FLAGS)))
-		return cpu->hit ? translate_again(cpu, gva, size, access, out)
-				: translate_cold(cpu, gva, size, access, out);
+		return cpu->silicon.hit ? probe_hits(cpu, gva, size, access, out)
+					: translate_checked(cpu, gva, size, access, out);
 	out->gpa.v = e->gpa_minus_gva + gva.v;
 	out->host = (void *)(uintptr_t)(e->host_minus_gva + gva.v);
-	/* Four bytes each: guest_rights to shift, trap to the end. */
-	memcpy(&out->rights, &e->pad, 4);
-	memset(&out->trap, 0, 4);
+	fill_shape(out, &e->reserved);
 	out->rights = rights_in_mode(e->kinds, access);
 	return VMMU_OK;
 }
@@ -400,16 +411,15 @@ int vmmu_translate(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size, uint32_t
  * What a page will answer.  A real access may have to ask the host for its tables first,
  * as a read does: a store may still not come to be.
  */
-static int foresee(struct vmmu_cpu *cpu, uint64_t ia, uint32_t access, struct vmmu_xlat *x)
+static int probe_page(struct vmmu_cpu *cpu, uint64_t ia, uint32_t access, struct vmmu_xlat *x)
 {
-	int st = translate_page(cpu, ia, access | VMMU_PROBE, x);
+	int st = walk_page(cpu, ia, access | VMMU_PROBE, x);
 	uint64_t cr2 = cpu->regs.cr2;
 
 	if (st == VMMU_AGAIN && !(access & VMMU_PROBE)) {
-		st = translate_page(cpu, ia, (access & ~VMMU_TYPE_MASK) | VMMU_READ | VMMU_NO_AD,
-				    x);
+		st = walk_page(cpu, ia, (access & ~VMMU_TYPE_MASK) | VMMU_READ | VMMU_NO_AD, x);
 		if (st >= 0 && st != VMMU_AGAIN)
-			st = translate_page(cpu, ia, access | VMMU_PROBE, x);
+			st = walk_page(cpu, ia, access | VMMU_PROBE, x);
 	}
 	/* The fault is not the guest's yet. */
 	cpu->regs.cr2 = cr2;
@@ -427,13 +437,13 @@ static int second_faults(struct vmmu_cpu *cpu, uint64_t ia, uint64_t next, uint3
 	struct vmmu_xlat x;
 	int first, second;
 
-	*faults = !is_canonical(cpu, next);
+	*faults = !cpu_is_canonical(cpu, next);
 	if (*faults)
 		return VMMU_OK;
-	first = foresee(cpu, ia, access, &x);
+	first = probe_page(cpu, ia, access, &x);
 	if (first < 0 || first == VMMU_AGAIN)
 		return first;
-	second = foresee(cpu, next, access, &x);
+	second = probe_page(cpu, next, access, &x);
 	if (second < 0 || second == VMMU_AGAIN)
 		return second;
 	*faults = second == VMMU_FAULT && (first != VMMU_FAULT || x.fault.vector != 14);
@@ -443,7 +453,7 @@ static int second_faults(struct vmmu_cpu *cpu, uint64_t ia, uint64_t next, uint3
 int vmmu_translate_span(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size, uint32_t access,
 			struct vmmu_xlat out[2], unsigned *first)
 {
-	uint64_t ia = linear(cpu, gva.v), next = linear(cpu, (ia | ~PAGE_MASK) + 1);
+	uint64_t ia = cpu_linear(cpu, gva.v), next = cpu_linear(cpu, (ia | ~PAGE_MASK) + 1);
 	int st, second, second_first;
 
 	cpu_enter(cpu);
@@ -452,21 +462,21 @@ int vmmu_translate_span(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size, uin
 	if (st)
 		return st;
 	if ((ia & ~PAGE_MASK) + size <= VMMU_PAGE_SIZE)
-		return translate_page(cpu, ia, access, &out[0]);
+		return walk_page(cpu, ia, access, &out[0]);
 	*first = (unsigned)(VMMU_PAGE_SIZE - (ia & ~PAGE_MASK));
 	st = second_faults(cpu, ia, next, access, &second_first);
 	if (st)
 		return st;
 	if (second_first) {
 		/* CR2 is the second page's base; SDM 4.7. */
-		st = translate_page(cpu, next, access, &out[0]);
+		st = walk_page(cpu, next, access, &out[0]);
 		if (st != VMMU_OK && st != VMMU_MMIO)
 			return st;
 	}
-	st = translate_page(cpu, ia, access, &out[0]);
+	st = walk_page(cpu, ia, access, &out[0]);
 	if (st != VMMU_OK && st != VMMU_MMIO)
 		return st;
-	second = translate_page(cpu, next, access, &out[1]);
+	second = walk_page(cpu, next, access, &out[1]);
 	if (second == VMMU_FAULT)
 		out[0] = out[1];
 	return second == VMMU_OK ? st : second;

@@ -9,7 +9,7 @@
 
 #include <vmmu/yield.h>
 
-#include "../priv.h"
+#include "vm.h"
 
 /* The one global of the library, in no library that is installed. */
 static struct {
@@ -26,14 +26,14 @@ void vmmu_yield_to(vmmu_yield_fn *fn, void *ctx)
 
 void vmmu_yield(struct vmmu *vm, enum vmmu_yield where)
 {
-	char reason[sizeof(vm->reason)];
+	char reason[sizeof(core_of(vm)->reason)];
 
 	if (!hook.fn || hook.busy)
 		return;
 	hook.busy = 1;
-	memcpy(reason, vm->reason, sizeof(reason));
+	memcpy(reason, core_of(vm)->reason, sizeof(reason));
 	hook.fn(hook.ctx, vm, where);
-	memcpy(vm->reason, reason, sizeof(reason));
+	memcpy(core_of(vm)->reason, reason, sizeof(reason));
 	hook.busy = 0;
 }
 
@@ -65,7 +65,7 @@ int vmmu_yield_silicon(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size, uint
 		       struct vmmu_xlat *out)
 {
 	struct vmmu *vm = cpu->vm;
-	const struct vmmu_backend *be = vm->be;
+	const struct vmmu_backend *be = vm->core.be;
 	struct vmmu_backend nobody = *be;
 	struct table_list retired;
 	int st;
@@ -74,9 +74,9 @@ int vmmu_yield_silicon(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size, uint
 	TAILQ_INIT(&retired);
 	TAILQ_CONCAT(&retired, &vm->pool.retired, link);
 	nobody.fault = wait_for_lock;
-	vm->be = &nobody;
+	vm->core.be = &nobody;
 	st = vmmu_translate(cpu, gva, size, access & ~(VMMU_PROBE | VMMU_NO_AD), out);
-	vm->be = be;
+	vm->core.be = be;
 	TAILQ_CONCAT(&vm->pool.retired, &retired, link);
 	return st == VMMU_ELOOP ? VMMU_AGAIN : st;
 }

@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 # Without nested/ no function of lib/ or realmode/ is unused: nested paging adds none of its own.
-# usage: unused.sh SOURCE-ROOT CORE.a REALMODE.a OTHER.a...	(without nested's)
+# usage: unused.sh SOURCE-ROOT SILICON.a CORE.a REALMODE.a OTHER.a...	(without nested's)
 set -eu
 
-root=$1 core=$2 realmode=$3
-shift 3
+root=$1 silicon=$2 core=$3 realmode=$4
+shift 4
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 
@@ -40,8 +40,8 @@ echo h >"$tmp/o"
 [ "$(unused "$tmp/d" "$tmp/w" "$tmp/o")" = k ] || { echo "the checker is wrong" >&2; exit 1; }
 
 offered >"$tmp/offered"
-symbols "$core" "$realmode" >"$tmp/defined"
-symbols "$core" "$realmode" "$@" >"$tmp/all"
+symbols "$silicon" "$core" "$realmode" >"$tmp/defined"
+symbols "$silicon" "$core" "$realmode" "$@" >"$tmp/all"
 n=$(grep -c '^defined' "$tmp/defined")
 [ "$n" -gt 50 ] || { echo "only $n functions found: wrong libraries?" >&2; exit 1; }
 unused "$tmp/defined" "$tmp/all" "$tmp/offered" >"$tmp/unused"

@@ -130,6 +130,27 @@ struct vmmu_silicon_stats {
 	uint64_t flushes;		       /* full ones: an instruction's, or an exit's */
 };
 
+/* ---- the library's own lookup, which is no model ------------------------ */
+
+/*
+ * The front: a direct-mapped table of pages that were translated before.  Every struct
+ * vmmu_cpu begins with it, and only vmmu_host() in <vmmu/vmmu.h> may look at it.  A tag holds page number and generation; a write kind is
+ * set in `kinds` only when D is, so a hit has nothing left to do.
+ */
+struct vmmu_front_entry {
+	uint64_t tag;
+	uint64_t host_minus_gva; /* modulo the width of a pointer */
+	uint64_t gpa_minus_gva;
+	uint32_t kinds;				       /* bitmap over vmmu_kind() */
+	uint8_t reserved, guest_rights, guest_shift, shift; /* as in struct vmmu_xlat */
+};
+
+struct vmmu_front {
+	struct vmmu_front_entry *entry;
+	uint64_t mask;
+	uint64_t generation; /* < 4096 */
+};
+
 struct vmmu_cpu;
 
 /* A vCPU's; zeros where nothing is modelled. */

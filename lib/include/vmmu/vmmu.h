@@ -363,25 +363,6 @@ VMMU_API int vmmu_write_gva(struct vmmu_cpu *cpu, vmmu_gva_t gva, const void *bu
 			    uint32_t access, struct vmmu_xlat *fault, size_t *done);
 
 /*
- * The inlined hit.  Every vmmu_cpu begins with this, and only vmmu_host()
- * may look at it.  A tag holds page number and generation; a write kind is
- * set in `kinds` only when D is, so a hit has nothing left to do.
- */
-struct vmmu_front_entry {
-	uint64_t tag;
-	uint64_t host_minus_gva; /* modulo the width of a pointer */
-	uint64_t gpa_minus_gva;
-	uint32_t kinds;				       /* bitmap over vmmu_kind() */
-	uint8_t pad, guest_rights, guest_shift, shift; /* as in struct vmmu_xlat */
-};
-
-struct vmmu_front {
-	struct vmmu_front_entry *entry;
-	uint64_t mask;
-	uint64_t generation; /* < 4096 */
-};
-
-/*
  * The host pointer of an access, or NULL when vmmu_translate() has to be
  * asked (a miss, MMIO, a fault, a trapped store, a page crossing).
  */

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The dirty log: a bit for each page of a slot.
+ * Keeps: a bit is cleared before the right to write is taken and all is flushed, so that a store
+ * between the two sets it again.
+ */
+#include <string.h>
+
+#include "slot.h"
+
+static size_t dirty_bytes(const struct slot *s)
+{
+	return (size_t)((s->info.size >> VMMU_PAGE_SHIFT) + 63) / 64 * 8;
+}
+
+int slot_is_dirty(const struct slot *s, uint64_t gpa)
+{
+	uint64_t n = (gpa - s->info.gpa.v) >> VMMU_PAGE_SHIFT;
+
+	return s->dirty[n / 64] >> (n & 63) & 1;
+}
+
+void slot_mark_dirty(struct slot *s, uint64_t gpa)
+{
+	uint64_t n = (gpa - s->info.gpa.v) >> VMMU_PAGE_SHIFT;
+
+	if (s->dirty)
+		s->dirty[n / 64] |= 1ull << (n & 63);
+}
+
+void slot_free_dirty(struct vmmu *vm, struct slot *s)
+{
+	core_free(core_of(vm), s->dirty, dirty_bytes(s));
+	s->dirty = NULL;
+}
+
+int vmmu_dirty_log(struct vmmu *vm, vmmu_gpa_t slot, int on)
+{
+	int st;
+	struct slot *s = slot_starting(vm, slot.v, &st);
+
+	if (!s)
+		return st;
+	if (!on) {
+		core_free(core_of(vm), s->dirty, dirty_bytes(s));
+		s->dirty = NULL;
+		return VMMU_OK;
+	}
+	if (s->dirty) {
+		memset(s->dirty, 0, dirty_bytes(s));
+	} else {
+		s->dirty = core_alloc(core_of(vm), dirty_bytes(s), 0);
+		if (!s->dirty)
+			return core_fail(vm, VMMU_ENOMEM, "no memory for a dirty bitmap");
+	}
+	VMMU_YIELD(vm, LOG);
+	host_change(vm, slot.v, s->info.size, VMMU_CHANGE_WRPROT);
+	return VMMU_OK;
+}
+
+int vmmu_dirty_harvest(struct vmmu *vm, vmmu_gpa_t slot, uint64_t first, uint64_t nr,
+		       uint64_t *bitmap)
+{
+	int st;
+	struct slot *s = slot_starting(vm, slot.v, &st);
+	uint64_t pages, word, words;
+
+	if (!s)
+		return st;
+	pages = s->info.size >> VMMU_PAGE_SHIFT;
+	if (!s->dirty)
+		return core_fail(vm, VMMU_EINVAL, "the dirty log of this slot is off");
+	if ((first & 63) || first >= pages || nr > pages - first ||
+	    ((nr & 63) && first + nr != pages))
+		return core_fail(vm, VMMU_EINVAL, "pages %llu+%llu: not words of the slot's bitmap",
+				 (unsigned long long)first, (unsigned long long)nr);
+	/*
+	 * Clear, then take the right to write and flush: a store between the
+	 * two sets its bit again, or happened before and is in the answer.
+	 */
+	words = (nr + 63) / 64;
+	for (word = 0; word < words; word++) {
+		bitmap[word] = s->dirty[first / 64 + word];
+		s->dirty[first / 64 + word] = 0;
+	}
+	VMMU_YIELD(vm, LOG);
+	for (word = 0; word < words; word++) {
+		uint64_t left = bitmap[word];
+
+		for (; left; left &= left - 1) {
+			uint64_t page = first + word * 64 + (uint64_t)__builtin_ctzll(left);
+
+			core_of(vm)->be->protect(vm, vmmu_gpa(slot.v + (page << VMMU_PAGE_SHIFT)),
+						 VMMU_PAGE_SIZE, VMMU_CHANGE_WRPROT);
+		}
+	}
+	host_change(vm, slot.v + (first << VMMU_PAGE_SHIFT), nr << VMMU_PAGE_SHIFT,
+		    VMMU_CHANGE_FLUSH);
+	return VMMU_OK;
+}

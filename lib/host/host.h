@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The door to the host's side of memory: slots, what the host gave for a page, tracked frames,
+ * the dirty log, invalidations.
+ */
+#ifndef VMMU_HOST_HOST_H
+#define VMMU_HOST_HOST_H
+
+#include <bsd/sys/tree.h>
+
+#include "../core/core.h"
+
+#define MAX_NOTIFY 32
+
+struct slot;
+RB_HEAD(slot_tree, slot);
+
+struct host {
+	struct slot_tree slots;
+	struct slot *last; /* the slot of the last lookup */
+	/* The notifier protocol: notify.c. */
+	uint64_t notify_seq;
+	struct vmmu_range notify[MAX_NOTIFY];
+	unsigned nr_notify;
+};
+
+static inline struct host *host_of(const struct vmmu *vm)
+{
+	return core_of(vm)->host;
+}
+
+/* ---- slot.c ---- */
+void host_init(struct host *h);
+void host_fini(struct vmmu *vm);
+struct slot *slot_at(struct vmmu *vm, uint64_t gpa);
+int slot_is_readonly(const struct slot *s);
+int host_check(struct vmmu *vm);
+
+/* ---- page.c ---- */
+/*
+ * The host word of gpa's page, which is there (and writable, if asked): VMMU_FIX_RETRY; what
+ * else as vmmu_be_page().  Marks nothing dirty.
+ */
+int host_page(struct vmmu *vm, struct slot *s, uint64_t gpa, int write, uint64_t *word);
+/* The byte at gpa, by the word of its page. */
+uint8_t *host_word_pointer(uint64_t word, uint64_t gpa);
+/*
+ * What fault() or host_page() could not do for lack of a page: asks the host, and VMMU_OK
+ * is to try again; or why not.
+ */
+int host_resolve(struct vmmu *vm, int kind, uint64_t gpa, int write);
+/* Memory callbacks over slots, for walks in software; ctx is the VM. */
+extern const struct vmmu_mem_ops slot_mem_ops;
+
+/* ---- dirty.c ---- */
+void slot_mark_dirty(struct slot *s, uint64_t gpa);
+
+/* ---- track.c ---- */
+int slot_is_tracked(struct slot *s, uint64_t gpa);
+
+#endif

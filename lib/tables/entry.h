@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Entries of tables that software owns: what one says, and how one is changed.
+ * Only for this folder.
+ */
+#ifndef VMMU_TABLES_ENTRY_H
+#define VMMU_TABLES_ENTRY_H
+
+#include <vmmu/yield.h>
+
+#include "tables.h"
+
+static inline unsigned span_shift(const struct vmmu_pt *pt, unsigned level)
+{
+	return pt->fmt->lv[level].shift;
+}
+
+static inline uint64_t span(const struct vmmu_pt *pt, unsigned level)
+{
+	return 1ull << span_shift(pt, level);
+}
+
+static inline unsigned nr_entries(const struct vmmu_pt *pt, unsigned level)
+{
+	return 1u << pt->fmt->lv[level].bits;
+}
+
+static inline unsigned index_of(const struct vmmu_pt *pt, unsigned level, uint64_t ia)
+{
+	return (unsigned)(ia >> span_shift(pt, level)) & (nr_entries(pt, level) - 1);
+}
+
+/* The last address that the tree can map. */
+static inline uint64_t last_ia(const struct vmmu_pt *pt)
+{
+	unsigned bits = span_shift(pt, pt->fmt->top) + pt->fmt->lv[pt->fmt->top].bits;
+
+	return bits >= 64 ? ~0ull : (1ull << bits) - 1;
+}
+
+static inline void *entry_at(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index)
+{
+	return (char *)table_entries(t) + (size_t)index * pt->fmt->entry_bytes;
+}
+
+static inline uint64_t read_entry(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index)
+{
+	return entry_load(entry_at(pt, t, index), pt->fmt->entry_bytes);
+}
+
+/* The bit of `used` for that offset. */
+static inline uint64_t used_bit(unsigned at)
+{
+	return 1ull << at / TABLE_BLOCK;
+}
+
+/* Silicon goes on with neither; what an MMIO mark says is for software. */
+static inline int is_mmio(const struct vmmu_pt *pt, uint64_t e)
+{
+	uint64_t mmio = pt->fmt->mmio;
+
+	return mmio && (e & (pt->fmt->present | mmio)) == mmio;
+}
+
+static inline int is_present(const struct vmmu_pt *pt, uint64_t e)
+{
+	return (e & pt->fmt->present) && !is_mmio(pt, e);
+}
+
+static inline int is_leaf(const struct vmmu_pt *pt, unsigned level, uint64_t e)
+{
+	uint8_t rule = pt->fmt->lv[level].leaf;
+
+	return rule == VMMU_LEAF_ALWAYS || (rule == VMMU_LEAF_BIT && (e & pt->fmt->leaf_bit));
+}
+
+static inline struct vmmu_table *child_of(const struct vmmu_pt *pt, uint64_t e)
+{
+	return table_at(pt->vm, e & pt->fmt->addr);
+}
+
+/* The bits of one right that grant it, or do not. */
+static inline uint64_t right(const struct vmmu_fmt *f, uint64_t mask, int granted)
+{
+	return granted == !(f->invert & mask) ? mask : 0;
+}
+
+static inline int has(const struct vmmu_fmt *f, uint64_t e, uint64_t mask)
+{
+	return !mask || ((e ^ f->invert) & mask);
+}
+
+static inline uint64_t link_to(const struct vmmu_pt *pt, unsigned level, struct vmmu_table *child)
+{
+	return table_hpa(pt->vm, child) | pt->fmt->lv[level].link;
+}
+
+/* ---- entry.c ---- */
+/* The first entry from index on that is not 0; past the last if there is none. */
+unsigned pt_used_from(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index);
+void pt_read_leaf(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index, uint64_t ia,
+		  uint64_t e, struct vmmu_leaf *l);
+/* The one place where software changes an entry.  0: it was not `old` any more. */
+int pt_set_entry(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index, uint64_t old,
+		 uint64_t new_entry);
+/* Empties an entry; what was there. */
+uint64_t pt_take_entry(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index);
+/* Takes the right to write from a leaf; whether it had it. */
+int pt_wrprot_leaf(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index);
+/* Whether a leaf was used since it was made old; `clear` makes it so. */
+int pt_age_leaf(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index, int clear);
+/* Puts a leaf; VMMU_PT_CHANGED and VMMU_PT_FLUSH, or'ed, or VMMU_ENOMEM. */
+int pt_put_leaf(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index,
+		const struct vmmu_leaf *leaf);
+/* Retires a tree of tables that nothing links any more; how many leaves and tables. */
+uint64_t pt_retire_tree(const struct vmmu_pt *pt, struct vmmu_table *t);
+
+/* ---- build.c ---- */
+/*
+ * Puts a table of smaller leaves in the place of a large one, the same
+ * translation.  The child, or NULL with nothing changed.
+ */
+struct vmmu_table *pt_split(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index,
+			    uint64_t old);
+/*
+ * The table of that level on the way to ia, made if missing; NULL: none left.
+ * *answer becomes VMMU_PT_FLUSH if a larger leaf was split.
+ */
+struct vmmu_table *pt_descend_to(const struct vmmu_pt *pt, uint64_t ia, unsigned level,
+				 int *answer);
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What an embedder asks for when it makes a VM: defaults, and what is refused.
+ */
+#include <string.h>
+
+#include "vm.h"
+
+int vm_read_config(const struct vmmu_config *in, struct vmmu_config *cfg)
+{
+	memset(cfg, 0, sizeof(*cfg));
+	memcpy(cfg, in, in->size < sizeof(*cfg) ? in->size : sizeof(*cfg));
+	if (!cfg->nr_cpus)
+		cfg->nr_cpus = 1;
+	if (!cfg->host_maxphyaddr)
+		cfg->host_maxphyaddr = 52;
+	if (!cfg->front_entries)
+		cfg->front_entries = 1024;
+	/* The two pages of a crossing must not share an entry. */
+	if (cfg->front_entries == 1)
+		cfg->front_entries = 2;
+	if (!cfg->profile)
+		cfg->profile = &vmmu_profile_max;
+	if (in->size < offsetof(struct vmmu_config, cb) || !cfg->backend)
+		return VMMU_EINVAL;
+	if (cfg->host_maxphyaddr < 32 || cfg->host_maxphyaddr > 52 || cfg->nr_cpus > 4096)
+		return VMMU_EINVAL;
+	if (cfg->profile->maxphyaddr < 32 || cfg->profile->maxphyaddr > 52)
+		return VMMU_EINVAL;
+	if ((uintptr_t)cfg->base & ((1u << 30) - 1))
+		return VMMU_EINVAL;
+	if (cfg->front_entries & (cfg->front_entries - 1))
+		return VMMU_EINVAL;
+	return VMMU_OK;
+}
+
+uint64_t vmmu_min_tables(const struct vmmu_config *config)
+{
+	struct vmmu_config cfg;
+
+	return vm_read_config(config, &cfg) ? 0 : cfg.backend->min_tables(&cfg);
+}
+
+static void add_tlb(struct vmmu_silicon *s, const struct vmmu_tlb_geometry *g, unsigned level)
+{
+	if (!g->sets || !g->ways)
+		return;
+	s->tlb[s->nr_tlbs++] = (struct vmmu_tlb_model){
+		.shape = { g->sets, g->ways },
+		.level = (uint8_t)level,
+		.serves = VMMU_TLB_DATA | VMMU_TLB_CODE,
+		.sizes = VMMU_TLB_4K | VMMU_TLB_2M | VMMU_TLB_1G,
+	};
+}
+
+int vm_read_model(const struct vmmu_config *cfg, struct vmmu_silicon *s)
+{
+	const struct vmmu_silicon *in = cfg->silicon;
+
+	memset(s, 0, sizeof(*s));
+	if (in) {
+		if (in->size < offsetof(struct vmmu_silicon, nr_tlbs) || cfg->l1.sets ||
+		    cfg->l2.sets || cfg->pwc_entries || cfg->nested_entries)
+			return VMMU_EINVAL;
+		memcpy(s, in, in->size < sizeof(*s) ? in->size : sizeof(*s));
+	} else {
+		add_tlb(s, &cfg->l1, 1);
+		add_tlb(s, &cfg->l2, 2);
+		s->links[0] = (struct vmmu_cache_shape){ cfg->pwc_entries != 0, cfg->pwc_entries };
+		s->nested_tlb =
+			(struct vmmu_cache_shape){ cfg->nested_entries != 0, cfg->nested_entries };
+		s->nested_tlb_final = 1;
+	}
+	return vmmu_silicon_wrong(s) ? VMMU_EINVAL : VMMU_OK;
+}
