@@ -59,6 +59,15 @@ static always_inline uint64_t entry_load(const void *p, unsigned bytes)
 	return le64(__atomic_load_n((const uint64_t *)p, __ATOMIC_RELAXED));
 }
 
+/* Into a table that nothing leads to yet. */
+static always_inline void entry_store(void *p, unsigned bytes, uint64_t value)
+{
+	if (bytes == 4)
+		__atomic_store_n((uint32_t *)p, le32((uint32_t)value), __ATOMIC_RELAXED);
+	else
+		__atomic_store_n((uint64_t *)p, le64(value), __ATOMIC_RELAXED);
+}
+
 /* Full ordering: an entry set here may publish a table filled before. */
 static inline int entry_cmpxchg(void *p, unsigned bytes, uint64_t old, uint64_t new_value)
 {

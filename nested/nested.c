@@ -110,6 +110,14 @@ static uint64_t nested_protect(struct vmmu *vm, vmmu_gpa_t gpa, uint64_t len, en
 	return realmode_protect(&n->map, gpa, len, how);
 }
 
+static uint64_t nested_protect_pages(struct vmmu *vm, vmmu_gpa_t gpa, const uint64_t *pages,
+				     uint64_t nr)
+{
+	struct nested *n = vmmu_be_vm(vm);
+
+	return realmode_protect_pages(&n->map, gpa, pages, nr);
+}
+
 static int nested_check(struct vmmu *vm, struct vmmu_cursor *at, unsigned budget)
 {
 	struct nested *n = vmmu_be_vm(vm);
@@ -123,7 +131,8 @@ static int nested_check(struct vmmu *vm, struct vmmu_cursor *at, unsigned budget
 	{                                                                                          \
 		.name = name_, .vm_size = sizeof(struct nested), .min_tables = nested_min_tables,  \
 		.init = init_, .fini = nested_fini, .load = nested_load, .fault = nested_fault,    \
-		.protect = nested_protect, .check = nested_check,                                  \
+		.protect = nested_protect, .protect_pages = nested_protect_pages,                  \
+		.check = nested_check,                                                             \
 	}
 
 const struct vmmu_backend vmmu_nested_npt = NESTED_BACKEND("nested-npt", npt_init);

@@ -97,6 +97,12 @@ uint64_t realmode_protect(struct realmode *rm, vmmu_gpa_t gpa, uint64_t len, enu
 	return vmmu_pt_change(&rm->pt, gpa.v, len, how);
 }
 
+uint64_t realmode_protect_pages(struct realmode *rm, vmmu_gpa_t gpa, const uint64_t *pages,
+				uint64_t nr)
+{
+	return vmmu_pt_wrprot_pages(&rm->pt, gpa.v, pages, nr);
+}
+
 static int check_leaf(void *vm, const struct vmmu_pt *pt, const struct vmmu_leaf *leaf)
 {
 	struct vmmu_leaf l = *leaf;

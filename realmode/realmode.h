@@ -26,6 +26,8 @@ void realmode_load(const struct realmode *rm, struct vmmu_paging *pg);
 int realmode_fault(struct realmode *rm, vmmu_gpa_t gpa, uint32_t access, const struct vmmu_walk *w,
 		   enum vmmu_event ev, struct vmmu_fix *fix);
 uint64_t realmode_protect(struct realmode *rm, vmmu_gpa_t gpa, uint64_t len, enum vmmu_change how);
+uint64_t realmode_protect_pages(struct realmode *rm, vmmu_gpa_t gpa, const uint64_t *pages,
+				uint64_t nr);
 int realmode_check(const struct realmode *rm, struct vmmu_cursor *at, unsigned budget);
 /* Table pages that `paths` addresses need at most. */
 uint64_t realmode_min_tables(const struct vmmu_fmt *fmt, unsigned paths);

@@ -386,7 +386,8 @@ uint64_t page_zap_range(struct shadow_vm *s, uint64_t gpa, uint64_t len)
 	uint64_t first = gpa >> VMMU_PAGE_SHIFT, last = (gpa + len - 1) >> VMMU_PAGE_SHIFT;
 	struct frame *f, *next;
 
-	if (last - first < 64) {
+	/* One by one, unless the range has more frames than there are tables at all. */
+	if (last - first < HASH_COUNT(s->frames)) {
 		for (; first <= last; first++) {
 			f = frame_find(s, first);
 			if (f)

@@ -283,22 +283,71 @@ static uint64_t change_block(struct shadow_vm *s, struct rmap_block *b, uint64_t
 	return nr;
 }
 
-uint64_t rmap_change(struct shadow_vm *s, uint64_t gpa, uint64_t len, enum vmmu_change how)
+static uint64_t change_all_blocks(struct shadow_vm *s, uint64_t gpa, uint64_t last,
+				  enum vmmu_change how)
 {
-	uint64_t last = gpa + len - 1, nr = 0;
 	struct rmap_block *b, *next;
-	unsigned level;
+	uint64_t nr = 0;
 
-	/* One page: three blocks.  More: as many as there are, that is the guest's memory. */
-	if (len > VMMU_PAGE_SIZE) {
-		HASH_ITER(hh, s->rmaps, b, next)
+	HASH_ITER(hh, s->rmaps, b, next)
+	{
 		nr += change_block(s, b, gpa, last, how);
-		return nr;
-	}
-	for (level = 1; level <= 3; level++) {
-		b = find_block(s, block_key(gpa, level));
-		if (b)
-			nr += change_block(s, b, gpa, last, how);
 	}
 	return nr;
+}
+
+uint64_t rmap_change(struct shadow_vm *s, uint64_t gpa, uint64_t len, enum vmmu_change how)
+{
+	uint64_t last = gpa + len - 1, nr = 0, key;
+	struct rmap_block *b;
+	unsigned level;
+
+	/* The blocks of a range are found one by one, unless there are more than exist at all. */
+	if ((last - gpa) >> (level_shift(1) + 9) >= HASH_COUNT(s->rmaps))
+		return change_all_blocks(s, gpa, last, how);
+	for (level = 1; level <= 3; level++) {
+		for (key = block_key(gpa, level); key <= block_key(last, level); key += 4) {
+			b = find_block(s, key);
+			if (b)
+				nr += change_block(s, b, gpa, last, how);
+		}
+	}
+	return nr;
+}
+
+/* What leaves of one level map of the pages. */
+static uint64_t protect_level(struct shadow_vm *s, unsigned level, uint64_t gpa,
+			      const uint64_t *pages, uint64_t nr)
+{
+	uint64_t leaf = (1ull << level_shift(level)) - 1, block = leaf << 9 | leaf;
+	uint64_t n = vmmu_be_next_page(pages, 0, nr), changed = 0, at, end;
+
+	while (n < nr) {
+		struct rmap_block *b;
+
+		at = gpa + (n << VMMU_PAGE_SHIFT);
+		b = find_block(s, block_key(at, level));
+		end = (((at | block) - gpa) >> VMMU_PAGE_SHIFT) + 1;
+		if (!b)
+			n = vmmu_be_next_page(pages, end, nr);
+		while (n < end && n < nr) {
+			at = gpa + (n << VMMU_PAGE_SHIFT);
+			changed +=
+				change_chain(s, chain_in(b, at, level), level, VMMU_CHANGE_WRPROT);
+			/* The first page behind the leaf. */
+			n = vmmu_be_next_page(pages, (((at | leaf) - gpa) >> VMMU_PAGE_SHIFT) + 1,
+					      nr);
+		}
+	}
+	return changed;
+}
+
+uint64_t rmap_protect_pages(struct shadow_vm *s, uint64_t gpa, const uint64_t *pages, uint64_t nr)
+{
+	uint64_t changed = 0;
+	unsigned level;
+
+	for (level = 1; level <= 3; level++)
+		changed += protect_level(s, level, gpa, pages, nr);
+	return changed;
 }

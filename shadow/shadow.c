@@ -249,6 +249,17 @@ static uint64_t shadow_protect(struct vmmu *vm, vmmu_gpa_t gpa, uint64_t len, en
 	return nr;
 }
 
+static uint64_t shadow_protect_pages(struct vmmu *vm, vmmu_gpa_t gpa, const uint64_t *pages,
+				     uint64_t nr)
+{
+	struct shadow_vm *s = vmmu_be_vm(vm);
+	uint64_t changed = realmode_protect_pages(&s->real, gpa, pages, nr);
+
+	if (s->on & VMMU_SHADOW_CACHE)
+		return changed + rmap_protect_pages(s, gpa.v, pages, nr);
+	return changed + vtlb_protect_pages(s, gpa.v, pages, nr);
+}
+
 static void shadow_pt_write(struct vmmu *vm, struct vmmu_cpu *cpu, vmmu_gpa_t gpa, uint64_t len)
 {
 	table_stored(vmmu_be_vm(vm), cpu, gpa.v, len);
@@ -280,6 +291,7 @@ const struct vmmu_backend vmmu_shadow = {
 	.load = shadow_load,
 	.fault = shadow_fault,
 	.protect = shadow_protect,
+	.protect_pages = shadow_protect_pages,
 	.pt_write = shadow_pt_write,
 	.invlpg = shadow_invlpg,
 	.reclaim = shadow_reclaim,

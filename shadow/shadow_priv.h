@@ -196,6 +196,8 @@ void vtlb_load(struct vmmu_cpu *cpu);
 int vtlb_fault(struct vmmu_cpu *cpu, const struct vmmu_exit *exit, struct vmmu_fix *fix);
 void vtlb_invlpg(struct vmmu_cpu *cpu, int type, unsigned pcid, vmmu_gva_t gva);
 uint64_t vtlb_protect(struct shadow_vm *s, uint64_t gpa, uint64_t len, enum vmmu_change how);
+/* The same for the pages of a bitmap, which begin at gpa: see struct vmmu_backend. */
+uint64_t vtlb_protect_pages(struct shadow_vm *s, uint64_t gpa, const uint64_t *pages, uint64_t nr);
 int vtlb_check(struct shadow_vm *s, struct vmmu_cursor *at, unsigned budget);
 
 /* ---- rmap.c ---- */
@@ -209,6 +211,8 @@ struct chain *rmap_of(struct shadow_vm *s, uint64_t gpa, unsigned level); /* NUL
 int rmap_add(struct shadow_vm *s, uint64_t gpa, unsigned level, where_t where);
 void rmap_remove(struct shadow_vm *s, uint64_t gpa, unsigned level, where_t where);
 uint64_t rmap_change(struct shadow_vm *s, uint64_t gpa, uint64_t len, enum vmmu_change how);
+/* Takes the right to write from what maps the pages of a bitmap, which begin at gpa. */
+uint64_t rmap_protect_pages(struct shadow_vm *s, uint64_t gpa, const uint64_t *pages, uint64_t nr);
 /* Every leaf is about to go: rmap_remove() finds none, in no time. */
 void rmap_forget(struct shadow_vm *s);
 void rmap_fini(struct shadow_vm *s);

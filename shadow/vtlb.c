@@ -240,6 +240,41 @@ uint64_t vtlb_protect(struct shadow_vm *s, uint64_t gpa, uint64_t len, enum vmmu
 	return nr;
 }
 
+/* Every leaf is looked at once, for all of the pages. */
+static uint64_t protect_pages(struct vmmu_pt *pt, uint64_t gpa, const uint64_t *pages, uint64_t nr)
+{
+	uint64_t changed = 0, size, lo, first, end;
+	struct vmmu_pt_iter it;
+	struct vmmu_leaf leaf;
+
+	for (vmmu_pt_first(&it, pt, 0, ~0ull); it.table; vmmu_pt_next_used(&it)) {
+		if (!it.leaf)
+			continue;
+		vmmu_pt_leaf(&it, &leaf);
+		size = 1ull << pt->fmt->lv[leaf.level].shift;
+		lo = leaf.gpa & ~(size - 1);
+		if (lo + size <= gpa || lo >= gpa + (nr << VMMU_PAGE_SHIFT))
+			continue;
+		first = lo > gpa ? (lo - gpa) >> VMMU_PAGE_SHIFT : 0;
+		end = (lo + size - gpa) >> VMMU_PAGE_SHIFT;
+		if (vmmu_be_next_page(pages, first, end < nr ? end : nr) < (end < nr ? end : nr))
+			changed +=
+				vmmu_pt_change(pt, leaf.ia & ~(size - 1), size, VMMU_CHANGE_WRPROT);
+	}
+	return changed;
+}
+
+uint64_t vtlb_protect_pages(struct shadow_vm *s, uint64_t gpa, const uint64_t *pages, uint64_t nr)
+{
+	uint64_t changed = 0;
+	unsigned n;
+
+	for (n = 0; n < s->nr_cpus; n++)
+		if (shadow_cpu(s, n)->now)
+			changed += protect_pages(shadow_cpu(s, n)->now, gpa, pages, nr);
+	return changed;
+}
+
 int vtlb_check(struct shadow_vm *s, struct vmmu_cursor *at, unsigned budget)
 {
 	struct shadow_cpu *sc = shadow_cpu(s, (unsigned)(at->tree - 1) / NR_FORMATS);

@@ -655,21 +655,52 @@ Test(pt, zap_of_everything_leaves_the_root_alone)
 	}
 }
 
-Test(pt, wrprot_splits_down_to_the_pages_asked_for)
+Test(pt, wrprot_takes_the_right_from_a_large_leaf_whole)
 {
 	FOR_EACH_FORM(0)
 	{
 		uint64_t size = size_of(form->leaves);
+		struct vmmu_leaf l;
 
 		map(0, size, form->leaves, VMMU_RWXU);
-		t_true(vmmu_pt_change(&pt, 3 * K4, 2 * K4, VMMU_CHANGE_WRPROT) > 0);
-		maps(2 * K4, size + 2 * K4, 1, VMMU_RWXU);
-		maps(3 * K4, size + 3 * K4, 1, VMMU_R | VMMU_X | VMMU_U);
-		maps(4 * K4, size + 4 * K4, form->fmt == &odd ? 1 : 1, VMMU_R | VMMU_X | VMMU_U);
+		map(size, size, 1, VMMU_RWXU);
+		t_eq(vmmu_pt_change(&pt, 3 * K4, 2 * K4, VMMU_CHANGE_WRPROT), 1);
+		maps(2 * K4, size + 2 * K4, form->leaves, VMMU_R | VMMU_X | VMMU_U);
 		agrees(3 * K4);
 		t_eq(vmmu_pt_change(&pt, 3 * K4, 2 * K4, VMMU_CHANGE_WRPROT), 0);
-		if (form->leaves == 3)
-			maps(size - K4, 2 * size - K4, 2, VMMU_RWXU);
+		maps(size, size, 1, VMMU_RWXU);
+		/* A page of it that may be written to again splits it. */
+		map(3 * K4, size + 3 * K4, 1, VMMU_RWXU);
+		maps(2 * K4, size + 2 * K4, 1, VMMU_R | VMMU_X | VMMU_U);
+		maps(3 * K4, size + 3 * K4, 1, VMMU_RWXU);
+		t_true(vmmu_pt_lookup(&pt, 4 * K4, &l) && !(l.rights & VMMU_W));
+	}
+}
+
+Test(pt, wrprot_pages_changes_those_of_the_bitmap)
+{
+	/* Pages 1, 63, 64, 600 and 1023 of those from page 2 on; 1024 is not asked for. */
+	uint64_t pages[17] = { BIT(1) | BIT(63), 1, [9] = BIT(24), [15] = BIT(63), [16] = 1 };
+	static const unsigned at[] = { 1, 63, 64, 600, 1023 };
+	unsigned i, n;
+
+	FOR_EACH_FORM(0)
+	{
+		for (n = 0; n < 1030; n++)
+			if (n != 602)
+				map(n * K4, n * K4, 1, VMMU_RWXU);
+		/* One is not mapped, and stays so. */
+		t_eq(vmmu_pt_wrprot_pages(&pt, 2 * K4, pages, 1024), 4);
+		t_eq(vmmu_pt_wrprot_pages(&pt, 2 * K4, pages, 1024), 0);
+		for (n = i = 0; n < 1030; n++) {
+			if (i < 5 && n == at[i] + 2)
+				i++;
+			else if (n != 602)
+				maps(n * K4, n * K4, 1, VMMU_RWXU);
+		}
+		absent(602 * K4);
+		maps(65 * K4, 65 * K4, 1, VMMU_R | VMMU_X | VMMU_U);
+		maps(1025 * K4, 1025 * K4, 1, VMMU_R | VMMU_X | VMMU_U);
 	}
 }
 
@@ -681,17 +712,6 @@ Test(pt, wrprot_leaves_a_large_read_only_leaf_whole)
 		t_eq(vmmu_pt_change(&pt, 0, K4, VMMU_CHANGE_WRPROT), 0);
 		maps(0, 0, form->leaves, VMMU_R | VMMU_U);
 	}
-}
-
-Test(pt, wrprot_without_a_table_to_split_with_zaps)
-{
-	start(&forms[1], 0, 8);
-	map(0, 0, 3, VMMU_RWXU);
-	while (map(BIT(40) + nr_tables() * BIT(21), 0x5000, 1, VMMU_RWXU) >= 0)
-		;
-	t_true(vmmu_pt_change(&pt, 0, K4, VMMU_CHANGE_WRPROT) > 0);
-	absent(0);
-	finish();
 }
 
 Test(pt, young_counts_and_age_clears)
@@ -905,9 +925,10 @@ Test(pt, a_mark_is_zero_in_a_new_table_and_stays)
 
 /* The model is the list of what was done; a page's state follows from reading it through. */
 struct op {
-	enum { MAP, ZAP, WRPROT, AGE } kind;
+	enum { MAP, ZAP, WRPROT, AGE, WRPROT_PAGES } kind;
 	struct vmmu_leaf leaf;
-	uint64_t lo, hi; /* both included */
+	uint64_t lo, hi;   /* both included */
+	uint64_t pages[3]; /* from lo on */
 };
 
 static struct op ops[160];
@@ -960,12 +981,23 @@ static void model_map(struct state *s, uint64_t ia, const struct vmmu_leaf *l)
 	s->l.level = (uint8_t)k;
 }
 
+/* Whether the operation is of a page that the leaf maps. */
 static int touches(const struct state *s, const struct op *o)
 {
-	return s->l.ia <= o->hi && s->l.ia + size_of(s->l.level) - 1 >= o->lo;
+	uint64_t end = s->l.ia + size_of(s->l.level) - 1, at;
+
+	if (s->l.ia > o->hi || end < o->lo)
+		return 0;
+	if (o->kind != WRPROT_PAGES)
+		return 1;
+	for (at = o->lo; at <= o->hi; at += K4)
+		if (at >= s->l.ia && at <= end &&
+		    (o->pages[(at - o->lo) / K4 / 64] >> ((at - o->lo) / K4 % 64) & 1))
+			return 1;
+	return 0;
 }
 
-static void model_change(struct state *s, uint64_t ia, const struct op *o)
+static void model_change(struct state *s, const struct op *o)
 {
 	if (!s->there || !touches(s, o))
 		return;
@@ -973,17 +1005,7 @@ static void model_change(struct state *s, uint64_t ia, const struct op *o)
 		s->there = 0;
 	else if (o->kind == AGE)
 		s->l.accessed = 0;
-	if (o->kind != WRPROT || !(s->l.rights & VMMU_W))
-		return;
-	while (s->l.level > 1 && touches(s, o)) {
-		uint64_t first = page_at(ia, s->l.level - 1u);
-
-		s->l.level--;
-		s->l.oa += first - s->l.ia;
-		s->l.gpa += first - s->l.ia;
-		s->l.ia = first;
-	}
-	if (touches(s, o))
+	else
 		s->l.rights &= (uint8_t)~VMMU_W;
 }
 
@@ -996,7 +1018,7 @@ static struct state model(uint64_t ia)
 		if (ops[i].kind == MAP)
 			model_map(&s, ia, &ops[i].leaf);
 		else
-			model_change(&s, ia, &ops[i]);
+			model_change(&s, &ops[i]);
 	}
 	return s;
 }
@@ -1039,12 +1061,21 @@ static void random_change(struct op *o)
 						VMMU_CHANGE_AGE };
 	uint64_t len = (1 + rnd() % 4) * (rnd() % 8 ? K4 : size_of(2));
 
-	o->kind = 1 + rnd() % 3;
+	unsigned i;
+
+	o->kind = 1 + rnd() % 4;
 	o->lo = some_ia();
+	if (o->kind == WRPROT_PAGES)
+		len = (1 + rnd() % 192) * K4;
 	if (o->lo + len > BIT(width()))
 		len = BIT(width()) - o->lo;
 	o->hi = o->lo + len - 1;
-	vmmu_pt_change(&pt, o->lo, len, how[o->kind]);
+	for (i = 0; i < 3; i++)
+		o->pages[i] = rnd() & rnd() & rnd();
+	if (o->kind == WRPROT_PAGES)
+		vmmu_pt_wrprot_pages(&pt, o->lo, o->pages, len / K4);
+	else
+		vmmu_pt_change(&pt, o->lo, len, how[o->kind]);
 }
 
 static void same_as_model(uint64_t ia)

@@ -58,6 +58,25 @@ int vmmu_dirty_log(struct vmmu *vm, vmmu_gpa_t slot, int on)
 	return VMMU_OK;
 }
 
+/* Takes the right to write from the pages of a bitmap; flushes nothing. */
+static void protect_pages(struct vmmu *vm, uint64_t gpa, const uint64_t *pages, uint64_t nr)
+{
+	const struct vmmu_backend *be = core_of(vm)->be;
+	uint64_t n, run;
+
+	if (be->protect_pages) {
+		be->protect_pages(vm, vmmu_gpa(gpa), pages, nr);
+		return;
+	}
+	for (n = vmmu_be_next_page(pages, 0, nr); n < nr; n = vmmu_be_next_page(pages, n, nr)) {
+		for (run = n; run < nr && (pages[run / 64] >> (run & 63) & 1);)
+			run++;
+		be->protect(vm, vmmu_gpa(gpa + (n << VMMU_PAGE_SHIFT)),
+			    (run - n) << VMMU_PAGE_SHIFT, VMMU_CHANGE_WRPROT);
+		n = run;
+	}
+}
+
 int vmmu_dirty_harvest(struct vmmu *vm, vmmu_gpa_t slot, uint64_t first, uint64_t nr,
 		       uint64_t *bitmap)
 {
@@ -84,16 +103,7 @@ int vmmu_dirty_harvest(struct vmmu *vm, vmmu_gpa_t slot, uint64_t first, uint64_
 		s->dirty[first / 64 + word] = 0;
 	}
 	VMMU_YIELD(vm, LOG);
-	for (word = 0; word < words; word++) {
-		uint64_t left = bitmap[word];
-
-		for (; left; left &= left - 1) {
-			uint64_t page = first + word * 64 + (uint64_t)__builtin_ctzll(left);
-
-			core_of(vm)->be->protect(vm, vmmu_gpa(slot.v + (page << VMMU_PAGE_SHIFT)),
-						 VMMU_PAGE_SIZE, VMMU_CHANGE_WRPROT);
-		}
-	}
+	protect_pages(vm, slot.v + (first << VMMU_PAGE_SHIFT), bitmap, nr);
 	host_change(vm, slot.v + (first << VMMU_PAGE_SHIFT), nr << VMMU_PAGE_SHIFT,
 		    VMMU_CHANGE_FLUSH);
 	return VMMU_OK;

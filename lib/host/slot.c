@@ -187,7 +187,7 @@ int vmmu_slot_add(struct vmmu *vm, const struct vmmu_slot_info *info)
 	st = check_info(vm, info);
 	if (st)
 		return st;
-	s = core_alloc(core_of(vm), sizeof(*s), 0);
+	s = core_alloc(core_of(vm), sizeof(*s), 64);
 	if (!s)
 		return core_fail(vm, VMMU_ENOMEM, "no memory for a slot");
 	s->info = *info;

@@ -29,8 +29,8 @@ static struct vmmu_table *link_new(const struct vmmu_pt *pt, struct vmmu_table *
  * Puts a table of smaller leaves in the place of a large one, the same
  * translation.  The child, or NULL with nothing changed.
  */
-struct vmmu_table *pt_split(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index,
-			    uint64_t old)
+static struct vmmu_table *split(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index,
+				uint64_t old)
 {
 	const struct vmmu_fmt *f = pt->fmt;
 	unsigned level = t->level - 1u, i;
@@ -50,7 +50,7 @@ struct vmmu_table *pt_split(const struct vmmu_pt *pt, struct vmmu_table *t, unsi
 	for (i = 0; i < nr_entries(pt, level); i++) {
 		uint64_t part = e + ((uint64_t)i << span_shift(pt, level));
 
-		entry_cmpxchg(entry_at(pt, child, i), f->entry_bytes, 0, part);
+		entry_store(entry_at(pt, child, i), f->entry_bytes, part);
 		child->used |= used_bit(i * f->entry_bytes);
 		child->live++;
 		if (child->gpas)
@@ -123,7 +123,7 @@ struct vmmu_table *pt_descend_to(const struct vmmu_pt *pt, uint64_t ia, unsigned
 			t = link_new(pt, t, index);
 		} else if (is_leaf(pt, t->level, e)) {
 			*answer = VMMU_PT_FLUSH;
-			t = pt_split(pt, t, index, e);
+			t = split(pt, t, index, e);
 		} else {
 			t = child_of(pt, e);
 		}
@@ -144,13 +144,20 @@ int vmmu_pt_map(struct vmmu_pt *pt, const struct vmmu_leaf *leaf)
 
 int vmmu_pt_lookup(const struct vmmu_pt *pt, uint64_t ia, struct vmmu_leaf *leaf)
 {
-	struct vmmu_pt_iter it;
+	struct vmmu_table *t = pt->root;
 
-	for (vmmu_pt_first(&it, pt, ia, ia); it.table; vmmu_pt_next(&it)) {
-		if (it.present && it.leaf) {
-			vmmu_pt_leaf(&it, leaf);
+	ia &= last_ia(pt);
+	while (t) {
+		unsigned index = index_of(pt, t->level, ia);
+		uint64_t e = read_entry(pt, t, index);
+
+		if (!is_present(pt, e))
+			return 0;
+		if (is_leaf(pt, t->level, e)) {
+			pt_read_leaf(pt, t, index, ia, e, leaf);
 			return 1;
 		}
+		t = child_of(pt, e);
 	}
 	return 0;
 }

@@ -83,27 +83,12 @@ void pt_read_leaf(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index
 	l->accessed = (e & f->accessed) != 0;
 }
 
-/* The one place where software changes an entry.  0: it was not `old` any more. */
-int pt_set_entry(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index, uint64_t old,
-		 uint64_t new_entry)
+void pt_tell_change(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index,
+		    enum vmmu_event ev, uint64_t new_entry)
 {
-	enum vmmu_event ev = VMMU_EV_MAP;
-	uint64_t ia;
+	uint64_t ia = table_ia(pt, t) | (uint64_t)index << span_shift(pt, t->level);
 
-	VMMU_YIELD(pt->vm, ENTRY);
-	t->used |= used_bit(index * pt->fmt->entry_bytes);
-	if (!entry_cmpxchg(entry_at(pt, t, index), pt->fmt->entry_bytes, old, new_entry))
-		return 0;
-	t->live = (uint16_t)(t->live + is_present(pt, new_entry) - is_present(pt, old));
-	if (!is_present(pt, new_entry))
-		ev = is_mmio(pt, new_entry) ? VMMU_EV_MAP : VMMU_EV_ZAP;
-	else if (is_present(pt, old) && !((old ^ new_entry) & pt->fmt->addr))
-		ev = VMMU_EV_PROTECT;
-	ia = core_of(pt->vm)->cfg.cb.event
-		     ? table_ia(pt, t) | (uint64_t)index << span_shift(pt, t->level)
-		     : 0;
 	event(pt->vm, NULL, ev, ia, new_entry);
-	return 1;
 }
 
 /* Empties an entry; what was there. */
@@ -116,21 +101,6 @@ uint64_t pt_take_entry(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned 
 		old = read_entry(pt, t, index);
 	} while (old && !pt_set_entry(pt, t, index, old, 0));
 	return old;
-}
-
-/* Takes the right to write from a leaf; whether it had it. */
-int pt_wrprot_leaf(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index)
-{
-	const struct vmmu_fmt *f = pt->fmt;
-	uint64_t old, denied;
-
-	do {
-		old = read_entry(pt, t, index);
-		if (!has(f, old, f->w))
-			return 0;
-		denied = (old & ~f->w) | right(f, f->w, 0);
-	} while (!pt_set_entry(pt, t, index, old, denied));
-	return 1;
 }
 
 /* Whether a leaf was used since it was made old; `clear` makes it so. */

@@ -95,18 +95,55 @@ static inline uint64_t link_to(const struct vmmu_pt *pt, unsigned level, struct 
 	return table_hpa(pt->vm, child) | pt->fmt->lv[level].link;
 }
 
+/* entry.c: tells the embedder of a change, with the input address. */
+void pt_tell_change(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index,
+		    enum vmmu_event ev, uint64_t new_entry);
+
+/* The one place where software changes an entry.  0: it was not `old` any more. */
+static inline int pt_set_entry(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index,
+			       uint64_t old, uint64_t new_entry)
+{
+	struct core *c = core_of(pt->vm);
+	enum vmmu_event ev = VMMU_EV_MAP;
+
+	VMMU_YIELD(pt->vm, ENTRY);
+	t->used |= used_bit(index * pt->fmt->entry_bytes);
+	if (!entry_cmpxchg(entry_at(pt, t, index), pt->fmt->entry_bytes, old, new_entry))
+		return 0;
+	t->live = (uint16_t)(t->live + is_present(pt, new_entry) - is_present(pt, old));
+	if (!is_present(pt, new_entry))
+		ev = is_mmio(pt, new_entry) ? VMMU_EV_MAP : VMMU_EV_ZAP;
+	else if (is_present(pt, old) && !((old ^ new_entry) & pt->fmt->addr))
+		ev = VMMU_EV_PROTECT;
+	if (unlikely(c->cfg.cb.event != NULL))
+		pt_tell_change(pt, t, index, ev, new_entry);
+	else
+		c->event[ev]++;
+	return 1;
+}
+
+/* Takes the right to write from a leaf, if there is one; whether it had it. */
+static inline int pt_wrprot_leaf(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index)
+{
+	const struct vmmu_fmt *f = pt->fmt;
+	uint64_t old, denied;
+
+	do {
+		old = read_entry(pt, t, index);
+		if (!is_present(pt, old) || !has(f, old, f->w))
+			return 0;
+		denied = (old & ~f->w) | right(f, f->w, 0);
+	} while (!pt_set_entry(pt, t, index, old, denied));
+	return 1;
+}
+
 /* ---- entry.c ---- */
 /* The first entry from index on that is not 0; past the last if there is none. */
 unsigned pt_used_from(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index);
 void pt_read_leaf(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index, uint64_t ia,
 		  uint64_t e, struct vmmu_leaf *l);
-/* The one place where software changes an entry.  0: it was not `old` any more. */
-int pt_set_entry(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index, uint64_t old,
-		 uint64_t new_entry);
 /* Empties an entry; what was there. */
 uint64_t pt_take_entry(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index);
-/* Takes the right to write from a leaf; whether it had it. */
-int pt_wrprot_leaf(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index);
 /* Whether a leaf was used since it was made old; `clear` makes it so. */
 int pt_age_leaf(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index, int clear);
 /* Puts a leaf; VMMU_PT_CHANGED and VMMU_PT_FLUSH, or'ed, or VMMU_ENOMEM. */
@@ -116,12 +153,6 @@ int pt_put_leaf(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index,
 uint64_t pt_retire_tree(const struct vmmu_pt *pt, struct vmmu_table *t);
 
 /* ---- build.c ---- */
-/*
- * Puts a table of smaller leaves in the place of a large one, the same
- * translation.  The child, or NULL with nothing changed.
- */
-struct vmmu_table *pt_split(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index,
-			    uint64_t old);
 /*
  * The table of that level on the way to ia, made if missing; NULL: none left.
  * *answer becomes VMMU_PT_FLUSH if a larger leaf was split.

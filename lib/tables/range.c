@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Changing all that a tree maps in a range: zap, write-protect, age.
- * Keeps: a large leaf is split before a part of it is protected, or zapped where
- * no table is left for that.
+ * Keeps: a large leaf changes as a whole: one of which a part is to be protected loses the
+ * right to write, and the store that faults there splits it.
  */
 #include "entry.h"
 
@@ -14,16 +14,6 @@ static uint64_t zap_entry(struct vmmu_pt_iter *it)
 		return 1;
 	it->descend = 0;
 	return pt_retire_tree(it->pt, child_of(it->pt, old));
-}
-
-static uint64_t wrprot_large(struct vmmu_pt_iter *it)
-{
-	if (!has(it->pt->fmt, it->entry, it->pt->fmt->w))
-		return 0;
-	/* The iterator goes down into the parts next. */
-	if (pt_split(it->pt, it->table, it->index, it->entry))
-		return 1;
-	return zap_entry(it);
 }
 
 /* Without A bits, what was not used is what is not mapped. */
@@ -45,10 +35,10 @@ static int change_small(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned
 {
 	if (how == VMMU_CHANGE_ZAP)
 		return is_present(pt, pt_take_entry(pt, t, index));
-	if (!is_present(pt, read_entry(pt, t, index)))
-		return 0;
 	if (how == VMMU_CHANGE_WRPROT)
 		return pt_wrprot_leaf(pt, t, index);
+	if (!is_present(pt, read_entry(pt, t, index)))
+		return 0;
 	if (keeps_ages(pt))
 		return pt_age_leaf(pt, t, index, how == VMMU_CHANGE_AGE);
 	if (how == VMMU_CHANGE_AGE)
@@ -103,9 +93,56 @@ uint64_t vmmu_pt_change(struct vmmu_pt *pt, uint64_t ia, uint64_t len, enum vmmu
 			if (it.leaf || zaps_link(&it, first))
 				nr += zap_entry(&it);
 		} else if (it.leaf) {
-			nr += how == VMMU_CHANGE_WRPROT ? wrprot_large(&it)
-							: age_large(&it, how == VMMU_CHANGE_AGE);
+			nr += how == VMMU_CHANGE_WRPROT
+				      ? (uint64_t)pt_wrprot_leaf(pt, it.table, it.index)
+				      : age_large(&it, how == VMMU_CHANGE_AGE);
 		}
 	}
 	return nr;
+}
+
+/* ---- pages by a bitmap ------------------------------------------------------- */
+
+/* Where the way to ia ends: at a leaf, at an entry that is none, or in a table of level 1. */
+static struct vmmu_table *way_end(const struct vmmu_pt *pt, uint64_t ia)
+{
+	struct vmmu_table *t = pt->root;
+
+	while (t->level > 1) {
+		uint64_t e = read_entry(pt, t, index_of(pt, t->level, ia));
+
+		if (!is_present(pt, e) || is_leaf(pt, t->level, e))
+			break;
+		t = child_of(pt, e);
+	}
+	return t;
+}
+
+/*
+ * One descent for each table of leaves: what is asked of the pages that one entry of the last
+ * table covers is done in that table.
+ */
+uint64_t vmmu_pt_wrprot_pages(struct vmmu_pt *pt, uint64_t ia, const uint64_t *pages, uint64_t nr)
+{
+	uint64_t n = vmmu_be_next_page(pages, 0, nr), changed = 0, at, end;
+
+	while (pt->root && n < nr && (at = ia + (n << VMMU_PAGE_SHIFT)) <= last_ia(pt)) {
+		struct vmmu_table *t = way_end(pt, at);
+		unsigned level = t->level > 1 ? t->level : 2;
+		unsigned index;
+
+		/* The first page behind what the entry, or the table of level 1, covers. */
+		end = (((at | (span(pt, level) - 1)) - ia) >> VMMU_PAGE_SHIFT) + 1;
+		for (; n < nr && n < end; n = vmmu_be_next_page(pages, n + 1, nr)) {
+			at = ia + (n << VMMU_PAGE_SHIFT);
+			index = index_of(pt, t->level, at);
+			changed += (uint64_t)pt_wrprot_leaf(pt, t, index);
+			/* One entry covers all of them. */
+			if (t->level > 1) {
+				n = vmmu_be_next_page(pages, end, nr);
+				break;
+			}
+		}
+	}
+	return changed;
 }

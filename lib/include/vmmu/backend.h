@@ -60,7 +60,7 @@ struct vmmu_fix {
 /* What protect() is to do to every mapping of a range of GPAs. */
 enum vmmu_change {
 	VMMU_CHANGE_ZAP,    /* remove */
-	VMMU_CHANGE_WRPROT, /* take the right to write, in 4K leaves */
+	VMMU_CHANGE_WRPROT, /* take the right to write; of a larger leaf as a whole */
 	VMMU_CHANGE_AGE,    /* clear the accessed bits */
 	VMMU_CHANGE_YOUNG,  /* change nothing, count what was accessed */
 	VMMU_CHANGE_FLUSH,  /* the library's: never passed to protect() */
@@ -98,6 +98,13 @@ struct vmmu_backend {
 	 * would change a mapping answers VMMU_ENOTSUP.
 	 */
 	uint64_t (*protect)(struct vmmu *vm, vmmu_gpa_t gpa, uint64_t len, enum vmmu_change how);
+	/*
+	 * The same as VMMU_CHANGE_WRPROT for 4K pages, by a bitmap: page n of those that begin at
+	 * gpa if bit n & 63 of pages[n / 64] is set.  A page that lies in a larger leaf takes the
+	 * right from the whole leaf.  NULL: the library calls protect() for each run of pages.
+	 */
+	uint64_t (*protect_pages)(struct vmmu *vm, vmmu_gpa_t gpa, const uint64_t *pages,
+				  uint64_t nr);
 	/* A store hit a tracked frame.  NULL: it tracks none. */
 	void (*pt_write)(struct vmmu *vm, struct vmmu_cpu *cpu, vmmu_gpa_t gpa, uint64_t len);
 	/*
@@ -118,6 +125,21 @@ struct vmmu_backend {
 	 */
 	int (*check)(struct vmmu *vm, struct vmmu_cursor *at, unsigned budget);
 };
+
+/* Of a bitmap of nr pages, the first from n on whose bit is set; nr: there is none. */
+static inline uint64_t vmmu_be_next_page(const uint64_t *pages, uint64_t n, uint64_t nr)
+{
+	uint64_t left;
+
+	for (; n < nr; n = (n | 63) + 1) {
+		left = pages[n / 64] >> (n & 63);
+		if (left)
+			break;
+	}
+	for (; n < nr && !(left & 1); left >>= 1)
+		n++;
+	return n < nr ? n : nr;
+}
 
 /* ---- a VM and its vCPUs ------------------------------------------------- */
 
@@ -275,13 +297,16 @@ VMMU_API int vmmu_pt_is_mmio(const struct vmmu_pt *pt, uint64_t entry);
 /* What maps ia: 1 with *leaf filled, or 0. */
 VMMU_API int vmmu_pt_lookup(const struct vmmu_pt *pt, uint64_t ia, struct vmmu_leaf *leaf);
 /*
- * Changes every leaf that intersects [ia, ia + len); a leaf larger than
- * 4K is split first for WRPROT, or zapped where no table is left.
+ * Changes every leaf that intersects [ia, ia + len), as a whole: a store to a large leaf that
+ * lost the right to write faults, and vmmu_pt_map() splits it then.
  * Answers as protect().  Freed tables live until no walk can be in them.  The
  * range lies in one half of a sign-extended space, or is 0 and VMMU_ALL.
  */
 VMMU_API uint64_t vmmu_pt_change(struct vmmu_pt *pt, uint64_t ia, uint64_t len,
 				 enum vmmu_change how);
+/* protect_pages() for a tree: `ia` is where its first page is mapped. */
+VMMU_API uint64_t vmmu_pt_wrprot_pages(struct vmmu_pt *pt, uint64_t ia, const uint64_t *pages,
+				       uint64_t nr);
 
 /*
  * Visits entries in order of the addresses, less their sign extension.  After a step, what
