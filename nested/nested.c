@@ -95,7 +95,8 @@ static int nested_load(struct vmmu_cpu *cpu, enum vmmu_load why)
 	return VMMU_OK;
 }
 
-static int nested_fault(struct vmmu_cpu *cpu, const struct vmmu_exit *exit, struct vmmu_fix *fix)
+static enum vmmu_fix_kind nested_fault(struct vmmu_cpu *cpu, const struct vmmu_exit *exit,
+				       struct vmmu_fix *fix)
 {
 	struct nested *n = vmmu_be_vm(vmmu_cpu_vm(cpu));
 	const struct vmmu_walk *w = exit->walk;

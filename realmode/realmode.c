@@ -39,7 +39,7 @@ static int reaches(const struct vmmu_pt *pt, uint64_t ia)
 }
 
 /* Nothing is there: remembered if it can be, for which no other table has to go. */
-static int no_memory(struct realmode *rm, vmmu_gpa_t gpa, struct vmmu_fix *fix)
+static enum vmmu_fix_kind no_memory(struct realmode *rm, vmmu_gpa_t gpa, struct vmmu_fix *fix)
 {
 	fix->event = VMMU_EV_EXIT_MMIO;
 	if (rm->mmio && reaches(&rm->pt, gpa.v))
@@ -47,13 +47,15 @@ static int no_memory(struct realmode *rm, vmmu_gpa_t gpa, struct vmmu_fix *fix)
 	return VMMU_FIX_MMIO;
 }
 
-int realmode_fault(struct realmode *rm, vmmu_gpa_t gpa, uint32_t access, const struct vmmu_walk *w,
-		   enum vmmu_event ev, struct vmmu_fix *fix)
+enum vmmu_fix_kind realmode_fault(struct realmode *rm, vmmu_gpa_t gpa, uint32_t access,
+				  const struct vmmu_walk *w, enum vmmu_event ev,
+				  struct vmmu_fix *fix)
 {
 	int write = (access & VMMU_TYPE_MASK) == VMMU_WRITE;
 	struct vmmu_leaf leaf = { .ia = gpa.v, .accessed = 1, .dirty = (uint8_t)write };
 	struct vmmu_page page;
-	int kind;
+	enum vmmu_page_kind kind;
+	int mapped;
 
 	fix->table = (access & VMMU_TABLE) != 0;
 	if (rm->mmio && vmmu_pt_is_mmio(&rm->pt, w->entry)) {
@@ -65,14 +67,14 @@ int realmode_fault(struct realmode *rm, vmmu_gpa_t gpa, uint32_t access, const s
 	kind = vmmu_be_page(rm->pt.vm, gpa, write, &page, fix);
 	fix->event = ev;
 	/* The CPU stores A and D bits; a table in ROM takes none: in software. */
-	if (kind == VMMU_FIX_MMIO && page.readonly && fix->table)
+	if (kind == VMMU_PAGE_NONE && page.readonly && fix->table)
 		return VMMU_FIX_SOFT;
-	if (kind == VMMU_FIX_MMIO && !page.readonly)
+	if (kind == VMMU_PAGE_NONE && !page.readonly)
 		return no_memory(rm, gpa, fix);
-	if (kind == VMMU_FIX_MMIO)
+	if (kind == VMMU_PAGE_NONE)
 		fix->event = VMMU_EV_EXIT_MMIO;
-	if (kind != VMMU_FIX_RETRY)
-		return kind;
+	if (kind != VMMU_PAGE_THERE)
+		return vmmu_be_page_fix(kind);
 	/* Nor can a table map what is beyond its width. */
 	if ((write && !page.writable) || !reaches(&rm->pt, gpa.v))
 		return VMMU_FIX_SOFT;
@@ -84,10 +86,10 @@ int realmode_fault(struct realmode *rm, vmmu_gpa_t gpa, uint32_t access, const s
 	while (rm->pt.fmt->lv[leaf.level].leaf == VMMU_LEAF_NEVER)
 		leaf.level--;
 	leaf.rights = VMMU_R | VMMU_X | VMMU_U | (page.writable ? VMMU_W : 0);
-	kind = vmmu_pt_map(&rm->pt, &leaf);
-	if (kind < 0)
+	mapped = vmmu_pt_map(&rm->pt, &leaf);
+	if (mapped < 0)
 		return VMMU_FIX_NO_TABLES;
-	if (kind & VMMU_PT_FLUSH)
+	if (mapped & VMMU_PT_FLUSH)
 		vmmu_be_flush_all(rm->pt.vm);
 	return VMMU_FIX_RETRY;
 }

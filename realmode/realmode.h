@@ -21,10 +21,11 @@ void realmode_fini(struct realmode *rm);
 void realmode_load(const struct realmode *rm, struct vmmu_paging *pg);
 /*
  * Silicon could not use the map for gpa: walk *w stopped.  `access` may have VMMU_TABLE.
- * Answers enum vmmu_fix_kind; `ev` is the exit to count where it maps.
+ * The result of fault(); `ev` is the exit to count where it maps.
  */
-int realmode_fault(struct realmode *rm, vmmu_gpa_t gpa, uint32_t access, const struct vmmu_walk *w,
-		   enum vmmu_event ev, struct vmmu_fix *fix);
+enum vmmu_fix_kind realmode_fault(struct realmode *rm, vmmu_gpa_t gpa, uint32_t access,
+				  const struct vmmu_walk *w, enum vmmu_event ev,
+				  struct vmmu_fix *fix);
 uint64_t realmode_protect(struct realmode *rm, vmmu_gpa_t gpa, uint64_t len, enum vmmu_change how);
 uint64_t realmode_protect_pages(struct realmode *rm, vmmu_gpa_t gpa, const uint64_t *pages,
 				uint64_t nr);

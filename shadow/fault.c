@@ -211,13 +211,13 @@ static int go_direct(struct miss *m, unsigned grants, unsigned level)
  * The memory behind the page.  A store to a guest's table is let through if the table may be
  * out of step from here; that is its one exit.
  */
-static int data_page(struct miss *m, struct vmmu_page *page, struct vmmu_fix *fix)
+static enum vmmu_page_kind data_page(struct miss *m, struct vmmu_page *page, struct vmmu_fix *fix)
 {
 	int write = (m->access & VMMU_TYPE_MASK) == VMMU_WRITE;
-	int kind = vmmu_be_page(m->s->vm, m->w.gpa, write, page, fix);
+	enum vmmu_page_kind kind = vmmu_be_page(m->s->vm, m->w.gpa, write, page, fix);
 	struct frame *f;
 
-	if (kind != VMMU_FIX_RETRY || !write || !page->tracked)
+	if (kind != VMMU_PAGE_THERE || !write || !page->tracked)
 		return kind;
 	f = frame_find(m->s, m->w.gpa.v >> VMMU_PAGE_SHIFT);
 	if (!f || !frame_unsync(m->s, f))
@@ -227,7 +227,7 @@ static int data_page(struct miss *m, struct vmmu_page *page, struct vmmu_fix *fi
 }
 
 /* Remembers that nothing is there, if that is so; for which no table has to go. */
-static int no_memory(struct miss *m, const struct vmmu_page *page, unsigned grants)
+static enum vmmu_fix_kind no_memory(struct miss *m, const struct vmmu_page *page, unsigned grants)
 {
 	if (!page->readonly && (m->s->on & VMMU_SHADOW_MMIO) && !go_direct(m, grants, 1)) {
 		unsigned index = shadow_index(m->sp, m->gva);
@@ -288,8 +288,8 @@ static void prefetch(struct miss *m, unsigned at)
 		vmmu_be_event(s->vm, m->cpu, VMMU_EV_PREFETCH, m->gva, nr);
 }
 
-static int install(struct miss *m, const struct vmmu_page *page, unsigned rights,
-		   struct vmmu_fix *fix)
+static enum vmmu_fix_kind install(struct miss *m, const struct vmmu_page *page, unsigned rights,
+				  struct vmmu_fix *fix)
 {
 	unsigned index = shadow_index(m->sp, m->gva);
 	struct vmmu_leaf was, leaf = {
@@ -317,11 +317,12 @@ static int install(struct miss *m, const struct vmmu_page *page, unsigned rights
 	return VMMU_FIX_RETRY;
 }
 
-static int fix_miss(struct miss *m, struct vmmu_fix *fix)
+static enum vmmu_fix_kind fix_miss(struct miss *m, struct vmmu_fix *fix)
 {
 	unsigned level, rights, grants;
+	enum vmmu_page_kind kind;
 	struct vmmu_page page;
-	int kind, down;
+	int down;
 
 	VMMU_YIELD(m->s->vm, WALKED);
 	down = go_down(m);
@@ -331,10 +332,10 @@ static int fix_miss(struct miss *m, struct vmmu_fix *fix)
 		return down == CHANGED ? VMMU_FIX_RETRY : VMMU_FIX_NO_TABLES;
 	grants = guest_grants(m->sp->key.role.wp0, &m->w, m->access);
 	kind = data_page(m, &page, fix);
-	if (kind == VMMU_FIX_MMIO)
+	if (kind == VMMU_PAGE_NONE)
 		return no_memory(m, &page, grants);
-	if (kind != VMMU_FIX_RETRY)
-		return kind;
+	if (kind != VMMU_PAGE_THERE)
+		return vmmu_be_page_fix(kind);
 	rights = page.writable ? grants : grants & ~VMMU_W;
 	/* What the leaf cannot express would fault for ever. */
 	if (!cpu_allows(m->cpu, rights, m->w.pkey, m->access))
@@ -345,7 +346,8 @@ static int fix_miss(struct miss *m, struct vmmu_fix *fix)
 	return install(m, &page, rights, fix);
 }
 
-int page_fault(struct vmmu_cpu *cpu, const struct vmmu_exit *exit, struct vmmu_fix *fix)
+enum vmmu_fix_kind page_fault(struct vmmu_cpu *cpu, const struct vmmu_exit *exit,
+			      struct vmmu_fix *fix)
 {
 	struct shadow_vm *s = vmmu_be_vm(vmmu_cpu_vm(cpu));
 	struct shadow_cpu *sc = vmmu_be_cpu(cpu);
@@ -356,7 +358,7 @@ int page_fault(struct vmmu_cpu *cpu, const struct vmmu_exit *exit, struct vmmu_f
 		.gva = exit->gva.v,
 		.access = exit->access,
 	};
-	int kind;
+	enum vmmu_fix_kind kind;
 
 	s->access++;
 	if (is_known_mmio(s, cpu, exit, fix))

@@ -221,7 +221,8 @@ static void shadow_invlpg(struct vmmu_cpu *cpu, int type, unsigned pcid, vmmu_gv
 
 /* ---- faults and changes -------------------------------------------------------------- */
 
-static int shadow_fault(struct vmmu_cpu *cpu, const struct vmmu_exit *exit, struct vmmu_fix *fix)
+static enum vmmu_fix_kind shadow_fault(struct vmmu_cpu *cpu, const struct vmmu_exit *exit,
+				       struct vmmu_fix *fix)
 {
 	struct shadow_vm *s = vmmu_be_vm(vmmu_cpu_vm(cpu));
 

@@ -193,7 +193,8 @@ uint64_t vtlb_min_tables(const struct vmmu_config *config);
 int vtlb_init(struct shadow_vm *s);
 void vtlb_fini(struct shadow_vm *s);
 void vtlb_load(struct vmmu_cpu *cpu);
-int vtlb_fault(struct vmmu_cpu *cpu, const struct vmmu_exit *exit, struct vmmu_fix *fix);
+enum vmmu_fix_kind vtlb_fault(struct vmmu_cpu *cpu, const struct vmmu_exit *exit,
+			      struct vmmu_fix *fix);
 void vtlb_invlpg(struct vmmu_cpu *cpu, int type, unsigned pcid, vmmu_gva_t gva);
 uint64_t vtlb_protect(struct shadow_vm *s, uint64_t gpa, uint64_t len, enum vmmu_change how);
 /* The same for the pages of a bitmap, which begin at gpa: see struct vmmu_backend. */
@@ -286,7 +287,8 @@ void root_forget(struct shadow_vm *s, struct spage *sp);
 unsigned root_slot(const struct mode *m, uint64_t gva);
 
 /* ---- fault.c ---- */
-int page_fault(struct vmmu_cpu *cpu, const struct vmmu_exit *exit, struct vmmu_fix *fix);
+enum vmmu_fix_kind page_fault(struct vmmu_cpu *cpu, const struct vmmu_exit *exit,
+			      struct vmmu_fix *fix);
 /* The table of that level on the way to gva, as the real CPU would find it; or NULL. */
 struct spage *page_below(struct shadow_vm *s, const struct root *r, uint64_t gva, unsigned level);
 unsigned shadow_index(const struct spage *sp, uint64_t gva);

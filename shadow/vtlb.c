@@ -136,8 +136,9 @@ void vtlb_invlpg(struct vmmu_cpu *cpu, int type, unsigned pcid, vmmu_gva_t gva)
 
 /* ---- faults ------------------------------------------------------------------- */
 
-static int install(struct vmmu_cpu *cpu, const struct vmmu_exit *exit, const struct vmmu_walk *w,
-		   const struct vmmu_page *page, unsigned rights)
+static enum vmmu_fix_kind install(struct vmmu_cpu *cpu, const struct vmmu_exit *exit,
+				  const struct vmmu_walk *w, const struct vmmu_page *page,
+				  unsigned rights)
 {
 	struct shadow_cpu *sc = vmmu_be_cpu(cpu);
 	const struct shadow_vm *s = vmmu_be_vm(vmmu_cpu_vm(cpu));
@@ -165,7 +166,8 @@ static int install(struct vmmu_cpu *cpu, const struct vmmu_exit *exit, const str
 	return VMMU_FIX_RETRY;
 }
 
-int vtlb_fault(struct vmmu_cpu *cpu, const struct vmmu_exit *exit, struct vmmu_fix *fix)
+enum vmmu_fix_kind vtlb_fault(struct vmmu_cpu *cpu, const struct vmmu_exit *exit,
+			      struct vmmu_fix *fix)
 {
 	struct vmmu *vm = vmmu_cpu_vm(cpu);
 	struct shadow_vm *s = vmmu_be_vm(vm);
@@ -174,8 +176,9 @@ int vtlb_fault(struct vmmu_cpu *cpu, const struct vmmu_exit *exit, struct vmmu_f
 	struct vmmu_page page;
 	struct vmmu_leaf was;
 	struct vmmu_walk w;
+	enum vmmu_page_kind found;
+	enum vmmu_fix_kind kind;
 	unsigned rights;
-	int kind;
 
 	if (vmmu_be_walk_guest(cpu, exit->gva, exit->access, &w, NULL)) {
 		kind = vmmu_be_walk_stop(cpu, &w, fix);
@@ -184,9 +187,9 @@ int vtlb_fault(struct vmmu_cpu *cpu, const struct vmmu_exit *exit, struct vmmu_f
 			drop_address(cpu, exit->gva.v);
 		return kind;
 	}
-	kind = vmmu_be_page(vm, w.gpa, write, &page, fix);
-	if (kind != VMMU_FIX_RETRY)
-		return kind;
+	found = vmmu_be_page(vm, w.gpa, write, &page, fix);
+	if (found != VMMU_PAGE_THERE)
+		return vmmu_be_page_fix(found);
 	fix->event = VMMU_EV_EXIT_SHADOW_MISS;
 	if (page.armed && vmmu_pt_lookup(sc->now, exit->gva.v, &was) && was.oa == page.hpa.v)
 		fix->event = VMMU_EV_EXIT_DIRTY_LOG;

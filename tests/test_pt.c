@@ -121,18 +121,19 @@ static int tiny_load(struct vmmu_cpu *cpu, enum vmmu_load why)
 	return VMMU_OK;
 }
 
-static int tiny_fault(struct vmmu_cpu *cpu, const struct vmmu_exit *exit, struct vmmu_fix *fix)
+static enum vmmu_fix_kind tiny_fault(struct vmmu_cpu *cpu, const struct vmmu_exit *exit,
+				     struct vmmu_fix *fix)
 {
 	struct vmmu *vm = vmmu_cpu_vm(cpu);
 	struct tiny *t = vmmu_be_vm(vm);
 	int write = (exit->access & VMMU_TYPE_MASK) == VMMU_WRITE;
 	struct vmmu_leaf leaf = { .ia = exit->gva.v, .accessed = 1, .dirty = (uint8_t)write };
 	struct vmmu_page page;
-	int kind = vmmu_be_page(vm, vmmu_gpa(exit->gva.v), write, &page, fix);
+	enum vmmu_page_kind kind = vmmu_be_page(vm, vmmu_gpa(exit->gva.v), write, &page, fix);
 
 	t->faults++;
-	if (kind != VMMU_FIX_RETRY)
-		return kind;
+	if (kind != VMMU_PAGE_THERE)
+		return vmmu_be_page_fix(kind);
 	fix->event = VMMU_EV_EXIT_SHADOW_MISS;
 	leaf.oa = page.hpa.v;
 	leaf.level = page.level;

@@ -82,12 +82,13 @@ static int native_load(struct vmmu_cpu *cpu, enum vmmu_load why)
 }
 
 /* Never called: nothing is intercepted, and there is one dimension. */
-static int native_fault(struct vmmu_cpu *cpu, const struct vmmu_exit *exit, struct vmmu_fix *fix)
+static enum vmmu_fix_kind native_fault(struct vmmu_cpu *cpu, const struct vmmu_exit *exit,
+				       struct vmmu_fix *fix)
 {
 	(void)cpu;
 	(void)exit;
-	(void)fix;
-	return VMMU_ELOOP;
+	fix->status = VMMU_ELOOP;
+	return VMMU_FIX_ERROR;
 }
 
 static int native_check(struct vmmu *vm, struct vmmu_cursor *at, unsigned budget)

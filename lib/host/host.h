@@ -38,17 +38,18 @@ int host_check(struct vmmu *vm);
 
 /* ---- page.c ---- */
 /*
- * The host word of gpa's page, which is there (and writable, if asked): VMMU_FIX_RETRY; what
- * else as vmmu_be_page().  Marks nothing dirty.
+ * The host word of gpa's page, if it is there (and writable, if asked); else WANTED or BUSY.
+ * Marks nothing dirty.
  */
-int host_page(struct vmmu *vm, struct slot *s, uint64_t gpa, int write, uint64_t *word);
+enum vmmu_page_kind host_page(struct vmmu *vm, struct slot *s, uint64_t gpa, int write,
+			      uint64_t *word);
 /* The byte at gpa, by the word of its page. */
 uint8_t *host_word_pointer(uint64_t word, uint64_t gpa);
 /*
- * What fault() or host_page() could not do for lack of a page: asks the host, and VMMU_OK
- * is to try again; or why not.
+ * A page is WANTED: asks the host, and VMMU_OK is to try again; or BUSY: VMMU_AGAIN; or why
+ * the host gave none.
  */
-int host_resolve(struct vmmu *vm, int kind, uint64_t gpa, int write);
+int host_resolve(struct vmmu *vm, enum vmmu_page_kind kind, uint64_t gpa, int write);
 /* Memory callbacks over slots, for walks in software; ctx is the VM. */
 extern const struct vmmu_mem_ops slot_mem_ops;
 

@@ -102,9 +102,9 @@ static int ask_host(struct vmmu *vm, uint64_t gpa, int write)
 	return st;
 }
 
-int host_resolve(struct vmmu *vm, int kind, uint64_t gpa, int write)
+int host_resolve(struct vmmu *vm, enum vmmu_page_kind kind, uint64_t gpa, int write)
 {
-	if (kind == VMMU_FIX_NEED_PAGE && !host_is_invalidating(vm, gpa, 1))
+	if (kind == VMMU_PAGE_WANTED && !host_is_invalidating(vm, gpa, 1))
 		return ask_host(vm, gpa, write);
 	return core_fail(vm, VMMU_AGAIN, "gpa 0x%llx is being invalidated",
 			 (unsigned long long)gpa);
@@ -131,14 +131,15 @@ void host_forget(struct vmmu *vm, uint64_t gpa, uint64_t len)
 	}
 }
 
-int host_page(struct vmmu *vm, struct slot *s, uint64_t gpa, int write, uint64_t *word)
+enum vmmu_page_kind host_page(struct vmmu *vm, struct slot *s, uint64_t gpa, int write,
+			      uint64_t *word)
 {
 	if (unlikely(host_of(vm)->nr_notify) && host_is_invalidating(vm, gpa, 1))
-		return VMMU_FIX_BUSY;
+		return VMMU_PAGE_BUSY;
 	*word = host_word(s, gpa);
 	if (!*word || (write && !(*word & HOST_WRITABLE)))
-		return VMMU_FIX_NEED_PAGE;
-	return VMMU_FIX_RETRY;
+		return VMMU_PAGE_WANTED;
+	return VMMU_PAGE_THERE;
 }
 
 /* ---- what a leaf may be --------------------------------------------------------- */
@@ -182,11 +183,13 @@ uint64_t vmmu_slot_leaf(struct vmmu *vm, vmmu_gpa_t gpa)
 	return word ? host_page_size[best_level(vm, s, gpa.v, word)] : VMMU_PAGE_SIZE;
 }
 
-static int miss(struct vmmu_fix *fix, uint64_t gpa, int write, int kind)
+/* *fix for what vmmu_be_page() found. */
+static enum vmmu_page_kind page_missed(struct vmmu_fix *fix, uint64_t gpa, int write,
+				       enum vmmu_page_kind kind)
 {
 	fix->gpa = vmmu_gpa(gpa);
 	fix->write = (uint8_t)write;
-	if (kind == VMMU_FIX_MMIO)
+	if (kind == VMMU_PAGE_NONE)
 		fix->event = VMMU_EV_EXIT_MMIO;
 	return kind;
 }
@@ -212,7 +215,7 @@ int vmmu_be_small_page(struct vmmu *vm, vmmu_gpa_t gpa, struct vmmu_page *page)
 	struct slot *s = slot_at(vm, gpa.v);
 	uint64_t word;
 
-	if (!s || host_page(vm, s, gpa.v, 0, &word) != VMMU_FIX_RETRY)
+	if (!s || host_page(vm, s, gpa.v, 0, &word) != VMMU_PAGE_THERE)
 		return 0;
 	memset(page, 0, sizeof(*page));
 	page->level = 1;
@@ -221,21 +224,21 @@ int vmmu_be_small_page(struct vmmu *vm, vmmu_gpa_t gpa, struct vmmu_page *page)
 	return 1;
 }
 
-int vmmu_be_page(struct vmmu *vm, vmmu_gpa_t gpa, int write, struct vmmu_page *page,
-		 struct vmmu_fix *fix)
+enum vmmu_page_kind vmmu_be_page(struct vmmu *vm, vmmu_gpa_t gpa, int write, struct vmmu_page *page,
+				 struct vmmu_fix *fix)
 {
 	struct slot *s = slot_at(vm, gpa.v);
 	uint64_t word;
-	int kind;
+	enum vmmu_page_kind kind;
 
 	memset(page, 0, sizeof(*page));
 	fix->gpa = gpa;
 	if (!s)
-		return miss(fix, gpa.v, write, VMMU_FIX_MMIO);
+		return page_missed(fix, gpa.v, write, VMMU_PAGE_NONE);
 	begin_page(s, gpa.v, page);
 	kind = host_page(vm, s, gpa.v, write && !page->readonly, &word);
-	if (kind != VMMU_FIX_RETRY)
-		return miss(fix, gpa.v, write, kind);
+	if (kind != VMMU_PAGE_THERE)
+		return page_missed(fix, gpa.v, write, kind);
 	if (write && !page->readonly && !page->tracked) {
 		page->armed = s->dirty && !slot_is_dirty(s, gpa.v);
 		slot_mark_dirty(s, gpa.v);
@@ -244,7 +247,7 @@ int vmmu_be_page(struct vmmu *vm, vmmu_gpa_t gpa, int write, struct vmmu_page *p
 	fill_page(vm, s, gpa.v, word, page);
 	if (page->level < HOST_LEVEL(word))
 		event(vm, NULL, VMMU_EV_SMALL_PAGE, gpa.v, page->level);
-	return write && page->readonly ? miss(fix, gpa.v, write, VMMU_FIX_MMIO) : kind;
+	return write && page->readonly ? page_missed(fix, gpa.v, write, VMMU_PAGE_NONE) : kind;
 }
 
 int vmmu_be_check_leaf(void *ctx, const struct vmmu_pt *pt, const struct vmmu_leaf *leaf)
@@ -289,7 +292,7 @@ static int slots_read(void *ctx, uint64_t pa, unsigned size, uint64_t *value)
 
 	if (!s)
 		return VMMU_MEM_NONE;
-	if (host_page(vm, s, pa, 0, &word) != VMMU_FIX_RETRY)
+	if (host_page(vm, s, pa, 0, &word) != VMMU_PAGE_THERE)
 		return VMMU_MEM_ABSENT;
 	*value = entry_load(host_word_pointer(word, pa), size);
 	return VMMU_MEM_OK;
@@ -305,7 +308,7 @@ static int slots_cmpxchg(void *ctx, uint64_t pa, unsigned size, uint64_t old, ui
 		return VMMU_MEM_NONE;
 	if (s->info.flags & VMMU_SLOT_READONLY)
 		return VMMU_MEM_READONLY;
-	if (host_page(vm, s, pa, 1, &word) != VMMU_FIX_RETRY)
+	if (host_page(vm, s, pa, 1, &word) != VMMU_PAGE_THERE)
 		return VMMU_MEM_ABSENT;
 	slot_mark_dirty(s, pa);
 	return entry_cmpxchg(host_word_pointer(word, pa), size, old, new_value) ? VMMU_MEM_OK
@@ -317,7 +320,7 @@ const void *vmmu_be_frame(struct vmmu *vm, vmmu_gpa_t gpa)
 	struct slot *s = slot_at(vm, gpa.v);
 	uint64_t word;
 
-	if (!s || host_page(vm, s, gpa.v, 0, &word) != VMMU_FIX_RETRY)
+	if (!s || host_page(vm, s, gpa.v, 0, &word) != VMMU_PAGE_THERE)
 		return NULL;
 	return host_word_pointer(word, gpa.v & PAGE_MASK);
 }

@@ -20,12 +20,12 @@ static int find_page(struct vmmu *vm, uint64_t gpa, int write, struct slot **sp,
 
 	for (tries = 0; tries < MAX_TRIES; tries++) {
 		struct slot *s = slot_at(vm, gpa);
-		int kind;
+		enum vmmu_page_kind kind;
 
 		if (!s || (write && slot_is_readonly(s)))
 			return VMMU_MMIO;
 		kind = host_page(vm, s, gpa, write, &word);
-		if (kind == VMMU_FIX_RETRY) {
+		if (kind == VMMU_PAGE_THERE) {
 			*sp = s;
 			*p = host_word_pointer(word, gpa);
 			return VMMU_OK;

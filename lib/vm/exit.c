@@ -85,13 +85,19 @@ static int reclaim_some(struct vmmu *vm, unsigned reclaims)
  * What fault() returned, as far as the library can repair it: VMMU_OK to try again,
  * else the status of the call.  `reclaims` counts within one access.
  */
-static int resolve_fix(struct vmmu *vm, int kind, const struct vmmu_fix *fix, unsigned *reclaims)
+static int resolve_fix(struct vmmu *vm, enum vmmu_fix_kind kind, const struct vmmu_fix *fix,
+		       unsigned *reclaims)
 {
-	if (kind < 0)
-		return kind;
-	if (kind == VMMU_FIX_NO_TABLES)
+	switch (kind) {
+	case VMMU_FIX_ERROR:
+		return fix->status;
+	case VMMU_FIX_NO_TABLES:
 		return reclaim_some(vm, (*reclaims)++);
-	return host_resolve(vm, kind, fix->gpa.v, fix->write);
+	case VMMU_FIX_NEED_PAGE:
+		return host_resolve(vm, VMMU_PAGE_WANTED, fix->gpa.v, fix->write);
+	default:
+		return host_resolve(vm, VMMU_PAGE_BUSY, fix->gpa.v, fix->write);
+	}
 }
 
 static void note_step(void *ctx, const struct vmmu_step *step)
@@ -111,8 +117,8 @@ static void note_cached(const struct vmmu_paging *pg, uint64_t gva, struct vmmu_
 		trail->entry[top] = pg->pdpte[gva >> pg->fmt->lv[top].shift & 3];
 }
 
-int vmmu_be_walk_guest(struct vmmu_cpu *cpu, vmmu_gva_t gva, uint32_t access, struct vmmu_walk *out,
-		       struct vmmu_trail *trail)
+enum vmmu_walk_status vmmu_be_walk_guest(struct vmmu_cpu *cpu, vmmu_gva_t gva, uint32_t access,
+					 struct vmmu_walk *out, struct vmmu_trail *trail)
 {
 	struct vmmu_mem_ops ops = slot_mem_ops;
 	struct walk_opts o = { &ops, trail ? note_step : NULL, trail, NULL };
@@ -126,7 +132,8 @@ int vmmu_be_walk_guest(struct vmmu_cpu *cpu, vmmu_gva_t gva, uint32_t access, st
 	return out->status;
 }
 
-int vmmu_be_walk_stop(struct vmmu_cpu *cpu, const struct vmmu_walk *w, struct vmmu_fix *fix)
+enum vmmu_fix_kind vmmu_be_walk_stop(struct vmmu_cpu *cpu, const struct vmmu_walk *w,
+				     struct vmmu_fix *fix)
 {
 	struct slot *s;
 	uint64_t word;
@@ -140,7 +147,7 @@ int vmmu_be_walk_stop(struct vmmu_cpu *cpu, const struct vmmu_walk *w, struct vm
 	case VMMU_WALK_ABSENT:
 		/* What can be read and was not enough, was to be written. */
 		s = slot_at(cpu->vm, w->gpa.v);
-		fix->write = s && host_page(cpu->vm, s, w->gpa.v, 0, &word) == VMMU_FIX_RETRY;
+		fix->write = s && host_page(cpu->vm, s, w->gpa.v, 0, &word) == VMMU_PAGE_THERE;
 		return VMMU_FIX_NEED_PAGE;
 	case VMMU_WALK_RACE:
 		return VMMU_FIX_RETRY;
@@ -154,21 +161,21 @@ int vmmu_be_walk_stop(struct vmmu_cpu *cpu, const struct vmmu_walk *w, struct vm
 
 /* ---- translation in software ------------------------------------------------------ */
 
-static int soft_page(struct vmmu_cpu *cpu, const struct vmmu_walk *w, uint32_t access,
-		     struct vmmu_fix *fix, struct vmmu_xlat *out)
+/* The page that a walk in software found: VMMU_PAGE_THERE with *out filled, or what it is. */
+static enum vmmu_page_kind soft_page(struct vmmu_cpu *cpu, const struct vmmu_walk *w,
+				     uint32_t access, struct vmmu_fix *fix, struct vmmu_xlat *out)
 {
 	int write = (access & VMMU_TYPE_MASK) == VMMU_WRITE && !(access & VMMU_PROBE);
 	struct vmmu_page page;
-	int kind = vmmu_be_page(cpu->vm, w->gpa, write, &page, fix);
+	enum vmmu_page_kind kind = vmmu_be_page(cpu->vm, w->gpa, write, &page, fix);
 
-	if (kind == VMMU_FIX_NEED_PAGE && (access & VMMU_PROBE))
-		kind = VMMU_FIX_RETRY;
-	else if (kind != VMMU_FIX_RETRY)
+	/* A probe does not need the page itself. */
+	if (kind != VMMU_PAGE_THERE && !(kind == VMMU_PAGE_WANTED && (access & VMMU_PROBE)))
 		return kind;
-	else
-		out->host = at_hpa(cpu->vm->core.base, page.hpa.v);
+	if (kind == VMMU_PAGE_THERE)
+		out->host = vm_pointer(cpu->vm, page.hpa.v);
 	if (page.readonly && (access & VMMU_TYPE_MASK) == VMMU_WRITE)
-		return VMMU_FIX_MMIO;
+		return VMMU_PAGE_NONE;
 	out->gpa = w->gpa;
 	out->guest_rights = w->rights;
 	out->guest_shift = w->shift ? w->shift : VMMU_PAGE_SHIFT;
@@ -183,20 +190,25 @@ static int soft_page(struct vmmu_cpu *cpu, const struct vmmu_walk *w, uint32_t a
 		out->rights = VMMU_RWX;
 	if (!w->dirty || !page.writable)
 		out->rights &= (uint8_t)~VMMU_W;
-	return VMMU_FIX_RETRY;
+	return VMMU_PAGE_THERE;
 }
 
-static int soft_once(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access, struct vmmu_fix *fix,
-		     struct vmmu_xlat *out)
+/* One walk in software.  *done: *out has the translation; else what stopped it. */
+static enum vmmu_fix_kind soft_once(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
+				    struct vmmu_fix *fix, struct vmmu_xlat *out, int *done)
 {
+	enum vmmu_page_kind page;
 	struct vmmu_walk w;
 
+	*done = 0;
 	memset(fix, 0, sizeof(*fix));
 	memset(out, 0, sizeof(*out));
 	switch (vmmu_be_walk_guest(cpu, vmmu_gva(gva), access, &w, NULL)) {
 	case VMMU_WALK_OK:
 		fix->gpa = w.gpa;
-		return soft_page(cpu, &w, access, fix, out);
+		page = soft_page(cpu, &w, access, fix, out);
+		*done = page == VMMU_PAGE_THERE;
+		return vmmu_be_page_fix(page);
 	case VMMU_WALK_NONCANON:
 	case VMMU_WALK_NP:
 	case VMMU_WALK_RSVD:
@@ -211,12 +223,13 @@ static int soft_once(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access, struct
 int vm_translate_soft(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access, struct vmmu_xlat *out)
 {
 	unsigned tries, reclaims = 0;
+	enum vmmu_fix_kind kind;
 	struct vmmu_fix fix;
-	int kind, st;
+	int done, st;
 
 	for (tries = 0; tries < MAX_TRIES; tries++) {
-		kind = soft_once(cpu, gva, access, &fix, out);
-		if (kind == VMMU_FIX_RETRY && out->once)
+		kind = soft_once(cpu, gva, access, &fix, out, &done);
+		if (done)
 			return VMMU_OK;
 		if (kind == VMMU_FIX_FAULT)
 			return VMMU_FAULT;
@@ -268,12 +281,33 @@ static void count_exit(struct vmmu_cpu *cpu, const struct attempt *a, const stru
 	exit_event(cpu->vm, cpu, fix->event, where, what);
 }
 
+/* What tables cannot express is done in software; a status. */
+static int finish_in_software(struct vmmu_cpu *cpu, const struct attempt *a,
+			      const struct vmmu_walk *w, struct vmmu_fix *fix,
+			      struct vmmu_xlat *out)
+{
+	const struct vmmu_walk guest = { .dim = 1 };
+	int st = vm_translate_soft(cpu, a->gva, a->access, out);
+
+	/* The guest's #PF, wherever it was found: SDM 4.10.4.1. */
+	if (st == VMMU_FAULT)
+		silicon_drop_faulting(&cpu->silicon, a->gva, &guest);
+	if (st == VMMU_MMIO) {
+		fix->event = VMMU_EV_EXIT_MMIO;
+		fix->gpa = out->gpa;
+	}
+	/* A store that will trap is no exit yet; vmmu_write() counts it. */
+	if (st != VMMU_OK || !out->trap)
+		count_exit(cpu, a, w, fix);
+	return st;
+}
+
 int vm_handle_exit(struct vmmu_cpu *cpu, struct attempt *a, const struct vmmu_walk *w,
 		   struct vmmu_xlat *out)
 {
 	struct vmmu_exit exit = { vmmu_gva(a->gva), a->access, w };
+	enum vmmu_fix_kind kind;
 	struct vmmu_fix fix;
-	int kind, st;
 
 	memset(&fix, 0, sizeof(fix));
 	silicon_drop_faulting(&cpu->silicon, a->gva, w);
@@ -282,35 +316,27 @@ int vm_handle_exit(struct vmmu_cpu *cpu, struct attempt *a, const struct vmmu_wa
 	VMMU_YIELD(cpu->vm, REPAIRED);
 	/* A callback may have had accesses of its own. */
 	cpu->silicon.missed = 0;
-	if (kind == VMMU_FIX_NEED_PAGE || kind == VMMU_FIX_BUSY || kind == VMMU_FIX_NO_TABLES ||
-	    kind < 0)
-		return again(resolve_fix(cpu->vm, kind, &fix, &a->reclaims));
-	if (kind != VMMU_FIX_SOFT)
-		count_exit(cpu, a, w, &fix);
 	switch (kind) {
+	case VMMU_FIX_RETRY:
+		count_exit(cpu, a, w, &fix);
+		return WALK_AGAIN;
 	case VMMU_FIX_FAULT:
+		count_exit(cpu, a, w, &fix);
 		return vm_result_fault(cpu, a->gva, a->access, VMMU_WALK_PERM, fix.level, fix.code,
 				       out);
 	case VMMU_FIX_MMIO:
+		count_exit(cpu, a, w, &fix);
 		return vm_result_mmio(fix.gpa.v, fix.table, w, out);
 	case VMMU_FIX_SOFT:
-		st = vm_translate_soft(cpu, a->gva, a->access, out);
-		/* The guest's #PF, wherever it was found: SDM 4.10.4.1. */
-		if (st == VMMU_FAULT) {
-			const struct vmmu_walk guest = { .dim = 1 };
-
-			silicon_drop_faulting(&cpu->silicon, a->gva, &guest);
-		}
-		if (st == VMMU_MMIO) {
-			fix.event = VMMU_EV_EXIT_MMIO;
-			fix.gpa = out->gpa;
-		}
-		/* A store that will trap is no exit yet; vmmu_write() counts it. */
-		if (st != VMMU_OK || !out->trap)
-			count_exit(cpu, a, w, &fix);
-		return st;
+		return finish_in_software(cpu, a, w, &fix, out);
+	case VMMU_FIX_NEED_PAGE:
+	case VMMU_FIX_BUSY:
+	case VMMU_FIX_NO_TABLES:
+	case VMMU_FIX_ERROR:
+		return again(resolve_fix(cpu->vm, kind, &fix, &a->reclaims));
 	}
-	return WALK_AGAIN;
+	return core_fail(cpu->vm, VMMU_EBROKEN, "backend %s: fault() returned %d, which is nothing",
+			 cpu->vm->core.be->name, (int)kind);
 }
 
 /* ---- PDPTEs ------------------------------------------------------------------------ */

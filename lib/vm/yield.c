@@ -53,12 +53,13 @@ const char *vmmu_yield_name(enum vmmu_yield where)
 }
 
 /* The lock is somebody's. */
-static int wait_for_lock(struct vmmu_cpu *cpu, const struct vmmu_exit *exit, struct vmmu_fix *fix)
+static enum vmmu_fix_kind wait_for_lock(struct vmmu_cpu *cpu, const struct vmmu_exit *exit,
+					struct vmmu_fix *fix)
 {
 	(void)cpu;
 	(void)exit;
-	(void)fix;
-	return VMMU_ELOOP;
+	fix->status = VMMU_ELOOP;
+	return VMMU_FIX_ERROR;
 }
 
 int vmmu_yield_silicon(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size, uint32_t access,

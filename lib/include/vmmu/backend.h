@@ -34,16 +34,16 @@ struct vmmu_exit {
 	const struct vmmu_walk *walk;
 };
 
-/* What came of it: what fault() answers. */
+/* What became of it: the result of fault().  No value is one of another layer's. */
 enum vmmu_fix_kind {
-	VMMU_FIX_RETRY,	    /* repaired: walk again */
-	VMMU_FIX_FAULT,	    /* the guest's own fault: fix->code, fix->level */
-	VMMU_FIX_MMIO,	    /* fix->gpa is not memory, or not writable memory */
-	VMMU_FIX_SOFT,	    /* tables cannot express it: finish in software */
-	VMMU_FIX_NEED_PAGE, /* ask the host for fix->gpa, then ask me again */
-	VMMU_FIX_BUSY,	    /* fix->gpa is being invalidated */
-	VMMU_FIX_NO_TABLES, /* no table page left: reclaim, then walk again */
-			    /* or a negative enum vmmu_status */
+	VMMU_FIX_RETRY = 0x100, /* repaired: walk again */
+	VMMU_FIX_FAULT,		/* the guest's own fault: fix->code, fix->level */
+	VMMU_FIX_MMIO,		/* fix->gpa is not memory, or not writable memory */
+	VMMU_FIX_SOFT,		/* tables cannot express it: finish in software */
+	VMMU_FIX_NEED_PAGE,	/* ask the host for fix->gpa, then call me again */
+	VMMU_FIX_BUSY,		/* fix->gpa is being invalidated */
+	VMMU_FIX_NO_TABLES,	/* no table page left: reclaim, then walk again */
+	VMMU_FIX_ERROR,		/* the call fails with fix->status */
 };
 
 struct vmmu_fix {
@@ -53,6 +53,7 @@ struct vmmu_fix {
 	uint8_t table;	       /* gpa is of a guest table's entry */
 	uint8_t write;	       /* NEED_PAGE: to be written */
 	enum vmmu_event event; /* the exit to count */
+	int status;	       /* ERROR: a negative enum vmmu_status */
 };
 
 #define VMMU_ALL (~0ull) /* as a length: to the end */
@@ -85,12 +86,13 @@ struct vmmu_backend {
 	void (*fini)(struct vmmu *vm);
 	/*
 	 * Registers have changed (vmmu_be_regs(), vmmu_be_guest()): fill
-	 * vmmu_be_hw().  VMMU_OK, VMMU_FIX_NO_TABLES is not allowed here:
-	 * answer VMMU_ENOMEM and change nothing.
+	 * vmmu_be_hw().  VMMU_OK, or VMMU_ENOMEM with nothing changed: then room is made, and
+	 * it is called once more.
 	 */
 	int (*load)(struct vmmu_cpu *cpu, enum vmmu_load why);
-	/* Answers enum vmmu_fix_kind, with *fix (zeroed before) filled. */
-	int (*fault)(struct vmmu_cpu *cpu, const struct vmmu_exit *exit, struct vmmu_fix *fix);
+	/* With *fix, which is zeroed before, filled. */
+	enum vmmu_fix_kind (*fault)(struct vmmu_cpu *cpu, const struct vmmu_exit *exit,
+				    struct vmmu_fix *fix);
 	/*
 	 * Applies to all mappings of [gpa, gpa + len); flushing is the
 	 * library's.  Answers how many mappings were changed (AGE, YOUNG: were
@@ -178,18 +180,27 @@ VMMU_API void vmmu_be_owe_flush(struct vmmu *vm);
 
 /*
  * The walk a CPU would make of the guest's tables, in software: judged and
- * A/D set as for the guest; counted as sw_refs.  Where it stops at `gpa`,
- * vmmu_be_walk_stop() turns it into fault()'s answer.  `trail` is NULL, or gets the
+ * A/D set as for the guest; counted as sw_refs.  VMMU_WALK_OK, or why it stopped, which
+ * vmmu_be_walk_stop() turns into the result of fault().  `trail` is NULL, or gets the
  * entries that were read, as they were before A and D.
  */
 struct vmmu_trail {
 	uint64_t entry[VMMU_LEVELS + 1]; /* by level, from the top to walk->level */
 	vmmu_gpa_t at[VMMU_LEVELS + 1];	 /* where it lies; not set of a PDPTE in a register */
 };
-VMMU_API int vmmu_be_walk_guest(struct vmmu_cpu *cpu, vmmu_gva_t gva, uint32_t access,
-				struct vmmu_walk *out, struct vmmu_trail *trail);
-VMMU_API int vmmu_be_walk_stop(struct vmmu_cpu *cpu, const struct vmmu_walk *walk,
-			       struct vmmu_fix *fix);
+VMMU_API enum vmmu_walk_status vmmu_be_walk_guest(struct vmmu_cpu *cpu, vmmu_gva_t gva,
+						  uint32_t access, struct vmmu_walk *out,
+						  struct vmmu_trail *trail);
+VMMU_API enum vmmu_fix_kind vmmu_be_walk_stop(struct vmmu_cpu *cpu, const struct vmmu_walk *walk,
+					      struct vmmu_fix *fix);
+
+/* What there is of a page of guest memory. */
+enum vmmu_page_kind {
+	VMMU_PAGE_THERE = 0x200, /* and may be used as was asked */
+	VMMU_PAGE_NONE,		 /* no memory, or a store to memory that is read-only */
+	VMMU_PAGE_WANTED,	 /* the host has not given it yet, or not to be written */
+	VMMU_PAGE_BUSY,		 /* it is being invalidated */
+};
 
 struct vmmu_page {
 	vmmu_hpa_t hpa;	  /* of the byte asked for */
@@ -203,12 +214,26 @@ struct vmmu_page {
 
 /*
  * What backs gpa, for an access that writes or not.  A store that may go
- * through marks the page dirty.  VMMU_FIX_RETRY: *page is good, until any
- * callback; else MMIO (also a store to a read-only slot, with *page filled),
- * NEED_PAGE or BUSY, with *fix filled for fault() to answer.
+ * through marks the page dirty.  VMMU_PAGE_THERE: *page is good, until any
+ * callback.  Else *fix is filled for fault(), whose result vmmu_be_page_fix() tells; for
+ * a store to a read-only slot *page is filled as well.
  */
-VMMU_API int vmmu_be_page(struct vmmu *vm, vmmu_gpa_t gpa, int write, struct vmmu_page *page,
-			  struct vmmu_fix *fix);
+VMMU_API enum vmmu_page_kind vmmu_be_page(struct vmmu *vm, vmmu_gpa_t gpa, int write,
+					  struct vmmu_page *page, struct vmmu_fix *fix);
+
+static inline enum vmmu_fix_kind vmmu_be_page_fix(enum vmmu_page_kind kind)
+{
+	switch (kind) {
+	case VMMU_PAGE_NONE:
+		return VMMU_FIX_MMIO;
+	case VMMU_PAGE_WANTED:
+		return VMMU_FIX_NEED_PAGE;
+	case VMMU_PAGE_BUSY:
+		return VMMU_FIX_BUSY;
+	default:
+		return VMMU_FIX_RETRY;
+	}
+}
 
 /*
  * The same for a leaf of level 1 and nobody's access: 1 with *page filled, or 0.
@@ -282,7 +307,7 @@ struct vmmu_leaf {
 /*
  * Maps one leaf: links what is missing, splits a larger leaf in the way,
  * replaces tables that a larger leaf covers.  An answer as above, or
- * VMMU_ENOMEM (which fault() passes on as VMMU_FIX_NO_TABLES) with every
+ * VMMU_ENOMEM (which fault() reports as VMMU_FIX_NO_TABLES) with every
  * mapping as it was; empty tables may remain linked.
  */
 VMMU_API int vmmu_pt_map(struct vmmu_pt *pt, const struct vmmu_leaf *leaf);
