@@ -7,20 +7,12 @@
 
 #include "walk_priv.h"
 
-/* An entry with what its level lacks granted. */
-static uint64_t as_granted(const struct vmmu_fmt *f, unsigned level, uint64_t e)
-{
-	uint64_t absent = f->lv[level].absent;
-
-	return (e & ~(absent & f->invert)) | (absent & ~f->invert);
-}
-
 void vmmu_paging_entry(const struct vmmu_paging *pg, unsigned level, uint64_t entry,
 		       struct vmmu_entry *out)
 {
 	const struct vmmu_fmt *f = pg->fmt;
-	unsigned leaf = is_leaf(f, level, entry);
-	uint64_t e = as_granted(f, level, entry);
+	unsigned leaf = entry_is_leaf(f, level, entry);
+	uint64_t e = entry_granted(f, level, leaf, entry);
 
 	memset(out, 0, sizeof(*out));
 	if (!(entry & f->present))
@@ -29,9 +21,9 @@ void vmmu_paging_entry(const struct vmmu_paging *pg, unsigned level, uint64_t en
 	if (!is_good(f, pg, entry, level, leaf))
 		return;
 	out->kind = leaf ? VMMU_ENTRY_LEAF : VMMU_ENTRY_LINK;
-	out->rights = (uint8_t)rights_of(f, e ^ f->invert);
+	out->rights = (uint8_t)entry_rights(f, e);
 	out->accessed = !f->accessed || (e & f->accessed);
 	out->dirty = !leaf || !f->dirty || (e & f->dirty);
-	out->pkey = (uint8_t)(leaf && f->pkey_shift ? entry >> f->pkey_shift & 15 : 0);
-	out->oa = leaf ? leaf_oa(f, level, entry, 0) : entry & f->addr;
+	out->pkey = (uint8_t)(leaf ? entry_pkey(f, entry) : 0);
+	out->oa = leaf ? entry_output(f, level, entry, 0) : entry_table(f, entry);
 }

@@ -42,8 +42,12 @@
 	.dirty = PT_D, .leaf_bit = PT_PS, .global = PT_G, .leaf_set = PT_P, .mmio = PT_MMIO,       \
 	.pse36 = FMT_BITS(20, 13),                                                                 \
 	.lv = {                                                                                    \
-		[1] = { 12, 10, VMMU_LEAF_ALWAYS, 0, 0, 0, { 0, 0 } },                             \
-		[2] = { 22, 10, pde_leaf_, 0, PT_LINK, 0, { 0, FMT_BITS(21, 13) } },               \
+		[1] = { .shift = 12, .bits = 10, .leaf = VMMU_LEAF_ALWAYS },                       \
+		[2] = { .shift = 22,                                                               \
+			.bits = 10,                                                                \
+			.leaf = pde_leaf_,                                                         \
+			.link = PT_LINK,                                                           \
+			.rsvd = { 0, FMT_BITS(21, 13) } },                                         \
 	}
 
 #define VMMU_FMT_64BIT                                                                             \
@@ -57,21 +61,23 @@
 #define VMMU_FMT_PAE                                                                               \
 	.name = "pae", .top = 3, .style = VMMU_STYLE_X86, VMMU_FMT_64BIT,                          \
 	.lv = {                                                                                    \
-		[1] = { 12, 9, VMMU_LEAF_ALWAYS, 0, 0, 0, { PAE_HIGH, PAE_HIGH } },                \
-		[2] = { 21,                                                                        \
-			9,                                                                         \
-			VMMU_LEAF_BIT,                                                             \
-			0,                                                                         \
-			PT_LINK,                                                                   \
-			0,                                                                         \
-			{ PAE_HIGH, PAE_HIGH | FMT_BITS(20, 13) } },                               \
-		[3] = { 30,                                                                        \
-			2,                                                                         \
-			VMMU_LEAF_NEVER,                                                           \
-			1,                                                                         \
-			PT_P,                                                                      \
-			PT_W | PT_U | PT_NX | PT_A | PT_D,                                         \
-			{ PAE_PDPTE, PAE_PDPTE } },                                                \
+		[1] = { .shift = 12,                                                               \
+			.bits = 9,                                                                 \
+			.leaf = VMMU_LEAF_ALWAYS,                                                  \
+			.rsvd = { PAE_HIGH, PAE_HIGH } },                                          \
+		[2] = { .shift = 21,                                                               \
+			.bits = 9,                                                                 \
+			.leaf = VMMU_LEAF_BIT,                                                     \
+			.link = PT_LINK,                                                           \
+			.rsvd = { PAE_HIGH, PAE_HIGH | FMT_BITS(20, 13) } },                       \
+		[3] = { .shift = 30,                                                               \
+			.bits = 2,                                                                 \
+			.leaf = VMMU_LEAF_NEVER,                                                   \
+			.cached = 1,                                                               \
+			.link = PT_P,                                                              \
+			.absent = { PT_W | PT_U | PT_NX | PT_A | PT_D,                             \
+				    PT_W | PT_U | PT_NX | PT_A | PT_D },                           \
+			.rsvd = { PAE_PDPTE, PAE_PDPTE } },                                        \
 	}
 
 /* The nested table is AMD's, which reserves G above the leaves. */
@@ -79,11 +85,27 @@
 	.name = name_, .top = top_, .style = style_, .canonical = canonical_, .pkey_shift = 59,    \
 	VMMU_FMT_64BIT,                                                                            \
 	.lv = {                                                                                    \
-		[1] = { 12, 9, VMMU_LEAF_ALWAYS, 0, 0, 0, { 0, 0 } },                              \
-		[2] = { 21, 9, VMMU_LEAF_BIT, 0, PT_LINK, 0, { 0, FMT_BITS(20, 13) } },            \
-		[3] = { 30, 9, VMMU_LEAF_BIT, 0, PT_LINK, 0, { 0, FMT_BITS(29, 13) } },            \
-		[4] = { 39, 9, VMMU_LEAF_NEVER, 0, PT_LINK, 0, { high_, high_ } },                 \
-		[5] = { 48, 9, VMMU_LEAF_NEVER, 0, PT_LINK, 0, { high_, high_ } },                 \
+		[1] = { .shift = 12, .bits = 9, .leaf = VMMU_LEAF_ALWAYS },                        \
+		[2] = { .shift = 21,                                                               \
+			.bits = 9,                                                                 \
+			.leaf = VMMU_LEAF_BIT,                                                     \
+			.link = PT_LINK,                                                           \
+			.rsvd = { 0, FMT_BITS(20, 13) } },                                         \
+		[3] = { .shift = 30,                                                               \
+			.bits = 9,                                                                 \
+			.leaf = VMMU_LEAF_BIT,                                                     \
+			.link = PT_LINK,                                                           \
+			.rsvd = { 0, FMT_BITS(29, 13) } },                                         \
+		[4] = { .shift = 39,                                                               \
+			.bits = 9,                                                                 \
+			.leaf = VMMU_LEAF_NEVER,                                                   \
+			.link = PT_LINK,                                                           \
+			.rsvd = { high_, high_ } },                                                \
+		[5] = { .shift = 48,                                                               \
+			.bits = 9,                                                                 \
+			.leaf = VMMU_LEAF_NEVER,                                                   \
+			.link = PT_LINK,                                                           \
+			.rsvd = { high_, high_ } },                                                \
 	}
 
 /*
@@ -98,35 +120,27 @@
 	.mmio = EPT_W, .memtype_shift = 3, .bad_memtype = 0x8c, .bad_rwx = 0x54,                   \
 	.xonly_rwx = 0x10,                                                                         \
 	.lv = {                                                                                    \
-		[1] = { 12, 9, VMMU_LEAF_ALWAYS, 0, 0, 0, { 0, 0 } },                              \
-		[2] = { 21,                                                                        \
-			9,                                                                         \
-			VMMU_LEAF_BIT,                                                             \
-			0,                                                                         \
-			EPT_LINK,                                                                  \
-			0,                                                                         \
-			{ FMT_BITS(6, 3), FMT_BITS(20, 12) } },                                    \
-		[3] = { 30,                                                                        \
-			9,                                                                         \
-			VMMU_LEAF_BIT,                                                             \
-			0,                                                                         \
-			EPT_LINK,                                                                  \
-			0,                                                                         \
-			{ FMT_BITS(6, 3), FMT_BITS(29, 12) } },                                    \
-		[4] = { 39,                                                                        \
-			9,                                                                         \
-			VMMU_LEAF_NEVER,                                                           \
-			0,                                                                         \
-			EPT_LINK,                                                                  \
-			0,                                                                         \
-			{ FMT_BITS(7, 3), FMT_BITS(7, 3) } },                                      \
-		[5] = { 48,                                                                        \
-			9,                                                                         \
-			VMMU_LEAF_NEVER,                                                           \
-			0,                                                                         \
-			EPT_LINK,                                                                  \
-			0,                                                                         \
-			{ FMT_BITS(7, 3), FMT_BITS(7, 3) } },                                      \
+		[1] = { .shift = 12, .bits = 9, .leaf = VMMU_LEAF_ALWAYS },                        \
+		[2] = { .shift = 21,                                                               \
+			.bits = 9,                                                                 \
+			.leaf = VMMU_LEAF_BIT,                                                     \
+			.link = EPT_LINK,                                                          \
+			.rsvd = { FMT_BITS(6, 3), FMT_BITS(20, 12) } },                            \
+		[3] = { .shift = 30,                                                               \
+			.bits = 9,                                                                 \
+			.leaf = VMMU_LEAF_BIT,                                                     \
+			.link = EPT_LINK,                                                          \
+			.rsvd = { FMT_BITS(6, 3), FMT_BITS(29, 12) } },                            \
+		[4] = { .shift = 39,                                                               \
+			.bits = 9,                                                                 \
+			.leaf = VMMU_LEAF_NEVER,                                                   \
+			.link = EPT_LINK,                                                          \
+			.rsvd = { FMT_BITS(7, 3), FMT_BITS(7, 3) } },                              \
+		[5] = { .shift = 48,                                                               \
+			.bits = 9,                                                                 \
+			.leaf = VMMU_LEAF_NEVER,                                                   \
+			.link = EPT_LINK,                                                          \
+			.rsvd = { FMT_BITS(7, 3), FMT_BITS(7, 3) } },                              \
 	}
 
 #endif

@@ -75,7 +75,7 @@ int stop_nested(struct env *env, uint64_t gpa, uint32_t access, int table, struc
 	out->entry = env->n.entry;
 	out->table = table ? env->table : 0;
 	out->access = table ? table_type(pg->fmt, pg) | VMMU_TABLE : access;
-	out->nrights = (uint8_t)rights_of(pg->fmt, env->n.acc);
+	out->nrights = (uint8_t)entry_rights(pg->fmt, env->n.acc);
 	out->refs = (uint16_t)env->refs;
 	if (out->status <= VMMU_WALK_PERM)
 		out->info =

@@ -38,7 +38,7 @@ static int swap_entry(struct env *env, uint64_t hpa, unsigned bytes, uint64_t ol
 static unsigned set_ad_entry(struct env *env, const struct ad_walk *w, const struct reach *r)
 {
 	const struct vmmu_fmt *f = w->d.fmt;
-	uint64_t e = r->entry | (f->accessed & ~f->lv[r->level].absent);
+	uint64_t e = r->entry | (f->accessed & ~entry_absent(f, r->level, r->leaf));
 
 	if (r->leaf && (w->access & VMMU_TYPE_MASK) == VMMU_WRITE)
 		e |= f->dirty;
@@ -77,11 +77,11 @@ static unsigned set_ad(struct env *env, const struct ad_walk *w, struct reach *r
 
 		r->leaf = 0;
 		if (lv->cached && (w->pg->ctl & VMMU_PG_PDPTES)) {
-			table = w->pg->pdpte[w->ia >> lv->shift & 3] & f->addr;
+			table = entry_table(f, w->pg->pdpte[w->ia >> lv->shift & 3]);
 			continue;
 		}
 		r->ipa = r->hpa =
-			table + (w->ia >> lv->shift & ((1u << lv->bits) - 1)) * f->entry_bytes;
+			table + (uint64_t)entry_index(f, r->level, w->ia) * f->entry_bytes;
 		if (w->d.nested) {
 			env->table = (uint8_t)r->level;
 			/* As to the final address: its rights are asked for. */
@@ -93,13 +93,13 @@ static unsigned set_ad(struct env *env, const struct ad_walk *w, struct reach *r
 		r->status = load(&w->d, env, r->hpa, &r->entry);
 		if (r->status)
 			return r->status;
-		r->leaf = is_leaf(f, r->level, r->entry);
+		r->leaf = entry_is_leaf(f, r->level, r->entry);
 		if (!is_good(f, w->pg, r->entry, r->level, r->leaf))
 			return VMMU_WALK_RACE;
 		r->status = set_ad_entry(env, w, r);
 		if (r->status || r->leaf)
 			return r->status;
-		table = r->entry & f->addr;
+		table = entry_table(f, r->entry);
 	}
 	return VMMU_WALK_RACE;
 }

@@ -36,9 +36,8 @@ static always_inline int fast_level(const struct vmmu_fmt *f, const struct vmmu_
 				    const struct vmmu_hw *hw, const struct fast_nested *nested,
 				    uint64_t ia, unsigned level, uint64_t *table, struct path *p)
 {
-	const struct vmmu_fmt_level *lv = &f->lv[level];
-	uint64_t index = (ia >> lv->shift & ((1u << lv->bits) - 1)) * f->entry_bytes;
-	uint64_t pa = *table + index, late = *table;
+	uint64_t index = (uint64_t)entry_index(f, level, ia) * f->entry_bytes;
+	uint64_t pa = *table + index, late = *table, absent;
 	uintptr_t at = (uintptr_t)hw->bus.base + index;
 	struct found t;
 
@@ -61,10 +60,11 @@ static always_inline int fast_level(const struct vmmu_fmt *f, const struct vmmu_
 	p->refs++;
 	p->level = level;
 	p->hpa = pa;
-	p->all &= p->entry | lv->absent;
-	p->any |= p->entry & ~lv->absent;
-	*table = p->entry & f->addr;
-	if (is_leaf(f, level, p->entry))
+	absent = entry_absent(f, level, entry_is_leaf(f, level, p->entry));
+	p->all &= p->entry | absent;
+	p->any |= p->entry & ~absent;
+	*table = entry_table(f, p->entry);
+	if (entry_is_leaf(f, level, p->entry))
 		return likely(is_good(f, pg, p->entry, level, 1)) ? 1 : -1;
 	return likely(is_good(f, pg, p->entry, level, 0)) ? 0 : -1;
 }
@@ -83,7 +83,7 @@ static always_inline int fast_descend(const struct vmmu_fmt *f, const struct vmm
 		e = pg->pdpte[ia >> f->lv[f->top].shift & 3];
 		if (unlikely(!(e & f->present)))
 			return 0;
-		table = e & f->addr;
+		table = entry_table(f, e);
 		from--;
 	}
 #define LEVEL(n)                                                                                   \
@@ -127,7 +127,7 @@ static always_inline struct found fast_table(const struct vmmu_fmt *f, const str
 	if (unlikely((p.all & pg->need[type]) != pg->need[type] ||
 		     ad_missing(f, p.all, p.entry, pg->ad[type])))
 		return none;
-	t.hpa = leaf_oa(f, p.level, p.entry, gpa);
+	t.hpa = entry_output(f, p.level, p.entry, gpa);
 	t.refs = p.refs;
 	return t;
 }
@@ -150,10 +150,10 @@ static always_inline struct found fast_final(const struct vmmu_fmt *f, const str
 		return none;
 	out->nlevel = (uint8_t)p.level;
 	out->nshift = f->lv[p.level].shift;
-	out->nrights = (uint8_t)rights_of(f, acc);
+	out->nrights = (uint8_t)entry_rights(f, acc);
 	if (pg->ad[VMMU_WRITE] & f->dirty & ~p.entry)
 		out->dirty = 0;
-	t.hpa = leaf_oa(f, p.level, p.entry, gpa);
+	t.hpa = entry_output(f, p.level, p.entry, gpa);
 	t.refs = p.refs;
 	return t;
 }
@@ -171,7 +171,7 @@ static always_inline int fast_walk(const struct vmmu_fmt *f, const struct fast_n
 	if (unlikely(!canonical(f, gva) || (access & (VMMU_PROBE | VMMU_NO_AD))) ||
 	    !fast_descend(f, pg, hw, nested, gva, &p))
 		return walk_any(hw, NULL, gva, access, out);
-	rights = rights_of(f, path_acc(f, &p));
+	rights = entry_rights(f, path_acc(f, &p));
 	pkey = f->pkey_shift ? (unsigned)(p.entry >> f->pkey_shift) & 15 : 0;
 	kinds = paging_kinds(pg, rights, pkey);
 	if (unlikely(!(kinds >> vmmu_kind(access) & 1) ||
@@ -190,7 +190,7 @@ static always_inline int fast_walk(const struct vmmu_fmt *f, const struct fast_n
 	out->info = 0;
 	out->entry = p.entry;
 	out->leaf = vmmu_hpa(p.hpa);
-	oa = leaf_oa(f, p.level, p.entry, gva);
+	oa = entry_output(f, p.level, p.entry, gva);
 	out->gpa = vmmu_gpa(oa);
 	if (nested) {
 		t = nested->final(hw, oa, access, out);

@@ -41,14 +41,14 @@ static always_inline int quick_descend(const struct vmmu_fmt *f, const struct vm
 		}                                                                                  \
 		q->all &= e;                                                                       \
 		q->any |= e;                                                                       \
-		if (is_leaf(f, n, e)) {                                                            \
+		if (entry_is_leaf(f, n, e)) {                                                      \
 			q->level = (n);                                                            \
 			q->entry = e;                                                              \
 			return is_good(f, pg, e, n, 1);                                            \
 		}                                                                                  \
 		if (unlikely((e ^ f->present) & wrong))                                            \
 			return 0;                                                                  \
-		table = e & f->addr;                                                               \
+		table = entry_table(f, e);                                                         \
 	}
 	LEVEL(4)
 	LEVEL(3)
@@ -151,9 +151,9 @@ static always_inline struct nested_found nested_quick(const struct dimension *d,
 	if (c->links[1])
 		keep_nested_links(d, env, c, gpa, from, q.level);
 	r.shift = f->lv[q.level].shift;
-	r.info = nested_info(q.level, rights_of(f, acc),
+	r.info = nested_info(q.level, entry_rights(f, acc),
 			     !(pg->ad[VMMU_WRITE] & f->dirty & ~q.entry));
-	r.hpa = leaf_oa(f, q.level, q.entry, gpa);
+	r.hpa = entry_output(f, q.level, q.entry, gpa);
 	return r;
 }
 

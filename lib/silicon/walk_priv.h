@@ -7,6 +7,7 @@
 #define VMMU_LIB_WALK_PRIV_H
 
 #include "../util.h"
+#include "entry.h"
 #include "tlb.h"
 #include "walk.h"
 
@@ -76,12 +77,6 @@ static always_inline uint64_t acc_of(const struct vmmu_fmt *f, const struct reac
 	return (r->all & ~f->invert) | (~r->any & f->invert);
 }
 
-static always_inline unsigned rights_of(const struct vmmu_fmt *f, uint64_t acc)
-{
-	return (!f->r || (acc & f->r) ? VMMU_R : 0) | (!f->w || (acc & f->w) ? VMMU_W : 0) |
-	       (!f->x || (acc & f->x) ? VMMU_X : 0) | (!f->u || (acc & f->u) ? VMMU_U : 0);
-}
-
 /* Accesses to guest tables: APM 15.25.5, SDM 28.3.3.2. */
 static always_inline uint32_t table_type(const struct vmmu_fmt *f, const struct vmmu_paging *n)
 {
@@ -102,24 +97,6 @@ static always_inline int is_good(const struct vmmu_fmt *f, const struct vmmu_pag
 		return (e & f->present) && !(e & wrong);
 	return !(pg->stop_rwx >> (e & 7) & 1) && !(e & wrong) &&
 	       !(leaf && (f->bad_memtype >> (e >> f->memtype_shift & 7) & 1));
-}
-
-static always_inline unsigned is_leaf(const struct vmmu_fmt *f, unsigned level, uint64_t e)
-{
-	const struct vmmu_fmt_level *lv = &f->lv[level];
-
-	return lv->leaf == VMMU_LEAF_ALWAYS || (lv->leaf == VMMU_LEAF_BIT && (e & f->leaf_bit));
-}
-
-static always_inline uint64_t leaf_oa(const struct vmmu_fmt *f, unsigned level, uint64_t e,
-				      uint64_t ia)
-{
-	uint64_t mask = (1ull << f->lv[level].shift) - 1;
-	uint64_t oa = (e & f->addr & ~mask) | (ia & mask);
-
-	if (f->pse36 && level > 1)
-		oa |= (e & f->pse36) / (f->pse36 & -f->pse36) << 32;
-	return oa;
 }
 
 /* Of the bits that an access sets, those that are clear: A on the path, D in the leaf. */

@@ -107,7 +107,7 @@ static always_inline uint64_t start(const struct dimension *d, struct env *env, 
 			r->status = VMMU_WALK_NP;
 		else
 			r->level--;
-		return r->entry & f->addr;
+		return entry_table(f, r->entry);
 	}
 	return pg->root;
 }
@@ -137,8 +137,7 @@ static always_inline int descend_level(const struct dimension *d, struct env *en
 				       struct reach *r)
 {
 	const struct vmmu_fmt *f = d->fmt;
-	const struct vmmu_fmt_level *lv = &f->lv[r->level];
-	uint64_t index = (ia >> lv->shift & ((1u << lv->bits) - 1)) * f->entry_bytes;
+	uint64_t index = (uint64_t)entry_index(f, r->level, ia) * f->entry_bytes, absent;
 
 	if (find_entry(d, env, *table, index, table_hpa, r))
 		return 1;
@@ -146,7 +145,7 @@ static always_inline int descend_level(const struct dimension *d, struct env *en
 	if (unlikely(r->status))
 		return 1;
 	r->refs++;
-	r->leaf = is_leaf(f, r->level, r->entry);
+	r->leaf = entry_is_leaf(f, r->level, r->entry);
 	if (c) {
 		timing_ref(d, env, c, r->level, r->hpa);
 		links_note(d, env, c, r, *table, r->hpa - index);
@@ -157,9 +156,10 @@ static always_inline int descend_level(const struct dimension *d, struct env *en
 		r->status = judge(f, r->entry);
 		return 1;
 	}
-	r->all &= r->entry | lv->absent;
-	r->any |= r->entry & ~lv->absent;
-	*table = r->entry & f->addr;
+	absent = entry_absent(f, r->level, r->leaf);
+	r->all &= r->entry | absent;
+	r->any |= r->entry & ~absent;
+	*table = entry_table(f, r->entry);
 	return (int)r->leaf;
 }
 
@@ -237,7 +237,7 @@ static always_inline uint64_t nested_walk(const struct dimension *d, struct env 
 	}
 	if (c)
 		links_commit(d, env, c, gpa);
-	return leaf_oa(f, r->level, r->entry, gpa);
+	return entry_output(f, r->level, r->entry, gpa);
 }
 
 static always_inline uint64_t nested_final(const struct dimension *d, struct env *env, uint64_t gpa,
@@ -251,7 +251,7 @@ static always_inline uint64_t nested_final(const struct dimension *d, struct env
 		return NO_HPA;
 	env->n.level = (uint8_t)r.level;
 	env->n.shift = f->lv[r.level].shift;
-	env->n.rights = (uint8_t)rights_of(f, acc_of(f, &r));
+	env->n.rights = (uint8_t)entry_rights(f, acc_of(f, &r));
 	env->n.dirty = (uint8_t)is_dirty(f, &env->hw->n, &r, 0);
 	return hpa;
 }
@@ -373,7 +373,7 @@ static always_inline int walk_guest(const struct dimension *d, struct env *env, 
 	if (unlikely(r.status))
 		return stop_first(env, r.level, r.entry, r.ipa, r.status, out);
 	acc = acc_of(f, &r);
-	out->rights = (uint8_t)rights_of(f, acc);
+	out->rights = (uint8_t)entry_rights(f, acc);
 	out->pkey = (uint8_t)(f->pkey_shift ? r.entry >> f->pkey_shift & 15 : 0);
 	out->kinds = (uint16_t)paging_kinds(pg, out->rights, out->pkey);
 	if (unlikely(!(out->kinds >> vmmu_kind(access) & 1)))
@@ -387,7 +387,7 @@ static always_inline int walk_guest(const struct dimension *d, struct env *env, 
 	out->dirty = (uint8_t)is_dirty(f, pg, &r, ad);
 	out->entry = r.entry;
 	out->leaf = vmmu_hpa(r.hpa);
-	out->gpa = vmmu_gpa(leaf_oa(f, r.level, r.entry, gva));
+	out->gpa = vmmu_gpa(entry_output(f, r.level, r.entry, gva));
 	return VMMU_WALK_OK;
 }
 

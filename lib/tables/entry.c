@@ -44,21 +44,28 @@ static uint64_t table_ia(const struct vmmu_pt *pt, const struct vmmu_table *t)
 	return ia;
 }
 
+/* The bits of one right that grant it, or do not. */
+static uint64_t right(const struct vmmu_fmt *f, uint64_t mask, int granted)
+{
+	return granted == !(f->invert & mask) ? mask : 0;
+}
+
 static uint64_t make_leaf(const struct vmmu_pt *pt, const struct vmmu_leaf *l)
 {
 	const struct vmmu_fmt *f = pt->fmt;
-	uint64_t e = f->leaf_set | (l->oa & f->addr & ~(span(pt, l->level) - 1));
+	uint64_t e = right(f, f->r, (l->rights & VMMU_R) != 0) |
+		     right(f, f->w, (l->rights & VMMU_W) != 0) |
+		     right(f, f->x, (l->rights & VMMU_X) != 0) |
+		     right(f, f->u, (l->rights & VMMU_U) != 0);
 
-	e |= right(f, f->r, (l->rights & VMMU_R) != 0);
-	e |= right(f, f->w, (l->rights & VMMU_W) != 0);
-	e |= right(f, f->x, (l->rights & VMMU_X) != 0);
-	e |= right(f, f->u, (l->rights & VMMU_U) != 0);
-	if (f->lv[l->level].leaf == VMMU_LEAF_BIT)
-		e |= f->leaf_bit;
 	if (l->accessed)
 		e |= f->accessed;
 	if (l->dirty)
 		e |= f->dirty;
+	e &= ~entry_absent(f, l->level, 1);
+	e |= f->leaf_set | (l->oa & f->addr & ~(span(pt, l->level) - 1));
+	if (f->lv[l->level].leaf == VMMU_LEAF_BIT)
+		e |= f->leaf_bit;
 	if (f->pkey_shift)
 		e |= (uint64_t)l->pkey << f->pkey_shift;
 	return e;
@@ -72,13 +79,12 @@ void pt_read_leaf(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index
 
 	memset(l, 0, sizeof(*l));
 	l->ia = ia;
-	l->oa = (e & f->addr & ~(span(pt, t->level) - 1)) | low;
+	l->oa = entry_output(f, t->level, e, ia);
 	l->gpa = t->gpas ? (t->gpas[index] & PAGE_MASK) | low : 0;
 	l->note = t->gpas ? t->gpas[index] & ~PAGE_MASK : 0;
 	l->level = t->level;
-	l->rights = (uint8_t)((has(f, e, f->r) ? VMMU_R : 0) | (has(f, e, f->w) ? VMMU_W : 0) |
-			      (has(f, e, f->x) ? VMMU_X : 0) | (has(f, e, f->u) ? VMMU_U : 0));
-	l->pkey = (uint8_t)(f->pkey_shift ? e >> f->pkey_shift & 15 : 0);
+	l->rights = (uint8_t)entry_rights(f, granted_by(pt, t->level, e));
+	l->pkey = (uint8_t)entry_pkey(f, e);
 	l->dirty = (e & f->dirty) != 0;
 	l->accessed = (e & f->accessed) != 0;
 }

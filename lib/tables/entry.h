@@ -8,6 +8,7 @@
 
 #include <vmmu/yield.h>
 
+#include "../silicon/entry.h"
 #include "tables.h"
 
 static inline unsigned span_shift(const struct vmmu_pt *pt, unsigned level)
@@ -27,7 +28,7 @@ static inline unsigned nr_entries(const struct vmmu_pt *pt, unsigned level)
 
 static inline unsigned index_of(const struct vmmu_pt *pt, unsigned level, uint64_t ia)
 {
-	return (unsigned)(ia >> span_shift(pt, level)) & (nr_entries(pt, level) - 1);
+	return entry_index(pt->fmt, level, ia);
 }
 
 /* The last address that the tree can map. */
@@ -67,27 +68,26 @@ static inline int is_present(const struct vmmu_pt *pt, uint64_t e)
 	return (e & pt->fmt->present) && !is_mmio(pt, e);
 }
 
-static inline int is_leaf(const struct vmmu_pt *pt, unsigned level, uint64_t e)
-{
-	uint8_t rule = pt->fmt->lv[level].leaf;
-
-	return rule == VMMU_LEAF_ALWAYS || (rule == VMMU_LEAF_BIT && (e & pt->fmt->leaf_bit));
-}
-
 static inline struct vmmu_table *child_of(const struct vmmu_pt *pt, uint64_t e)
 {
-	return table_at(pt->vm, e & pt->fmt->addr);
+	return table_at(pt->vm, entry_table(pt->fmt, e));
 }
 
-/* The bits of one right that grant it, or do not. */
-static inline uint64_t right(const struct vmmu_fmt *f, uint64_t mask, int granted)
+static inline unsigned is_leaf(const struct vmmu_pt *pt, unsigned level, uint64_t e)
 {
-	return granted == !(f->invert & mask) ? mask : 0;
+	return entry_is_leaf(pt->fmt, level, e);
 }
 
-static inline int has(const struct vmmu_fmt *f, uint64_t e, uint64_t mask)
+/* What a leaf grants, in the format's bits: those that forbid are turned round. */
+static inline uint64_t granted_by(const struct vmmu_pt *pt, unsigned level, uint64_t e)
 {
-	return !mask || ((e ^ f->invert) & mask);
+	return entry_granted(pt->fmt, level, 1, e);
+}
+
+/* The bits that let a leaf of this level be written to; 0: it cannot say so. */
+static inline uint64_t write_bits(const struct vmmu_pt *pt, unsigned level)
+{
+	return pt->fmt->w & ~entry_absent(pt->fmt, level, 1);
 }
 
 static inline uint64_t link_to(const struct vmmu_pt *pt, unsigned level, struct vmmu_table *child)
@@ -122,19 +122,24 @@ static inline int pt_set_entry(const struct vmmu_pt *pt, struct vmmu_table *t, u
 	return 1;
 }
 
-/* Takes the right to write from a leaf, if there is one; whether it had it. */
-static inline int pt_wrprot_leaf(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index)
+/* Takes the right to write, `w`, from a leaf, if there is one; whether it had it. */
+static inline int pt_deny_write(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index,
+				uint64_t w)
 {
-	const struct vmmu_fmt *f = pt->fmt;
 	uint64_t old, denied;
 
 	do {
 		old = read_entry(pt, t, index);
-		if (!is_present(pt, old) || !has(f, old, f->w))
+		denied = (old & ~w) | (pt->fmt->invert & w);
+		if (denied == old || !is_present(pt, old))
 			return 0;
-		denied = (old & ~f->w) | right(f, f->w, 0);
 	} while (!pt_set_entry(pt, t, index, old, denied));
 	return 1;
+}
+
+static inline int pt_wrprot_leaf(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index)
+{
+	return pt_deny_write(pt, t, index, write_bits(pt, t->level));
 }
 
 /* ---- entry.c ---- */

@@ -129,14 +129,13 @@ uint64_t vmmu_pt_wrprot_pages(struct vmmu_pt *pt, uint64_t ia, const uint64_t *p
 	while (pt->root && n < nr && (at = ia + (n << VMMU_PAGE_SHIFT)) <= last_ia(pt)) {
 		struct vmmu_table *t = way_end(pt, at);
 		unsigned level = t->level > 1 ? t->level : 2;
-		unsigned index;
+		uint64_t w = write_bits(pt, t->level);
 
 		/* The first page behind what the entry, or the table of level 1, covers. */
 		end = (((at | (span(pt, level) - 1)) - ia) >> VMMU_PAGE_SHIFT) + 1;
 		for (; n < nr && n < end; n = vmmu_be_next_page(pages, n + 1, nr)) {
 			at = ia + (n << VMMU_PAGE_SHIFT);
-			index = index_of(pt, t->level, at);
-			changed += (uint64_t)pt_wrprot_leaf(pt, t, index);
+			changed += (uint64_t)pt_deny_write(pt, t, index_of(pt, t->level, at), w);
 			/* One entry covers all of them. */
 			if (t->level > 1) {
 				n = vmmu_be_next_page(pages, end, nr);

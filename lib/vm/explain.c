@@ -9,6 +9,7 @@
 
 #include <vmmu/explain.h>
 
+#include "../silicon/entry.h"
 #include "vm.h"
 
 int vmmu_explain(struct vmmu_cpu *cpu, vmmu_gva_t gva, uint32_t access, enum vmmu_explain_what what,
@@ -69,12 +70,6 @@ static void add_bit(struct text *t, uint64_t e, uint64_t mask, const char *name)
 		add(t, " %s", name);
 }
 
-static int entry_is_leaf(const struct vmmu_fmt *f, unsigned level, uint64_t e)
-{
-	return f->lv[level].leaf == VMMU_LEAF_ALWAYS ||
-	       (f->lv[level].leaf == VMMU_LEAF_BIT && (e & f->leaf_bit));
-}
-
 /* EPT says R, W and X; the others P, and what is more than a supervisor's read. */
 static void add_rights(struct text *t, const struct vmmu_fmt *f, uint64_t absent, uint64_t e)
 {
@@ -92,7 +87,8 @@ static void add_rights(struct text *t, const struct vmmu_fmt *f, uint64_t absent
 int vmmu_explain_entry(const struct vmmu_fmt *f, unsigned level, uint64_t e, char *buf, size_t len)
 {
 	struct text t = { buf, len, 0 };
-	int leaf;
+	uint64_t absent;
+	unsigned leaf;
 
 	if (len)
 		buf[0] = 0;
@@ -105,14 +101,14 @@ int vmmu_explain_entry(const struct vmmu_fmt *f, unsigned level, uint64_t e, cha
 		return t.at;
 	}
 	leaf = entry_is_leaf(f, level, e);
+	absent = entry_absent(f, level, leaf);
 	add(&t, "0x%llx",
-	    (unsigned long long)(e & f->addr &
-				 ~(leaf ? (1ull << f->lv[level].shift) - 1 : 0xfffull)));
-	add_rights(&t, f, f->lv[level].absent, e);
-	add_bit(&t, e, f->accessed & ~f->lv[level].absent, "A");
+	    (unsigned long long)(leaf ? entry_output(f, level, e, 0) : entry_table(f, e)));
+	add_rights(&t, f, absent, e);
+	add_bit(&t, e, f->accessed & ~absent, "A");
 	if (leaf)
 		add_bit(&t, e, f->dirty, "D");
-	add_bit(&t, e, f->x & f->invert & ~f->lv[level].absent, "NX");
+	add_bit(&t, e, f->x & f->invert & ~absent, "NX");
 	if (!leaf)
 		return t.at;
 	add_bit(&t, e, f->global, "G");
@@ -120,8 +116,8 @@ int vmmu_explain_entry(const struct vmmu_fmt *f, unsigned level, uint64_t e, cha
 		add(&t, " %s", level == 3 ? "1G" : f->entry_bytes == 4 ? "4M" : "2M");
 	if (f->bad_memtype)
 		add(&t, " type %u", (unsigned)(e >> f->memtype_shift & 7));
-	if (f->pkey_shift && (e >> f->pkey_shift & 15))
-		add(&t, " key %u", (unsigned)(e >> f->pkey_shift & 15));
+	if (entry_pkey(f, e))
+		add(&t, " key %u", entry_pkey(f, e));
 	return t.at;
 }
 

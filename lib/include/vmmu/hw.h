@@ -132,8 +132,9 @@ struct vmmu_fmt_level {
 	uint8_t leaf;	  /* enum vmmu_leaf_rule */
 	uint8_t cached;	  /* 1: the CPU holds this level in registers (PDPTEs) */
 	uint64_t link;	  /* what software sets in a link, address apart */
-	uint64_t absent;  /* right, A and D bits that do not exist here */
-	uint64_t rsvd[2]; /* [leaf]: must be zero on every CPU */
+	/* [leaf]: of links, and of leaves */
+	uint64_t absent[2]; /* right, A and D bits that do not exist here */
+	uint64_t rsvd[2];   /* must be zero on every CPU */
 };
 
 /*
