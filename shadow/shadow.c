@@ -119,19 +119,17 @@ static uint64_t shadow_min_tables(const struct vmmu_config *config)
 	return 1 + VMMU_LEVELS + realmode_min_tables(&vmmu_fmt_pae, 1);
 }
 
-static void shadow_fini(struct vmmu *vm)
-{
-	struct shadow_vm *s = vmmu_be_vm(vm);
+/* ---- the way that keeps shadow pages ------------------------------------------------ */
 
-	vtlb_fini(s);
+static void kept_fini(struct shadow_vm *s)
+{
 	page_zap_all(s);
 	rmap_fini(s);
 	if (s->empty)
 		vmmu_table_retire(s->empty);
-	realmode_fini(&s->real);
 }
 
-static int cached_init(struct shadow_vm *s)
+static int kept_init(struct shadow_vm *s)
 {
 	unsigned i;
 
@@ -145,6 +143,40 @@ static int cached_init(struct shadow_vm *s)
 	return s->empty ? VMMU_OK : VMMU_ENOMEM;
 }
 
+static uint64_t kept_protect(struct shadow_vm *s, uint64_t gpa, uint64_t len, enum vmmu_change how)
+{
+	uint64_t nr;
+
+	if (how == VMMU_CHANGE_ZAP && !gpa && len == VMMU_ALL)
+		return page_zap_all(s);
+	nr = rmap_change(s, gpa, len, how);
+	/* What the host takes may come back different: tables, too. */
+	if (how == VMMU_CHANGE_ZAP)
+		nr += page_zap_range(s, gpa, len);
+	return nr;
+}
+
+static const struct shadow_way kept_way = {
+	.init = kept_init,
+	.fini = kept_fini,
+	.load = root_load,
+	.fault = page_fault,
+	.protect = kept_protect,
+	.protect_pages = rmap_protect_pages,
+	.invlpg = root_invlpg,
+	.check = page_check,
+};
+
+/* ---- the whole ---------------------------------------------------------------------- */
+
+static void shadow_fini(struct vmmu *vm)
+{
+	struct shadow_vm *s = vmmu_be_vm(vm);
+
+	s->way->fini(s);
+	realmode_fini(&s->real);
+}
+
 static int shadow_init(struct vmmu *vm, const struct vmmu_config *config)
 {
 	struct shadow_vm *s = vmmu_be_vm(vm);
@@ -155,6 +187,7 @@ static int shadow_init(struct vmmu *vm, const struct vmmu_config *config)
 		return st;
 	s->vm = vm;
 	s->on = VMMU_SHADOW_ALL & ~c.off;
+	s->way = s->on & VMMU_SHADOW_CACHE ? &kept_way : &vtlb_way;
 	s->prefetch = s->on & VMMU_SHADOW_PREFETCH ? c.prefetch : 1;
 	s->flood = c.flood;
 	s->roots = s->on & VMMU_SHADOW_ROOTS ? c.roots : 0;
@@ -165,7 +198,7 @@ static int shadow_init(struct vmmu *vm, const struct vmmu_config *config)
 	TAILQ_INIT(&s->zapped);
 	st = realmode_init(&s->real, vm, &vmmu_fmt_pae, HOST_CTL);
 	if (!st)
-		st = s->on & VMMU_SHADOW_CACHE ? cached_init(s) : vtlb_init(s);
+		st = s->way->init(s);
 	if (st)
 		shadow_fini(vm);
 	return st;
@@ -194,10 +227,7 @@ static int shadow_load(struct vmmu_cpu *cpu, enum vmmu_load why)
 	}
 	if (why == VMMU_LOAD_CONTROLS && means_the_same(cpu, sc))
 		return VMMU_OK;
-	if (s->on & VMMU_SHADOW_CACHE)
-		root_load(cpu, why);
-	else
-		vtlb_load(cpu);
+	s->way->load(cpu, why);
 	sc->guest = *guest;
 	sc->cr4 = vmmu_be_regs(cpu)->cr4;
 	if (!guest->fmt)
@@ -213,10 +243,7 @@ static void shadow_invlpg(struct vmmu_cpu *cpu, int type, unsigned pcid, vmmu_gv
 {
 	struct shadow_vm *s = vmmu_be_vm(vmmu_cpu_vm(cpu));
 
-	if (s->on & VMMU_SHADOW_CACHE)
-		root_invlpg(cpu, type, pcid, gva);
-	else
-		vtlb_invlpg(cpu, type, pcid, gva);
+	s->way->invlpg(cpu, type, pcid, gva);
 }
 
 /* ---- faults and changes -------------------------------------------------------------- */
@@ -229,36 +256,23 @@ static enum vmmu_fix_kind shadow_fault(struct vmmu_cpu *cpu, const struct vmmu_e
 	if (!vmmu_be_guest(cpu)->fmt)
 		return realmode_fault(&s->real, vmmu_gpa(exit->gva.v), exit->access, exit->walk,
 				      VMMU_EV_EXIT_SHADOW_MISS, fix);
-	if (s->on & VMMU_SHADOW_CACHE)
-		return page_fault(cpu, exit, fix);
-	return vtlb_fault(cpu, exit, fix);
+	return s->way->fault(cpu, exit, fix);
 }
 
 static uint64_t shadow_protect(struct vmmu *vm, vmmu_gpa_t gpa, uint64_t len, enum vmmu_change how)
 {
 	struct shadow_vm *s = vmmu_be_vm(vm);
-	uint64_t nr = realmode_protect(&s->real, gpa, len, how);
 
-	if (!(s->on & VMMU_SHADOW_CACHE))
-		return nr + vtlb_protect(s, gpa.v, len, how);
-	if (how == VMMU_CHANGE_ZAP && !gpa.v && len == VMMU_ALL)
-		return nr + page_zap_all(s);
-	nr += rmap_change(s, gpa.v, len, how);
-	/* What the host takes may come back different: tables, too. */
-	if (how == VMMU_CHANGE_ZAP)
-		nr += page_zap_range(s, gpa.v, len);
-	return nr;
+	return realmode_protect(&s->real, gpa, len, how) + s->way->protect(s, gpa.v, len, how);
 }
 
 static uint64_t shadow_protect_pages(struct vmmu *vm, vmmu_gpa_t gpa, const uint64_t *pages,
 				     uint64_t nr)
 {
 	struct shadow_vm *s = vmmu_be_vm(vm);
-	uint64_t changed = realmode_protect_pages(&s->real, gpa, pages, nr);
 
-	if (s->on & VMMU_SHADOW_CACHE)
-		return changed + rmap_protect_pages(s, gpa.v, pages, nr);
-	return changed + vtlb_protect_pages(s, gpa.v, pages, nr);
+	return realmode_protect_pages(&s->real, gpa, pages, nr) +
+	       s->way->protect_pages(s, gpa.v, pages, nr);
 }
 
 static void shadow_pt_write(struct vmmu *vm, struct vmmu_cpu *cpu, vmmu_gpa_t gpa, uint64_t len)
@@ -277,9 +291,7 @@ static int shadow_check(struct vmmu *vm, struct vmmu_cursor *at, unsigned budget
 
 	if (!at->tree)
 		return realmode_check(&s->real, at, budget);
-	if (s->on & VMMU_SHADOW_CACHE)
-		return page_check(s, at, budget);
-	return vtlb_check(s, at, budget);
+	return s->way->check(s, at, budget);
 }
 
 const struct vmmu_backend vmmu_shadow = {

@@ -134,10 +134,27 @@ struct root {
 	uint8_t used; /* 0: this is none */
 };
 
+struct shadow_vm;
+
+/* What both ways of shadowing do in their own manner: the operations of struct vmmu_backend. */
+struct shadow_way {
+	int (*init)(struct shadow_vm *s);  /* may leave things half made: fini() follows */
+	void (*fini)(struct shadow_vm *s); /* also after an init that failed */
+	void (*load)(struct vmmu_cpu *cpu, enum vmmu_load why);
+	enum vmmu_fix_kind (*fault)(struct vmmu_cpu *cpu, const struct vmmu_exit *exit,
+				    struct vmmu_fix *fix);
+	uint64_t (*protect)(struct shadow_vm *s, uint64_t gpa, uint64_t len, enum vmmu_change how);
+	uint64_t (*protect_pages)(struct shadow_vm *s, uint64_t gpa, const uint64_t *pages,
+				  uint64_t nr);
+	void (*invlpg)(struct vmmu_cpu *cpu, int type, unsigned pcid, vmmu_gva_t gva);
+	int (*check)(struct shadow_vm *s, struct vmmu_cursor *at, unsigned budget);
+};
+
 struct shadow_vm {
 	struct vmmu *vm;
-	struct realmode real; /* for guests without paging */
-	uint32_t on;	      /* VMMU_SHADOW_* */
+	const struct shadow_way *way; /* shadow pages that are kept, or the virtual TLB */
+	struct realmode real;	      /* for guests without paging */
+	uint32_t on;		      /* VMMU_SHADOW_* */
 	unsigned prefetch, flood, roots, nr_cpus, host_maxphyaddr;
 
 	struct vmmu_pt space[NR_FORMATS];
@@ -190,16 +207,7 @@ int cpu_allows(struct vmmu_cpu *cpu, unsigned rights, unsigned pkey, uint32_t ac
 
 /* ---- vtlb.c: no cache, no traps ---- */
 uint64_t vtlb_min_tables(const struct vmmu_config *config);
-int vtlb_init(struct shadow_vm *s);
-void vtlb_fini(struct shadow_vm *s);
-void vtlb_load(struct vmmu_cpu *cpu);
-enum vmmu_fix_kind vtlb_fault(struct vmmu_cpu *cpu, const struct vmmu_exit *exit,
-			      struct vmmu_fix *fix);
-void vtlb_invlpg(struct vmmu_cpu *cpu, int type, unsigned pcid, vmmu_gva_t gva);
-uint64_t vtlb_protect(struct shadow_vm *s, uint64_t gpa, uint64_t len, enum vmmu_change how);
-/* The same for the pages of a bitmap, which begin at gpa: see struct vmmu_backend. */
-uint64_t vtlb_protect_pages(struct shadow_vm *s, uint64_t gpa, const uint64_t *pages, uint64_t nr);
-int vtlb_check(struct shadow_vm *s, struct vmmu_cursor *at, unsigned budget);
+extern const struct shadow_way vtlb_way;
 
 /* ---- rmap.c ---- */
 int chain_add(struct shadow_vm *s, struct chain *c, where_t where); /* 0, or -1: no memory */

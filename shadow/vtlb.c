@@ -25,7 +25,7 @@ uint64_t vtlb_min_tables(const struct vmmu_config *config)
 	return config->nr_cpus * roots + path + realmode_min_tables(&vmmu_fmt_pae, 1);
 }
 
-void vtlb_fini(struct shadow_vm *s)
+static void fini(struct shadow_vm *s)
 {
 	unsigned n, i;
 
@@ -34,7 +34,7 @@ void vtlb_fini(struct shadow_vm *s)
 			vmmu_pt_fini(&shadow_cpu(s, n)->tree[i]);
 }
 
-int vtlb_init(struct shadow_vm *s)
+static int init(struct shadow_vm *s)
 {
 	unsigned n, i;
 	int st = VMMU_OK;
@@ -58,11 +58,12 @@ static void drop_all(struct vmmu_cpu *cpu)
 	vmmu_be_flush_cpu(cpu);
 }
 
-void vtlb_load(struct vmmu_cpu *cpu)
+static void load(struct vmmu_cpu *cpu, enum vmmu_load why)
 {
 	struct shadow_cpu *sc = vmmu_be_cpu(cpu);
 	const struct vmmu_paging *guest = vmmu_be_guest(cpu);
 
+	(void)why;
 	/* Bit 63 of CR3 allows keeping the old space's entries, and asks for nothing. */
 	drop_all(cpu);
 	sc->now = guest->fmt ? &sc->tree[shadow_format(guest->fmt)] : NULL;
@@ -120,7 +121,7 @@ static void drop_address(struct vmmu_cpu *cpu, uint64_t gva)
 		vmmu_be_flush_page(cpu, vmmu_gva(gva));
 }
 
-void vtlb_invlpg(struct vmmu_cpu *cpu, int type, unsigned pcid, vmmu_gva_t gva)
+static void invlpg(struct vmmu_cpu *cpu, int type, unsigned pcid, vmmu_gva_t gva)
 {
 	const struct vmmu_regs *regs = vmmu_be_regs(cpu);
 	unsigned here = regs->cr4 & VMMU_CR4_PCIDE ? regs->cr3 & 0xfff : 0;
@@ -166,8 +167,8 @@ static enum vmmu_fix_kind install(struct vmmu_cpu *cpu, const struct vmmu_exit *
 	return VMMU_FIX_RETRY;
 }
 
-enum vmmu_fix_kind vtlb_fault(struct vmmu_cpu *cpu, const struct vmmu_exit *exit,
-			      struct vmmu_fix *fix)
+static enum vmmu_fix_kind fault(struct vmmu_cpu *cpu, const struct vmmu_exit *exit,
+				struct vmmu_fix *fix)
 {
 	struct vmmu *vm = vmmu_cpu_vm(cpu);
 	struct shadow_vm *s = vmmu_be_vm(vm);
@@ -232,7 +233,7 @@ static uint64_t protect_tree(struct vmmu_pt *pt, uint64_t gpa, uint64_t len, enu
 	return nr;
 }
 
-uint64_t vtlb_protect(struct shadow_vm *s, uint64_t gpa, uint64_t len, enum vmmu_change how)
+static uint64_t protect(struct shadow_vm *s, uint64_t gpa, uint64_t len, enum vmmu_change how)
 {
 	uint64_t nr = 0;
 	unsigned n;
@@ -244,7 +245,8 @@ uint64_t vtlb_protect(struct shadow_vm *s, uint64_t gpa, uint64_t len, enum vmmu
 }
 
 /* Every leaf is looked at once, for all of the pages. */
-static uint64_t protect_pages(struct vmmu_pt *pt, uint64_t gpa, const uint64_t *pages, uint64_t nr)
+static uint64_t protect_tree_pages(struct vmmu_pt *pt, uint64_t gpa, const uint64_t *pages,
+				   uint64_t nr)
 {
 	uint64_t changed = 0, size, lo, first, end;
 	struct vmmu_pt_iter it;
@@ -267,18 +269,18 @@ static uint64_t protect_pages(struct vmmu_pt *pt, uint64_t gpa, const uint64_t *
 	return changed;
 }
 
-uint64_t vtlb_protect_pages(struct shadow_vm *s, uint64_t gpa, const uint64_t *pages, uint64_t nr)
+static uint64_t protect_pages(struct shadow_vm *s, uint64_t gpa, const uint64_t *pages, uint64_t nr)
 {
 	uint64_t changed = 0;
 	unsigned n;
 
 	for (n = 0; n < s->nr_cpus; n++)
 		if (shadow_cpu(s, n)->now)
-			changed += protect_pages(shadow_cpu(s, n)->now, gpa, pages, nr);
+			changed += protect_tree_pages(shadow_cpu(s, n)->now, gpa, pages, nr);
 	return changed;
 }
 
-int vtlb_check(struct shadow_vm *s, struct vmmu_cursor *at, unsigned budget)
+static int check(struct shadow_vm *s, struct vmmu_cursor *at, unsigned budget)
 {
 	struct shadow_cpu *sc = shadow_cpu(s, (unsigned)(at->tree - 1) / NR_FORMATS);
 	int st = vmmu_pt_check(&sc->tree[(at->tree - 1) % NR_FORMATS], at, budget,
@@ -288,3 +290,14 @@ int vtlb_check(struct shadow_vm *s, struct vmmu_cursor *at, unsigned budget)
 		at->tree = 0;
 	return st;
 }
+
+const struct shadow_way vtlb_way = {
+	.init = init,
+	.fini = fini,
+	.load = load,
+	.fault = fault,
+	.protect = protect,
+	.protect_pages = protect_pages,
+	.invlpg = invlpg,
+	.check = check,
+};
