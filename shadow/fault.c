@@ -33,27 +33,6 @@ struct miss {
 	int look;
 };
 
-unsigned shadow_index(const struct spage *sp, uint64_t gva)
-{
-	/* All formats that shadow have tables of 512. */
-	return (unsigned)(gva >> (VMMU_PAGE_SHIFT + 9 * (sp->key.role.level - 1))) &
-	       (TABLE_ENTRIES - 1);
-}
-
-struct spage *page_below(struct shadow_vm *s, const struct root *r, uint64_t gva, unsigned level)
-{
-	struct spage *sp = r->used ? r->page[root_slot(&s->mode[r->mode], gva)] : NULL;
-
-	while (sp && sp->key.role.level > level) {
-		unsigned index = shadow_index(sp, gva);
-
-		if (vmmu_table_kind(sp->table, index) != VMMU_ENTRY_LINK)
-			return NULL;
-		sp = vmmu_table_owner(vmmu_table_child(sp->table, index));
-	}
-	return sp;
-}
-
 /* ---- addresses that are no memory ------------------------------------------------- */
 
 #define NOTE_DIRTY (1u << 11)
@@ -134,7 +113,7 @@ static int find_root(struct miss *m)
 
 	root_key(m->s, &sc->root, m->trail.entry[m->mode->pg.fmt->top], slot, &key);
 	if (!sp || memcmp(&sp->key, &key, sizeof(key))) {
-		sp = page_get(m->s, &key, &fresh);
+		sp = sync_get(m->s, &key, &fresh);
 		if (!sp)
 			return NO_TABLES;
 		root_set(m->cpu, slot, sp);
@@ -155,7 +134,7 @@ static int step_down(struct miss *m, const struct key *key)
 	if (vmmu_table_kind(m->sp->table, index) == VMMU_ENTRY_LINK)
 		sp = vmmu_table_owner(vmmu_table_child(m->sp->table, index));
 	if (!sp || memcmp(&sp->key, key, sizeof(*key))) {
-		sp = page_get(m->s, key, &fresh);
+		sp = sync_get(m->s, key, &fresh);
 		if (!sp || link_page(m->s, m->sp, index, sp))
 			return NO_TABLES;
 	}
@@ -366,7 +345,7 @@ enum vmmu_fix_kind page_fault(struct vmmu_cpu *cpu, const struct vmmu_exit *exit
 	if (vmmu_be_walk_guest(cpu, exit->gva, exit->access, &m.w, &m.trail)) {
 		kind = vmmu_be_walk_stop(cpu, &m.w, fix);
 		if (kind == VMMU_FIX_FAULT)
-			root_faulted(cpu, exit->gva.v);
+			load_faulted(cpu, exit->gva.v);
 	} else {
 		kind = fix_miss(&m, fix);
 	}

@@ -73,7 +73,7 @@ void frame_zap(struct shadow_vm *s, struct frame *f)
 
 /* ---- entries ------------------------------------------------------------------------- */
 
-static void adopt(struct spage *sp)
+void page_adopt(struct spage *sp)
 {
 	if (sp->orphan)
 		LIST_REMOVE(sp, lost);
@@ -169,6 +169,20 @@ struct spage *page_find(struct shadow_vm *s, const struct key *key)
 	return sp;
 }
 
+struct spage *page_below(struct shadow_vm *s, const struct root *r, uint64_t gva, unsigned level)
+{
+	struct spage *sp = r->used ? r->page[root_slot(&s->mode[r->mode], gva)] : NULL;
+
+	while (sp && sp->key.role.level > level) {
+		unsigned index = shadow_index(sp, gva);
+
+		if (vmmu_table_kind(sp->table, index) != VMMU_ENTRY_LINK)
+			return NULL;
+		sp = vmmu_table_owner(vmmu_table_child(sp->table, index));
+	}
+	return sp;
+}
+
 void page_used(struct shadow_vm *s, struct spage *sp)
 {
 	if (sp->access == s->access)
@@ -237,7 +251,7 @@ static void free_page(struct shadow_vm *s, struct spage *sp)
 	vmmu_be_free(s->vm, sp, sizeof(*sp));
 }
 
-static struct spage *page_new(struct shadow_vm *s, const struct key *key)
+struct spage *page_new(struct shadow_vm *s, const struct key *key)
 {
 	struct vmmu *hash_vm = s->vm;
 	struct spage *sp = vmmu_be_alloc(s->vm, sizeof(*sp));
@@ -260,30 +274,6 @@ static struct spage *page_new(struct shadow_vm *s, const struct key *key)
 	}
 	free_page(s, sp);
 	return NULL;
-}
-
-struct spage *page_get(struct shadow_vm *s, const struct key *key, int *fresh)
-{
-	struct spage *sp = page_find(s, key);
-
-	*fresh = 0;
-	if (sp)
-		adopt(sp);
-	/* A page is in step with its table before it is linked, and so is all below it. */
-	if (sp && sp->unsync) {
-		*fresh = 1;
-		if (!sync_page(s, sp))
-			sp = NULL;
-	} else if (sp && sp->key.role.level > 1) {
-		*fresh = sync_below(s, sp);
-	}
-	if (!sp) {
-		*fresh = 1;
-		sp = page_new(s, key);
-	}
-	if (sp)
-		page_used(s, sp);
-	return sp;
 }
 
 /* ---- zapping ------------------------------------------------------------------------------ */
@@ -330,7 +320,7 @@ void page_zap(struct shadow_vm *s, struct spage *sp)
 	HASH_DEL(s->pages, sp);
 	/* What protects a frame before page_commit() finds no leaf here, and has to flush. */
 	vmmu_be_owe_flush(s->vm);
-	adopt(sp);
+	page_adopt(sp);
 	unlink_parents(s, sp);
 	if (sp->roots)
 		root_forget(s, sp);
@@ -354,7 +344,7 @@ uint64_t page_commit(struct shadow_vm *s)
 	uint64_t nr = 0;
 
 	while ((sp = LIST_FIRST(&s->orphans))) {
-		adopt(sp);
+		page_adopt(sp);
 		if (!chain_first(&sp->parents))
 			page_zap(s, sp);
 	}
@@ -378,26 +368,6 @@ uint64_t page_zap_all(struct shadow_vm *s)
 	rmap_forget(s);
 	while ((sp = TAILQ_FIRST(&s->use)))
 		page_zap(s, sp);
-	return page_commit(s);
-}
-
-uint64_t page_zap_range(struct shadow_vm *s, uint64_t gpa, uint64_t len)
-{
-	uint64_t first = gpa >> VMMU_PAGE_SHIFT, last = (gpa + len - 1) >> VMMU_PAGE_SHIFT;
-	struct frame *f, *next;
-
-	/* One by one, unless the range has more frames than there are tables at all. */
-	if (last - first < HASH_COUNT(s->frames)) {
-		for (; first <= last; first++) {
-			f = frame_find(s, first);
-			if (f)
-				frame_zap(s, f);
-		}
-		return page_commit(s);
-	}
-	HASH_ITER(hh, s->frames, f, next)
-	if (f->gfn >= first && f->gfn <= last)
-		frame_zap(s, f);
 	return page_commit(s);
 }
 

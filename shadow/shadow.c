@@ -11,12 +11,6 @@
 #define INTERCEPTS (VMMU_ICPT_CR0 | VMMU_ICPT_CR3 | VMMU_ICPT_CR4 | VMMU_ICPT_INVLPG | VMMU_ICPT_PF)
 #define FLUSHING_CR4 (VMMU_CR4_PGE | VMMU_CR4_PCIDE | VMMU_CR4_PAE | VMMU_CR4_PSE | VMMU_CR4_SMEP)
 
-const struct vmmu_fmt *const shadow_formats[NR_FORMATS] = {
-	&vmmu_fmt_pae,
-	&vmmu_fmt_x64,
-	&vmmu_fmt_x64_la57,
-};
-
 const char *vmmu_shadow_technique(unsigned bit)
 {
 	static const char *const name[] = {
@@ -25,60 +19,6 @@ const char *vmmu_shadow_technique(unsigned bit)
 	};
 
 	return bit < sizeof(name) / sizeof(*name) ? name[bit] : NULL;
-}
-
-/* ---- what a shadow leaf may grant ----------------------------------------------- */
-
-unsigned shadow_format(const struct vmmu_fmt *guest)
-{
-	unsigned i;
-
-	for (i = 0; i < NR_FORMATS; i++)
-		if (shadow_formats[i] == guest)
-			return i;
-	return 0;
-}
-
-unsigned level_of(unsigned guest_shift)
-{
-	return guest_shift >= 30 ? 3 : guest_shift >= 21 ? 2 : 1;
-}
-
-/*
- * A store by the supervisor to a page that its tables hold read-only passes
- * with CR0.WP=0.  The real CPU runs with WP=1: such a page is made writable,
- * for the supervisor alone; the next user access turns it back.  With SMAP or
- * keys the U bit decides more than that, and the store to a user's page is done in
- * software.
- */
-enum wp0 wp0_of(const struct shadow_vm *s, const struct vmmu_paging *guest)
-{
-	if ((guest->ctl & VMMU_PG_WP) || !(s->on & VMMU_SHADOW_WP0))
-		return WP0_NEVER;
-	if (guest->ctl & (VMMU_PG_SMAP | VMMU_PG_PKE | VMMU_PG_PKS))
-		return WP0_SUPER;
-	return guest->ctl & VMMU_PG_SMEP ? WP0_MAPS_SMEP : WP0_MAPS;
-}
-
-unsigned guest_grants(enum wp0 wp0, const struct vmmu_walk *w, uint32_t access)
-{
-	int ro_store = (access & VMMU_TYPE_MASK) == VMMU_WRITE && !(w->rights & VMMU_W);
-	unsigned rights = w->rights;
-
-	if (ro_store && !(rights & VMMU_U) && wp0 != WP0_NEVER) {
-		rights |= VMMU_W;
-	} else if (ro_store && wp0 >= WP0_MAPS) {
-		rights = (rights | VMMU_W) & ~VMMU_U;
-		if (wp0 == WP0_MAPS_SMEP)
-			rights &= ~VMMU_X;
-	}
-	/* The guest's D bit is set by a walk in software, before the store. */
-	return w->dirty ? rights : rights & ~VMMU_W;
-}
-
-int cpu_allows(struct vmmu_cpu *cpu, unsigned rights, unsigned pkey, uint32_t access)
-{
-	return vmmu_paging_kinds(&vmmu_be_hw(cpu)->g, rights, pkey) >> vmmu_kind(access) & 1;
 }
 
 /* ---- making and ending ------------------------------------------------------------ */
@@ -143,27 +83,14 @@ static int kept_init(struct shadow_vm *s)
 	return s->empty ? VMMU_OK : VMMU_ENOMEM;
 }
 
-static uint64_t kept_protect(struct shadow_vm *s, uint64_t gpa, uint64_t len, enum vmmu_change how)
-{
-	uint64_t nr;
-
-	if (how == VMMU_CHANGE_ZAP && !gpa && len == VMMU_ALL)
-		return page_zap_all(s);
-	nr = rmap_change(s, gpa, len, how);
-	/* What the host takes may come back different: tables, too. */
-	if (how == VMMU_CHANGE_ZAP)
-		nr += page_zap_range(s, gpa, len);
-	return nr;
-}
-
 static const struct shadow_way kept_way = {
 	.init = kept_init,
 	.fini = kept_fini,
-	.load = root_load,
+	.load = load_root,
 	.fault = page_fault,
-	.protect = kept_protect,
-	.protect_pages = rmap_protect_pages,
-	.invlpg = root_invlpg,
+	.protect = change_range,
+	.protect_pages = change_protect_pages,
+	.invlpg = load_invlpg,
 	.check = page_check,
 };
 

@@ -190,7 +190,7 @@ static inline struct shadow_cpu *shadow_cpu(struct shadow_vm *s, unsigned n)
 	return vmmu_be_cpu(vmmu_cpu(s->vm, n));
 }
 
-/* ---- shadow.c ---- */
+/* ---- guest.c: what the guest's tables say ---- */
 extern const struct vmmu_fmt *const shadow_formats[NR_FORMATS];
 /* The format that shadows a guest's: its own in long mode, else PAE. */
 unsigned shadow_format(const struct vmmu_fmt *guest);
@@ -204,56 +204,9 @@ unsigned guest_grants(enum wp0 wp0, const struct vmmu_walk *w, uint32_t access);
 unsigned level_of(unsigned guest_shift);
 /* Whether the real CPU lets such an access pass by such a leaf. */
 int cpu_allows(struct vmmu_cpu *cpu, unsigned rights, unsigned pkey, uint32_t access);
-
-/* ---- vtlb.c: no cache, no traps ---- */
-uint64_t vtlb_min_tables(const struct vmmu_config *config);
-extern const struct shadow_way vtlb_way;
-
-/* ---- rmap.c ---- */
-int chain_add(struct shadow_vm *s, struct chain *c, where_t where); /* 0, or -1: no memory */
-void chain_remove(struct shadow_vm *s, struct chain *c, where_t where);
-where_t chain_first(const struct chain *c); /* 0: empty */
-/* Calls fn for each place; fn leaves the chain as it is.  The sum of its answers. */
-typedef uint64_t place_fn(struct shadow_vm *s, where_t where, const void *arg);
-uint64_t chain_each(const struct chain *c, place_fn *fn, struct shadow_vm *s, const void *arg);
-struct chain *rmap_of(struct shadow_vm *s, uint64_t gpa, unsigned level); /* NULL: none */
-int rmap_add(struct shadow_vm *s, uint64_t gpa, unsigned level, where_t where);
-void rmap_remove(struct shadow_vm *s, uint64_t gpa, unsigned level, where_t where);
-uint64_t rmap_change(struct shadow_vm *s, uint64_t gpa, uint64_t len, enum vmmu_change how);
-/* Takes the right to write from what maps the pages of a bitmap, which begin at gpa. */
-uint64_t rmap_protect_pages(struct shadow_vm *s, uint64_t gpa, const uint64_t *pages, uint64_t nr);
-/* Every leaf is about to go: rmap_remove() finds none, in no time. */
-void rmap_forget(struct shadow_vm *s);
-void rmap_fini(struct shadow_vm *s);
-
-/* ---- page.c ---- */
-/* The shadow page in that role, or NULL. */
-struct spage *page_find(struct shadow_vm *s, const struct key *key);
-/*
- * The same, made if it does not exist: then *fresh is 1 and the guest's table protected, so
- * what was read of it before has to be read again.  NULL: no memory.
- */
-struct spage *page_get(struct shadow_vm *s, const struct key *key, int *fresh);
-void page_used(struct shadow_vm *s, struct spage *sp);
-/* Takes it from all that leads to it; gone at the next page_commit(). */
-void page_zap(struct shadow_vm *s, struct spage *sp);
-/* The end of an operation: flushes, if anything was zapped, and only then frees it. */
-uint64_t page_commit(struct shadow_vm *s);
-uint64_t page_zap_all(struct shadow_vm *s);
-uint64_t page_zap_range(struct shadow_vm *s, uint64_t gpa, uint64_t len);
-uint64_t page_reclaim(struct shadow_vm *s);
-struct frame *frame_find(struct shadow_vm *s, uint64_t gfn);
-void frame_zap(struct shadow_vm *s, struct frame *f);
-/* Entries.  0, or -1: no memory; link_page() replaces what is there. */
-int link_page(struct shadow_vm *s, struct spage *parent, unsigned index, struct spage *child);
-int put_leaf(struct shadow_vm *s, struct spage *sp, unsigned index, const struct vmmu_leaf *leaf);
-/* Empties an entry, whatever it is; 1 if it was a link or a leaf. */
-int drop_entry(struct shadow_vm *s, struct spage *sp, unsigned index);
-struct spage *page_at(struct shadow_vm *s, where_t where, unsigned *index);
-where_t where_is(const struct spage *sp, unsigned index);
-
-/* ---- sync.c: guest tables and their shadows ---- */
 const struct mode *mode_of(const struct shadow_vm *s, const struct spage *sp);
+/* How many guest entries one shadow page of this level covers. */
+unsigned guest_entries(const struct mode *m, unsigned level);
 unsigned quadrant_of(const struct mode *m, unsigned level, uint64_t gva);
 /* log2 of how many shadow entries a guest's entry of this level has */
 unsigned ratio_shift(const struct mode *m, unsigned level);
@@ -263,12 +216,85 @@ void guest_says(const struct shadow_vm *s, const struct spage *sp, unsigned inde
 /* What the entry at `index` of a level-1 page may map now; 0: nothing. */
 int derive_leaf(struct shadow_vm *s, const struct spage *sp, unsigned index, const void *table,
 		struct vmmu_leaf *leaf);
+/* Which entry of a shadow page is gva's; which page of a root. */
+unsigned shadow_index(const struct spage *sp, uint64_t gva);
+unsigned root_slot(const struct mode *m, uint64_t gva);
+
+/* ---- chain.c ---- */
+int chain_add(struct shadow_vm *s, struct chain *c, where_t where); /* 0, or -1: no memory */
+void chain_remove(struct shadow_vm *s, struct chain *c, where_t where);
+void chain_clear(struct shadow_vm *s, struct chain *c);
+where_t chain_first(const struct chain *c); /* 0: empty */
+/* Calls fn for each place; fn leaves the chain as it is.  The sum of what it returns. */
+typedef uint64_t place_fn(struct shadow_vm *s, where_t where, const void *arg);
+uint64_t chain_each(const struct chain *c, place_fn *fn, struct shadow_vm *s, const void *arg);
+
+/* ---- rmap.c: of each page of guest memory, the leaves that map it ---- */
+unsigned rmap_shift(unsigned level); /* log2 of a page of that level */
+/* Which block has the chain of gpa; the block, or NULL; the chain in it. */
+uint64_t rmap_key(uint64_t gpa, unsigned level);
+struct rmap_block *rmap_block(struct shadow_vm *s, uint64_t key);
+struct chain *rmap_chain(struct rmap_block *b, uint64_t gpa, unsigned level);
+struct chain *rmap_of(struct shadow_vm *s, uint64_t gpa, unsigned level); /* NULL: none */
+int rmap_add(struct shadow_vm *s, uint64_t gpa, unsigned level, where_t where);
+void rmap_remove(struct shadow_vm *s, uint64_t gpa, unsigned level, where_t where);
+/* Every leaf is about to go: rmap_remove() finds none, in no time. */
+void rmap_forget(struct shadow_vm *s);
+void rmap_fini(struct shadow_vm *s);
+
+/* ---- root.c: what a CPU is pointed at ---- */
+/* What page a root has there; `pdpte` is PAE's.  0: none. */
+int root_key(const struct shadow_vm *s, const struct root *r, uint64_t pdpte, unsigned slot,
+	     struct key *key);
+/* Tells the CPU of its root's pages. */
+void root_point(struct vmmu_cpu *cpu);
+void root_page(struct root *r, unsigned slot, struct spage *sp);
+/* Puts a page under the CPU's root, and tells it. */
+void root_set(struct vmmu_cpu *cpu, unsigned slot, struct spage *sp);
+void root_release(struct root *r);
+/* No root has it any more. */
+void root_forget(struct shadow_vm *s, struct spage *sp);
+
+/* ---- page.c: shadow pages and their entries ---- */
+struct frame *frame_find(struct shadow_vm *s, uint64_t gfn);
+void frame_zap(struct shadow_vm *s, struct frame *f);
+/* The shadow page in that role, or NULL. */
+struct spage *page_find(struct shadow_vm *s, const struct key *key);
+/* One that does not exist yet, its guest's table protected; NULL: no memory. */
+struct spage *page_new(struct shadow_vm *s, const struct key *key);
+/* An orphan that was found again: it stays. */
+void page_adopt(struct spage *sp);
+void page_used(struct shadow_vm *s, struct spage *sp);
+/* The table of that level on the way to gva, as the real CPU would find it; or NULL. */
+struct spage *page_below(struct shadow_vm *s, const struct root *r, uint64_t gva, unsigned level);
+/* Entries.  0, or -1: no memory; link_page() replaces what is there. */
+int link_page(struct shadow_vm *s, struct spage *parent, unsigned index, struct spage *child);
+int put_leaf(struct shadow_vm *s, struct spage *sp, unsigned index, const struct vmmu_leaf *leaf);
+/* Empties an entry, whatever it is; 1 if it was a link or a leaf. */
+int drop_entry(struct shadow_vm *s, struct spage *sp, unsigned index);
+struct spage *page_at(struct shadow_vm *s, where_t where, unsigned *index);
+where_t where_is(const struct spage *sp, unsigned index);
+/* Takes it from all that leads to it; gone at the next page_commit(). */
+void page_zap(struct shadow_vm *s, struct spage *sp);
+/* The end of an operation: flushes, if anything was zapped, and only then frees it. */
+uint64_t page_commit(struct shadow_vm *s);
+uint64_t page_zap_all(struct shadow_vm *s);
+uint64_t page_reclaim(struct shadow_vm *s);
+
+/* ---- change.c: what the host changes; protect() and protect_pages() ---- */
+uint64_t change_range(struct shadow_vm *s, uint64_t gpa, uint64_t len, enum vmmu_change how);
+uint64_t change_protect_pages(struct shadow_vm *s, uint64_t gpa, const uint64_t *pages,
+			      uint64_t nr);
+
+/* ---- sync.c: guest tables and their shadows ---- */
 /* Makes one entry agree with the guest's; 1 if it had to change. */
 int sync_entry(struct shadow_vm *s, struct spage *sp, unsigned index, const void *table);
-/* Protects the guest's table and compares all of it; 0: it is gone instead. */
-int sync_page(struct shadow_vm *s, struct spage *sp);
-/* All pages below a page; whether there was one out of step. */
-int sync_below(struct shadow_vm *s, struct spage *sp);
+/*
+ * The shadow page in that role, in step with its table, and all below it; made if it does not
+ * exist.  *fresh is 1 if the guest's table was protected just now, so that what was read of it
+ * before has to be read again.  NULL: no memory.
+ */
+struct spage *sync_get(struct shadow_vm *s, const struct key *key, int *fresh);
 /* Those below a root in which something has been filled or linked since then. */
 void sync_root(struct shadow_vm *s, const struct root *r, uint64_t since);
 #define SINCE_EVER 0
@@ -280,28 +306,21 @@ int frame_unsync(struct shadow_vm *s, struct frame *f);
 /* A store to a guest's table has happened. */
 void table_stored(struct shadow_vm *s, struct vmmu_cpu *cpu, uint64_t gpa, uint64_t len);
 
-/* ---- root.c ---- */
-void root_load(struct vmmu_cpu *cpu, enum vmmu_load why);
-void root_invlpg(struct vmmu_cpu *cpu, int type, unsigned pcid, vmmu_gva_t gva);
+/* ---- load.c: CR3 and TLB instructions ---- */
+void load_root(struct vmmu_cpu *cpu, enum vmmu_load why);
+void load_invlpg(struct vmmu_cpu *cpu, int type, unsigned pcid, vmmu_gva_t gva);
 /* The guest took a #PF at gva: nothing stale of it may stay. */
-void root_faulted(struct vmmu_cpu *cpu, uint64_t gva);
-/* Puts a page under the CPU's root, and tells it. */
-void root_set(struct vmmu_cpu *cpu, unsigned slot, struct spage *sp);
-/* What page a root has there; `pdpte` is PAE's.  0: none. */
-int root_key(const struct shadow_vm *s, const struct root *r, uint64_t pdpte, unsigned slot,
-	     struct key *key);
-/* No root has it any more. */
-void root_forget(struct shadow_vm *s, struct spage *sp);
-unsigned root_slot(const struct mode *m, uint64_t gva);
+void load_faulted(struct vmmu_cpu *cpu, uint64_t gva);
 
-/* ---- fault.c ---- */
+/* ---- fault.c: misses ---- */
 enum vmmu_fix_kind page_fault(struct vmmu_cpu *cpu, const struct vmmu_exit *exit,
 			      struct vmmu_fix *fix);
-/* The table of that level on the way to gva, as the real CPU would find it; or NULL. */
-struct spage *page_below(struct shadow_vm *s, const struct root *r, uint64_t gva, unsigned level);
-unsigned shadow_index(const struct spage *sp, uint64_t gva);
 
 /* ---- check.c ---- */
 int page_check(struct shadow_vm *s, struct vmmu_cursor *at, unsigned budget);
+
+/* ---- vtlb.c: no cache, no traps ---- */
+uint64_t vtlb_min_tables(const struct vmmu_config *config);
+extern const struct shadow_way vtlb_way;
 
 #endif

@@ -16,83 +16,7 @@
 
 #include "shadow_priv.h"
 
-const struct mode *mode_of(const struct shadow_vm *s, const struct spage *sp)
-{
-	return &s->mode[sp->key.role.mode];
-}
-
-/* ---- guest indexes and ours: a guest's entry of 4M is two of ours ------------------ */
-
-unsigned ratio_shift(const struct mode *m, unsigned level)
-{
-	return m->pg.fmt->lv[level].shift - m->space->fmt->lv[level].shift;
-}
-
-/* How many guest entries one shadow page covers. */
-static unsigned guest_entries(const struct mode *m, unsigned level)
-{
-	return TABLE_ENTRIES >> ratio_shift(m, level);
-}
-
-unsigned quadrant_of(const struct mode *m, unsigned level, uint64_t gva)
-{
-	const struct vmmu_fmt_level *lv = &m->pg.fmt->lv[level];
-	unsigned index = (unsigned)(gva >> lv->shift) & ((1u << lv->bits) - 1);
-
-	return index / guest_entries(m, level);
-}
-
-static unsigned guest_index(const struct mode *m, const struct spage *sp, unsigned index)
-{
-	const struct role *r = &sp->key.role;
-
-	return r->quadrant * guest_entries(m, r->level) + (index >> ratio_shift(m, r->level));
-}
-
-/* One guest entry, loaded whole. */
-static uint64_t guest_entry(const struct mode *m, const void *table, unsigned index)
-{
-	unsigned bytes = m->pg.fmt->entry_bytes;
-
-	return vmmu_be_load((const char *)table + (size_t)index * bytes, bytes);
-}
-
-void guest_says(const struct shadow_vm *s, const struct spage *sp, unsigned index,
-		const void *table, struct vmmu_entry *g)
-{
-	const struct mode *m = mode_of(s, sp);
-
-	vmmu_paging_entry(&m->pg, sp->key.role.level,
-			  guest_entry(m, table, guest_index(m, sp, index)), g);
-}
-
 /* ---- entries ------------------------------------------------------------------------ */
-
-int derive_leaf(struct shadow_vm *s, const struct spage *sp, unsigned index, const void *table,
-		struct vmmu_leaf *leaf)
-{
-	struct vmmu_entry g;
-	struct vmmu_page page;
-	unsigned rights;
-
-	guest_says(s, sp, index, table, &g);
-	/* Silicon sets A before it uses an entry; so does the fault that will. */
-	if (g.kind != VMMU_ENTRY_LEAF || (!g.accessed && !sp->rom) ||
-	    !vmmu_be_small_page(s->vm, vmmu_gpa(g.oa), &page))
-		return 0;
-	rights = g.rights & sp->key.role.rights;
-	memset(leaf, 0, sizeof(*leaf));
-	leaf->oa = page.hpa.v;
-	leaf->gpa = g.oa;
-	leaf->note = vmmu_be_note(rights, VMMU_PAGE_SHIFT);
-	leaf->level = 1;
-	leaf->pkey = g.pkey;
-	if (!g.dirty || !page.writable)
-		rights &= ~VMMU_W;
-	leaf->rights = (uint8_t)rights;
-	leaf->dirty = (rights & VMMU_W) != 0;
-	return 1;
-}
 
 static int sync_leaf(struct shadow_vm *s, struct spage *sp, unsigned index, const void *table)
 {
@@ -140,7 +64,8 @@ int sync_entry(struct shadow_vm *s, struct spage *sp, unsigned index, const void
 
 /* ---- out of step --------------------------------------------------------------------- */
 
-int sync_page(struct shadow_vm *s, struct spage *sp)
+/* Protects the guest's table and compares all of it; 0: it is gone instead. */
+static int sync_page(struct shadow_vm *s, struct spage *sp)
 {
 	vmmu_gpa_t gpa = vmmu_gpa(sp->key.gfn << VMMU_PAGE_SHIFT);
 	unsigned i, left = vmmu_table_live(sp->table);
@@ -250,7 +175,8 @@ void sync_root(struct shadow_vm *s, const struct root *r, uint64_t since)
 	sync_tops(s, &tops);
 }
 
-int sync_below(struct shadow_vm *s, struct spage *sp)
+/* All pages below a page; whether there was one out of step. */
+static int sync_below(struct shadow_vm *s, struct spage *sp)
 {
 	const struct tops tops = { &sp, 1, SINCE_EVER };
 
@@ -269,6 +195,30 @@ void sync_address(struct shadow_vm *s, const struct root *r, uint64_t gva)
 		sync_entry(s, sp, shadow_index(sp, gva), table);
 	else
 		page_zap(s, sp);
+}
+
+struct spage *sync_get(struct shadow_vm *s, const struct key *key, int *fresh)
+{
+	struct spage *sp = page_find(s, key);
+
+	*fresh = 0;
+	if (sp)
+		page_adopt(sp);
+	/* A page is in step with its table before it is linked, and so is all below it. */
+	if (sp && sp->unsync) {
+		*fresh = 1;
+		if (!sync_page(s, sp))
+			sp = NULL;
+	} else if (sp && sp->key.role.level > 1) {
+		*fresh = sync_below(s, sp);
+	}
+	if (!sp) {
+		*fresh = 1;
+		sp = page_new(s, key);
+	}
+	if (sp)
+		page_used(s, sp);
+	return sp;
 }
 
 /* ---- stores ---------------------------------------------------------------------------- */

@@ -8,11 +8,6 @@
 
 #include "slot.h"
 
-static size_t dirty_bytes(const struct slot *s)
-{
-	return (size_t)((s->info.size >> VMMU_PAGE_SHIFT) + 63) / 64 * 8;
-}
-
 int slot_is_dirty(const struct slot *s, uint64_t gpa)
 {
 	uint64_t n = (gpa - s->info.gpa.v) >> VMMU_PAGE_SHIFT;
@@ -28,12 +23,6 @@ void slot_mark_dirty(struct slot *s, uint64_t gpa)
 		s->dirty[n / 64] |= 1ull << (n & 63);
 }
 
-void slot_free_dirty(struct vmmu *vm, struct slot *s)
-{
-	core_free(core_of(vm), s->dirty, dirty_bytes(s));
-	s->dirty = NULL;
-}
-
 int vmmu_dirty_log(struct vmmu *vm, vmmu_gpa_t slot, int on)
 {
 	int st;
@@ -42,14 +31,13 @@ int vmmu_dirty_log(struct vmmu *vm, vmmu_gpa_t slot, int on)
 	if (!s)
 		return st;
 	if (!on) {
-		core_free(core_of(vm), s->dirty, dirty_bytes(s));
-		s->dirty = NULL;
+		slot_free_dirty(vm, s);
 		return VMMU_OK;
 	}
 	if (s->dirty) {
-		memset(s->dirty, 0, dirty_bytes(s));
+		memset(s->dirty, 0, slot_dirty_bytes(s));
 	} else {
-		s->dirty = core_alloc(core_of(vm), dirty_bytes(s), 0);
+		s->dirty = core_alloc(core_of(vm), slot_dirty_bytes(s), 0);
 		if (!s->dirty)
 			return core_fail(vm, VMMU_ENOMEM, "no memory for a dirty bitmap");
 	}

@@ -41,6 +41,17 @@ static inline unsigned page_in_block(uint64_t gpa)
 	return (unsigned)(gpa >> VMMU_PAGE_SHIFT) & (BLOCK_PAGES - 1);
 }
 
+static inline size_t slot_dirty_bytes(const struct slot *s)
+{
+	return (size_t)((s->info.size >> VMMU_PAGE_SHIFT) + 63) / 64 * 8;
+}
+
+static inline void slot_free_dirty(struct vmmu *vm, struct slot *s)
+{
+	core_free(core_of(vm), s->dirty, slot_dirty_bytes(s));
+	s->dirty = NULL;
+}
+
 /* Sizes of pages by level; [0] is none. */
 extern const uint64_t host_page_size[4];
 
@@ -69,6 +80,5 @@ void host_forget(struct vmmu *vm, uint64_t gpa, uint64_t len);
 
 /* ---- dirty.c ---- */
 int slot_is_dirty(const struct slot *s, uint64_t gpa);
-void slot_free_dirty(struct vmmu *vm, struct slot *s);
 
 #endif

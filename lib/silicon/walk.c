@@ -267,15 +267,6 @@ int walk_again(walk_fn *fn, const struct vmmu_hw *hw, const struct walk_opts *o,
 	return out->status;
 }
 
-int vmmu_walk2(const struct vmmu_hw *hw, const struct vmmu_mem_ops *ops, vmmu_gva_t gva,
-	       uint32_t access, vmmu_step_fn *step, void *step_ctx, struct vmmu_walk *out)
-{
-	struct walk_opts o = { ops, step, step_ctx, NULL };
-
-	return walk(ops || step ? walk_any : walk_pick(hw), hw, ops || step ? &o : NULL, gva.v,
-		    access, out);
-}
-
 int vmmu_walk_nested(const struct vmmu_hw *hw, const struct vmmu_mem_ops *ops, vmmu_gpa_t gpa,
 		     uint32_t access, struct vmmu_walk *out)
 {
@@ -284,15 +275,4 @@ int vmmu_walk_nested(const struct vmmu_hw *hw, const struct vmmu_mem_ops *ops, v
 
 	set_env(&env, hw, &o, access);
 	return walk_no_first(&env, gpa.v, access, out);
-}
-
-unsigned vmmu_walk_max_refs(const struct vmmu_hw *hw)
-{
-	unsigned n = 0, m = 0;
-
-	if (hw->g.fmt)
-		n = hw->g.fmt->top - (hw->g.ctl & VMMU_PG_PDPTES ? 1 : 0);
-	if (hw->n.fmt)
-		m = hw->n.fmt->top;
-	return n * m + n + m;
 }
