@@ -865,7 +865,7 @@ Test(machine, too_small_a_cap_is_refused_with_the_number)
 Test(state, options_win_over_json_and_json_over_the_note)
 {
 	struct small_core c = small_core();
-	struct options o = { 0 };
+	struct state_options o = { 0 };
 	struct state s;
 	struct err err = { 0 };
 	char core[32], side[32];
@@ -888,7 +888,7 @@ Test(state, options_win_over_json_and_json_over_the_note)
 Test(state, ram_that_a_core_leaves_out_is_there)
 {
 	struct small_core c = small_core();
-	struct options o = { .ram = 1 << 20 };
+	struct state_options o = { .ram = 1 << 20 };
 	struct state s;
 	struct err err = { 0 };
 	char core[32];
@@ -909,7 +909,7 @@ static uint64_t check_d5(const struct backend *backend, int flip)
 {
 	const char *data = getenv("VMMU_TESTDATA");
 	struct machine_options opt = { .backend = backend, .host_page = 4096 };
-	struct options o = { 0 };
+	struct state_options o = { 0 };
 	struct state_check check;
 	struct result res = { 0 };
 	struct machine m;
@@ -947,7 +947,7 @@ Test(state_check, context_that_no_cpu_has_is_named)
 {
 	struct small_core c = small_core();
 	struct machine_options opt = { .backend = backend_find("native"), .host_page = 4096 };
-	struct options o = { .ram = 1 << 20 };
+	struct state_options o = { .ram = 1 << 20 };
 	const char *json = "{\"contexts\":[{\"cr3\":20480},{\"cr3\":\"8000000000000000\"}]}";
 	struct state_check check;
 	struct result res = { 0 };

@@ -225,7 +225,7 @@ static void describe(struct report_input *in, const struct state *s, int golden)
 static int compare_files(struct comparison *c, const struct guest_files *f, struct report_input *in,
 			 struct err *err)
 {
-	struct options o = *c->o;
+	struct state_options o = c->o->state;
 	struct state_check check;
 	struct state s;
 	int ret = -1;

@@ -6,6 +6,7 @@
  */
 #include "command.h"
 #include "help.h"
+#include "options.h"
 #include "query.h"
 #include "state.h"
 
@@ -84,10 +85,10 @@ static int translate(struct options *o, struct err *err)
 	struct machine m;
 	int ret;
 
-	if (options_one_machine(o, err) < 0 || state_open(&s, o, err) < 0)
+	if (options_one_machine(o, err) < 0 || state_open(&s, &o->state, err) < 0)
 		return -1;
 	if (s.note[0])
-		say("%s: %s", o->core, s.note);
+		say("%s: %s", o->state.core, s.note);
 	ret = state_machine(&s, &o->machine, &m, err);
 	state_close(&s);
 	if (ret < 0)
@@ -111,7 +112,7 @@ static int run(int argc, char **argv, struct err *err)
 	if (first < argc)
 		return err_set(err, STATUS_USAGE, "%s: addresses come on standard input",
 			       argv[first]);
-	if (o.core && strcmp(o.core, "-") == 0)
+	if (o.state.core && strcmp(o.state.core, "-") == 0)
 		return err_set(err, STATUS_USAGE, "--core -: standard input is for addresses");
 	return translate(&o, err);
 }

@@ -6,8 +6,9 @@
  */
 #include "command.h"
 #include "help.h"
+#include "options.h"
+#include "output.h"
 #include "query.h"
-#include "report.h"
 #include "state.h"
 #include "text.h"
 #include "walk_svg.h"
@@ -298,11 +299,11 @@ static int draw(const struct show *s, struct err *err)
 	p.result = result;
 	if (outcome(result, sizeof(result), s, &w[0].walk, err) < 0)
 		return -1;
-	f = report_open(s->o->svg, err);
+	f = output_text_open(s->o->svg, err);
 	if (!f)
 		return -1;
 	walk_svg(f, &p);
-	return report_close(f, s->o->svg, err);
+	return output_text_close(f, s->o->svg, err);
 }
 
 static int walk(struct show *s, struct err *err)
@@ -327,10 +328,10 @@ static int walk_state(struct options *o, const struct query *q, struct err *err)
 	struct show show = { .o = o, .m = &m, .q = *q };
 	int ret;
 
-	if (options_one_machine(o, err) < 0 || state_open(&s, o, err) < 0)
+	if (options_one_machine(o, err) < 0 || state_open(&s, &o->state, err) < 0)
 		return -1;
 	if (s.note[0])
-		say("%s: %s", o->core, s.note);
+		say("%s: %s", o->state.core, s.note);
 	ret = state_machine(&s, &o->machine, &m, err);
 	state_close(&s);
 	if (ret < 0)

@@ -38,14 +38,14 @@ static int take_reg(const struct option *o, const char *value, struct options *o
 
 	if (take_number(o, value, UINT64_MAX, &v, err) < 0)
 		return -1;
-	regs_set(&out->forced, reg[o->val - OPT_CR0], v);
+	regs_set(&out->state.forced, reg[o->val - OPT_CR0], v);
 	return 0;
 }
 
 static int take_ram(const struct option *o, const char *value, struct options *out, struct err *err)
 {
-	if (parse_size(value, &out->ram) < 0 || out->ram == 0 || out->ram % VMMU_PAGE_SIZE ||
-	    out->ram > RAM_MOST)
+	if (parse_size(value, &out->state.ram) < 0 || out->state.ram == 0 || out->state.ram % VMMU_PAGE_SIZE ||
+	    out->state.ram > RAM_MOST)
 		return bad_value(o, value, "a size of memory, as in 512M", err);
 	return 0;
 }
@@ -208,10 +208,10 @@ static int take(const struct option *o, const char *value, struct options *out, 
 {
 	switch (o->val) {
 	case OPT_CORE:
-		out->core = value;
+		out->state.core = value;
 		return 0;
 	case OPT_REGS:
-		out->regs = value;
+		out->state.regs = value;
 		return 0;
 	case OPT_JSON:
 		out->json = value;
@@ -230,7 +230,7 @@ static int take(const struct option *o, const char *value, struct options *out, 
 	case OPT_RAM:
 		return take_ram(o, value, out, err);
 	case OPT_CPU:
-		return take_number(o, value, UINT32_MAX, &out->cpu, err);
+		return take_number(o, value, UINT32_MAX, &out->state.cpu, err);
 	case OPT_BACKEND:
 		return take_backend(o, value, out, err);
 	case OPT_HOST_PAGE:

@@ -8,7 +8,7 @@
 #define TOOLS_OPTIONS_H
 
 #include "machine.h"
-#include "regs.h"
+#include "state.h"
 #include "strategy.h"
 
 #include <getopt.h>
@@ -99,10 +99,7 @@ struct check_options {
 
 struct options {
 	int help;
-	const char *core, *regs;
-	struct known_regs forced;
-	uint64_t ram; /* 0: not given */
-	uint64_t cpu;
+	struct state_options state;
 	struct machine_options machine;
 	uint64_t check;
 	const char *json, *csv, *html, *svg;

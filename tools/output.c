@@ -105,3 +105,19 @@ int output_close(struct output *out, struct err *err)
 	drop(out);
 	return ret;
 }
+
+FILE *output_text_open(const char *path, struct err *err)
+{
+	FILE *f = strcmp(path, "-") == 0 ? stdout : fopen(path, "w");
+
+	if (!f)
+		err_input(err, "%s: %s", path, strerror(errno));
+	return f;
+}
+
+int output_text_close(FILE *f, const char *path, struct err *err)
+{
+	int bad = ferror(f) | (f == stdout ? fflush(f) : fclose(f));
+
+	return bad ? err_input(err, "%s: cannot write: %s", path, strerror(errno)) : 0;
+}

@@ -11,6 +11,7 @@
 #include "err.h"
 
 #include <stddef.h>
+#include <stdio.h>
 
 struct output;
 
@@ -20,5 +21,10 @@ struct output *output_open(const char *path, struct err *err);
 int output_write(struct output *out, const void *bytes, size_t len, struct err *err);
 /* Also after failure; ends the file.  Zero, or -1 with *err. */
 int output_close(struct output *out, struct err *err);
+
+/* The same for text, which is never packed.  NULL: *err. */
+FILE *output_text_open(const char *path, struct err *err);
+/* -1: not all of it could be written. */
+int output_text_close(FILE *f, const char *path, struct err *err);
 
 #endif

@@ -5,8 +5,8 @@
  * Invariant: a number that JSON gets, CSV gets.
  */
 #include "report.h"
+#include "output.h"
 
-#include <errno.h>
 #include <json-c/json.h>
 #include <string.h>
 
@@ -250,26 +250,10 @@ static struct json_object *input_json(const struct cpu_model *cpu, const struct 
 	return o;
 }
 
-FILE *report_open(const char *path, struct err *err)
-{
-	FILE *f = strcmp(path, "-") == 0 ? stdout : fopen(path, "w");
-
-	if (!f)
-		err_input(err, "%s: %s", path, strerror(errno));
-	return f;
-}
-
-int report_close(FILE *f, const char *path, struct err *err)
-{
-	int bad = ferror(f) | (f == stdout ? fflush(f) : fclose(f));
-
-	return bad ? err_input(err, "%s: cannot write: %s", path, strerror(errno)) : 0;
-}
-
 int report_json(const struct report *r, const char *path, struct err *err)
 {
 	struct json_object *o = json_object_new_object(), *inputs = json_object_new_array();
-	FILE *f = report_open(path, err);
+	FILE *f = output_text_open(path, err);
 
 	for (unsigned i = 0; i < r->nr_inputs; i++)
 		json_object_array_add(inputs, input_json(r->cpu, &r->input[i]));
@@ -284,7 +268,7 @@ int report_json(const struct report *r, const char *path, struct err *err)
 								  JSON_C_TO_STRING_SPACED |
 								  JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(o);
-	return f ? report_close(f, path, err) : -1;
+	return f ? output_text_close(f, path, err) : -1;
 }
 
 static void csv_text(FILE *f, const char *text)
@@ -346,7 +330,7 @@ static void csv_run(FILE *f, const char *name, const struct cpu_model *cpu,
 
 int report_csv(const struct report *r, const char *path, struct err *err)
 {
-	FILE *f = report_open(path, err);
+	FILE *f = output_text_open(path, err);
 
 	if (!f)
 		return -1;
@@ -354,5 +338,5 @@ int report_csv(const struct report *r, const char *path, struct err *err)
 	for (unsigned i = 0; i < r->nr_inputs; i++)
 		for (unsigned k = 0; k < r->input[i].nr_runs; k++)
 			csv_run(f, r->input[i].name, r->cpu, &r->input[i].run[k]);
-	return report_close(f, path, err);
+	return output_text_close(f, path, err);
 }

@@ -50,11 +50,6 @@ void report_legend(FILE *out, int strategies);
 /* What hangs on the profile's assumptions, if that was asked for. */
 void report_sensitivity(FILE *out, const struct report_input *in);
 
-/* A file, or standard output for "-"; NULL: *err. */
-FILE *report_open(const char *path, struct err *err);
-/* -1: not all of it could be written. */
-int report_close(FILE *f, const char *path, struct err *err);
-
 /* To a file, or to standard output for "-".  -1: *err. */
 int report_json(const struct report *r, const char *path, struct err *err);
 int report_csv(const struct report *r, const char *path, struct err *err);

@@ -5,6 +5,7 @@
  * Invariant: see report_html.h; text of others goes through xml_put().
  */
 #include "report_html.h"
+#include "output.h"
 #include "report_page.h"
 #include "svg.h"
 #include "text.h"
@@ -238,7 +239,7 @@ static void put_head(FILE *f, const struct report *r)
 
 int report_html(const struct report *r, const char *path, struct err *err)
 {
-	FILE *f = report_open(path, err);
+	FILE *f = output_text_open(path, err);
 
 	if (!f)
 		return -1;
@@ -257,5 +258,5 @@ int report_html(const struct report *r, const char *path, struct err *err)
 	page_sensitivity_section(f, r);
 	page_numbers_section(f, r);
 	fputs("</body>\n</html>\n", f);
-	return report_close(f, path, err);
+	return output_text_close(f, path, err);
 }

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int find_ram(struct state *s, const struct options *o, struct err *err)
+static int find_ram(struct state *s, const struct state_options *o, struct err *err)
 {
 	if (core_ranges(&s->core, &s->ram, o->core, err) < 0)
 		return -1;
@@ -29,7 +29,7 @@ static int find_ram(struct state *s, const struct options *o, struct err *err)
 }
 
 /* LMA is LME and PG, whoever set one of them alone. */
-static void settle_lma(struct state *s, struct known_regs *r, const struct options *o)
+static void settle_lma(struct state *s, struct known_regs *r, const struct state_options *o)
 {
 	uint64_t lma = 0, *efer = &r->regs.efer;
 
@@ -44,7 +44,7 @@ static void settle_lma(struct state *s, struct known_regs *r, const struct optio
 		 (unsigned long long)*efer);
 }
 
-static int find_regs(struct state *s, const struct options *o, struct err *err)
+static int find_regs(struct state *s, const struct state_options *o, struct err *err)
 {
 	struct known_regs r = { 0 };
 	const char *guess;
@@ -71,7 +71,7 @@ static int find_regs(struct state *s, const struct options *o, struct err *err)
 	return 0;
 }
 
-int state_open(struct state *s, const struct options *o, struct err *err)
+int state_open(struct state *s, const struct state_options *o, struct err *err)
 {
 	*s = (struct state){ 0 };
 	if (!o->core)

@@ -8,8 +8,16 @@
 #define TOOLS_STATE_H
 
 #include "core.h"
-#include "options.h"
+#include "machine.h"
+#include "regs.h"
 #include "sidecar.h"
+
+struct state_options {
+	const char *core, *regs;  /* files; regs: NULL, there is none */
+	struct known_regs forced; /* by options of their own */
+	uint64_t ram;		  /* 0: not given */
+	uint64_t cpu;		  /* which of the core's */
+};
 
 struct state {
 	struct core core;
@@ -19,8 +27,8 @@ struct state {
 	char note[160]; /* what had to be guessed, for the user; "" nothing */
 };
 
-/* Options win over the sidecar (o->regs), which wins over the core's note. */
-int state_open(struct state *s, const struct options *o, struct err *err);
+/* Options win over the sidecar (o->forced), which wins over the core's note. */
+int state_open(struct state *s, const struct state_options *o, struct err *err);
 void state_close(struct state *s);
 
 /* A machine with this memory and these registers. */
