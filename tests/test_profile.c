@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "cpu_profile.h"
+#include "model/model.h"
 #include "t.h"
 
 #define t_says(err, what)                                                                          \

@@ -11,15 +11,11 @@
 #include <unistd.h>
 #include <zstd.h>
 
-#include "core.h"
-#include "golden.h"
-#include "machine.h"
-#include "replay.h"
-#include "sidecar.h"
-#include "state_check.h"
-#include "strategy.h"
+#include "input/input.h"
+#include "machine/machine.h"
+#include "replay/replay.h"
 #include "t.h"
-#include "text.h"
+#include "base/base.h"
 
 #define t_says(err, what)                                                                          \
 	t_check(strstr((err).text, what), "\"%s\" does not say \"%s\"", (err).text, what)

@@ -6,9 +6,9 @@
  */
 #include "t.h"
 
-#include "guest_file.h"
-#include "replay.h"
-#include "workload.h"
+#include "cmd/guest_file.h"
+#include "replay/replay.h"
+#include "guest/guest.h"
 
 #include <stdlib.h>
 #include <string.h>

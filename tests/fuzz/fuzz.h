@@ -19,7 +19,7 @@
 #ifndef FUZZ_H
 #define FUZZ_H
 
-#include "err.h"
+#include "base/base.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -3,7 +3,7 @@
  * Fuzz target: ELF cores.
  * Invariant: what core.h promises of a core that is read.
  */
-#include "core.h"
+#include "input/input.h"
 #include "fuzz.h"
 
 static void look_at(const struct core *core)

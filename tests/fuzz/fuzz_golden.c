@@ -4,7 +4,7 @@
  * Invariant: what golden.h promises of texts that are read.
  */
 #include "fuzz.h"
-#include "golden.h"
+#include "input/input.h"
 
 static void look_at(const struct golden *g)
 {

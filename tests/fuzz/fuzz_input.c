@@ -5,8 +5,8 @@
  * Invariant: memory and file give the same bytes, and the same end.
  */
 #include "fuzz.h"
-#include "guest_file.h"
-#include "input.h"
+#include "cmd/guest_file.h"
+#include "input/input.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * Fuzz target: CPU profiles, read and built; the first line once more as --set.
  * Invariant: a profile that is taken is a CPU that the library takes.
  */
-#include "cpu_profile.h"
+#include "model/model.h"
 #include "fuzz.h"
 
 #include <string.h>

@@ -4,9 +4,9 @@
  * Invariant: a line ends where its text does, and is an access or none.
  */
 #include "fuzz.h"
-#include "input.h"
-#include "query.h"
-#include "text.h"
+#include "input/input.h"
+#include "cmd/query.h"
+#include "base/base.h"
 
 #include <string.h>
 #include <vmmu/hw.h>

@@ -5,7 +5,7 @@
  * Invariant: a replay answers, or refuses a record with its number and byte.
  */
 #include "fuzz.h"
-#include "replay.h"
+#include "replay/replay.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
  * Invariant: what sidecar.h promises of one that is read.
  */
 #include "fuzz.h"
-#include "sidecar.h"
+#include "input/input.h"
 
 #include <stdlib.h>
 #include <string.h>

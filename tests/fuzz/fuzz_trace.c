@@ -4,7 +4,7 @@
  * Invariant: each record is answered once, and decodes or is refused.
  */
 #include "fuzz.h"
-#include "trace_file.h"
+#include "input/input.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

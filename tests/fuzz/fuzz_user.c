@@ -4,8 +4,8 @@
  * text. Invariant: what is taken comes out as whole records, and as many accesses as were read.
  */
 #include "fuzz.h"
-#include "trace_file.h"
-#include "workload.h"
+#include "input/input.h"
+#include "guest/guest.h"
 
 static void drain(struct input *in, const char *name)
 {

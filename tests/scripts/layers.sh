@@ -11,10 +11,10 @@ private_includes() {
 			case $inc in
 			realmode.h | native.h) ;;
 			oracle/*) ;;
-			*/*) echo "$file: $inc" ;;
+			../*) echo "$file: $inc" ;;
+			*/*) [ -e "$1/$inc" ] || echo "$file: $inc" ;;
 			*) [ -e "$(dirname "$file")/$inc" ] || [ -e "$1/check/$inc" ] ||
-				[ -e "$1/$inc" ] || [ -e "$1/guest/$inc" ] ||
-				echo "$file: $inc" ;;
+				[ -e "$1/$inc" ] || echo "$file: $inc" ;;
 			esac
 		done
 		grep -HE '^[[:space:]]*# *include *<(.*priv\.h|.*\.\..*|cpu/.*)>' "$file" || true

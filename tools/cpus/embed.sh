@@ -6,7 +6,7 @@ set -eu
 out=$1
 shift
 {
-	echo '#include "cpu_builtin.h"'
+	echo '#include "model/builtin.h"'
 	for file; do
 		echo "static const unsigned char $(basename "$file" .cpu | tr - _)[] = {"
 		od -An -v -tu1 "$file" | sed 's/\([0-9]\)\( \|$\)/\1,\2/g'

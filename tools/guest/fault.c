@@ -5,7 +5,7 @@
  * Invariant: a handled fault leaves an entry with which the access succeeds,
  * or the guest has failed.
  */
-#include "guest.h"
+#include "os.h"
 
 /* Pages of a file that one fault maps, where they are in memory. */
 #define AROUND 16u

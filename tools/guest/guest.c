@@ -3,7 +3,7 @@
  * Making and ending a model of a guest.
  * Invariant: after the first failure nothing counts any more.
  */
-#include "guest.h"
+#include "os.h"
 
 #include <stdarg.h>
 #include <stdio.h>

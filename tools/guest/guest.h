@@ -1,299 +1,33 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A small operating system as a model: its memory manager edits page tables,
- * its kernel and its processes touch memory, and all that the MMU of its
- * CPU sees comes out as VMTRACE1 records with the answer that each must get.
- * No data is moved: what pages hold is not modelled, tables apart.
- *
- * kernel.c   boot, the kernel's own accesses, registers
- * tables.c   page tables
- * space.c    address spaces: areas, mapping, unmapping, protecting, copying
- * fault.c    the page-fault handler
- * process.c  tasks: fork, exec, exit, switching
- * program.c  what user code touches
- *
- * Invariant: the tables are as the records have told; what is in a table and
- * not flushed is never relied upon by an access.
+ * The door of guest/.
+ * Workloads: guests that are made while they are read, as inputs.
+ * A workload is named `workload:NAME[,PARAMETER=VALUE]...`, and what it gives
+ * is a VMTRACE1 stream like a file's, the same for the same name every time.
+ * Invariant: memory does not depend on the length of the stream.
  */
-#ifndef TOOLS_GUEST_H
-#define TOOLS_GUEST_H
+#ifndef TOOLS_GUEST_GUEST_H
+#define TOOLS_GUEST_GUEST_H
 
-#include "err.h"
-#include "phys.h"
-#include "rng.h"
-#include "sink.h"
+#include "input/input.h"
 
-#include <vmmu/vmmu.h>
+#include <stdio.h>
 
-#define TASKS_MOST 64u
-#define AREAS_MOST 48u
-#define FILES_MOST 64u
-#define PCIDS 6u
-#define GATHER_MOST 4096u
-
-#define SIZE_2M (2ull << 20)
-#define SIZE_1G (1ull << 30)
-
-/* Entry bits beyond those that paging-structure formats name elsewhere. */
-#define PTE_P 0x1ull
-#define PTE_W 0x2ull
-#define PTE_U 0x4ull
-#define PTE_A 0x20ull
-#define PTE_D 0x40ull
-#define PTE_PS 0x80ull
-#define PTE_G 0x100ull
-#define PTE_NX (1ull << 63)
-#define PTE_ADDR 0x000ffffffffff000ull
-
-/* The kernel half, as Linux lays it out. */
-#define KVA_DIRECT 0xffff888000000000ull /* all memory */
-#define KVA_STACKS 0xffffc90000000000ull /* of tasks, 4K pages */
-#define KVA_FRAMES 0xffffea0000000000ull /* 64 bytes about each frame */
-#define KVA_TEXT 0xffffffff81000000ull
-#define KERNEL_PA (16ull << 20)
-#define KERNEL_BYTES (32ull << 20)
-#define SLAB_PA (KERNEL_PA + KERNEL_BYTES)
-#define SLAB_BYTES (16ull << 20)
-#define FRAMES_PA (SLAB_PA + SLAB_BYTES)
-#define STACK_PAGES 4u
-
-/* Areas of a space */
-#define AREA_READ 1u
-#define AREA_WRITE 2u
-#define AREA_EXEC 4u
-#define AREA_SHARED 8u
-#define AREA_COPIED 16u /* has pages of its own: fork copies its entries */
-#define AREA_HUGE 32u	/* 2M leaves where they fit */
-#define AREA_GIANT 64u	/* 1G leaves, reserved */
-
-struct program;
-
-struct file {
-	uint64_t pa; /* its pages lie in memory, in a row */
-	uint64_t pages;
-};
-
-struct area {
-	uint64_t start, end;
-	uint32_t flags;
-	const struct file *file; /* NULL: anonymous */
-	uint64_t first;		 /* page of the file at start */
-};
-
-struct space {
-	uint64_t root;
-	uint64_t id;	  /* never used again */
-	uint64_t flushes; /* how often it had to be flushed */
-	struct area area[AREAS_MOST];
-	unsigned nr;
-	uint64_t brk, map_top;
-};
-
-struct task {
-	unsigned nr;
-	int used;
-	struct space *space; /* NULL: the kernel's own */
-	const struct program *program;
-	uint64_t stack_pa;
-};
-
-/* What a PCID holds. */
-struct pcid {
-	uint64_t id, flushes;
-};
-
-struct guest_config {
-	uint64_t ram;
-	uint64_t seed;
-	int pcid; /* the CPU and the kernel use PCIDs, and INVPCID */
-	int thp;  /* anonymous areas get 2M leaves where they fit */
-};
-
-struct guest {
-	struct sink out;
-	struct guest_config config;
-	const char *name;
-	struct err *err;
-	int failed; /* *err is filled; the records are worth nothing */
-	int booted; /* before: tables are built unseen */
-
-	struct phys phys;
-	uint8_t *memory;	     /* [0, ram): tables only */
-	uint64_t init_root, zero_pa; /* zero_pa: what reads of untouched memory get */
-	uint64_t stacks_pa;
-	struct file file[FILES_MOST];
-	unsigned nr_files;
-
-	struct task task[TASKS_MOST];
-	struct task *cur;
-	const struct space *loaded; /* what CR3 has; NULL: the kernel's own */
-	struct pcid pcid[PCIDS];
-	unsigned pcid_next;
-	uint64_t cr3;
-	uint64_t spaces; /* made so far */
-
-	/* Frames to be freed after the next flush. */
-	struct gathered {
-		uint64_t pa;
-		uint8_t order, level; /* level: a table, 0: data */
-	} gather[GATHER_MOST];
-	unsigned nr_gathered;
-	uint64_t gather_lo, gather_hi; /* what has to be flushed for them */
-
-	struct rng rng;
-	uint64_t instructions, accesses; /* since the last COUNT */
-};
-
-/* ---- guest.c: life ------------------------------------------------------ */
-
-/* Zero, or -1: *err.  end it after failure too. */
-int guest_make(struct guest *g, const struct guest_config *config, const char *name,
-	       struct err *err);
-void guest_end(struct guest *g);
-/* The first reason why the guest cannot go on. */
-void guest_fail(struct guest *g, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* How much memory a guest needs that is to hand out `bytes`. */
-uint64_t guest_ram(uint64_t bytes);
-
-/* ---- kernel.c ------------------------------------------------------------ */
-
-void kernel_boot(struct guest *g);
-void kernel_mark(struct guest *g, unsigned what);
-void kernel_count(struct guest *g);
-
-/* Paths through the kernel; each has its own code and data. */
-enum path {
-	PATH_ENTRY,
-	PATH_FAULT,
-	PATH_FORK,
-	PATH_EXEC,
-	PATH_EXIT,
-	PATH_MMAP,
-	PATH_UNMAP,
-	PATH_PROTECT,
-	PATH_SCHED,
-	PATH_PIPE,
-	PATH_FILE,
-	PATH_SIGNAL,
-	PATH_WAIT,
-	PATH_BRK,
-	PATH_TICK,
-};
-
-/* The kernel runs that many instructions of a path. */
-void kernel_work(struct guest *g, enum path path, unsigned instructions);
-void kernel_syscall(struct guest *g);
-void kernel_return(struct guest *g);
-/* Through the direct map. */
-void kernel_touch(struct guest *g, uint64_t pa, uint32_t access);
-void kernel_clear_page(struct guest *g, uint64_t pa);
-void kernel_copy_page(struct guest *g, uint64_t to, uint64_t from);
-/* What the kernel keeps about a frame. */
-void kernel_touch_frame(struct guest *g, uint64_t pa, uint32_t access);
-void kernel_load_space(struct guest *g, struct space *s);
-/* The TLB has nothing more of [lo, hi) of the space. */
-void kernel_flush(struct guest *g, struct space *s, uint64_t lo, uint64_t hi);
-
-/* One access that is known to succeed. */
-static inline void guest_access(struct guest *g, uint64_t gva, uint64_t pa, uint32_t access)
-{
-	struct vmmu_trace_access a = { .gva = gva, .gpa = pa, .access = access };
-
-	vmmu_trace_put_access(sink_room(&g->out), &a);
-}
-
-static inline void guest_record(struct guest *g, uint8_t type, uint64_t arg, uint64_t b)
-{
-	struct vmmu_trace_record rec = { type, arg, b };
-
-	vmmu_trace_put(sink_room(&g->out), &rec);
-}
-
-/* ---- tables.c ------------------------------------------------------------ */
-
-struct pt_found {
-	unsigned level; /* where the walk ended */
-	uint64_t at;	/* the entry's address */
-	uint64_t entry; /* a leaf, or not present */
-};
-
-static inline uint64_t *pt_slot(struct guest *g, uint64_t pa)
-{
-	return (uint64_t *)(void *)(g->memory + pa);
-}
-
-static inline unsigned pt_shift(unsigned level)
-{
-	return 3 + 9 * level;
-}
-
-void pt_find(struct guest *g, uint64_t root, uint64_t gva, struct pt_found *f);
-/* The address of the entry at that level, with tables above it; 0: no memory. */
-uint64_t pt_make(struct guest *g, uint64_t root, uint64_t gva, unsigned level);
-/* A store to an entry. */
-void pt_set(struct guest *g, uint64_t at, uint64_t entry);
-/* A cleared table, or 0. */
-uint64_t pt_new(struct guest *g, unsigned level);
-/* The table was taken out and flushed. */
-void pt_free(struct guest *g, uint64_t pa, unsigned level);
-/* Told as a whole, as it is in memory: one store of the page. */
-void pt_tell(struct guest *g, uint64_t pa, unsigned level);
-
-/* ---- space.c ------------------------------------------------------------- */
-
-/* NULL: failed. */
-struct space *space_new(struct guest *g);
-/* Nothing maps it; its root goes. */
-void space_free(struct guest *g, struct space *s);
-struct area *space_find(struct space *s, uint64_t gva);
-/* The 2M leaf that maps gva becomes 4K leaves. */
-void space_split(struct guest *g, struct space *s, uint64_t gva);
-/* A new area, at `at` or (0) where there is room from the top; its start or 0. */
-uint64_t space_map(struct guest *g, struct space *s, uint64_t at, const struct area *want);
-void space_unmap(struct guest *g, struct space *s, uint64_t lo, uint64_t hi);
-void space_unmap_all(struct guest *g, struct space *s);
-void space_protect(struct guest *g, struct space *s, uint64_t lo, uint64_t hi, uint32_t rights);
-/* fork: everything of `from` in `to`, copied when it is written. */
-void space_copy(struct guest *g, struct space *to, struct space *from);
+/* Does the text name a workload, and no file? */
+int workload_named(const char *path);
+/* NULL: *err, a wrong name or parameter among others (usage). */
+struct input *workload_open(const char *path, struct err *err);
 /*
- * Memory in a row for [lo, hi), which is in one area and whole leaves of it:
- * where it begins, or 0 with the guest failed.
+ * The input itself; or, if it is lackey's text or has .champsim in its name,
+ * the workload that runs it.  Takes the input over.  NULL: *err.
  */
-uint64_t space_reserve(struct guest *g, struct space *s, uint64_t lo, uint64_t hi);
-/*
- * Maps [gva, hi) to pa and up, as MAP_POPULATE does: up to 512 small pages or
- * one large one.  Where to go on.
- */
-uint64_t space_fill(struct guest *g, struct space *s, uint64_t gva, uint64_t hi, uint64_t pa);
-/* brk: the heap grows by whole pages; where it begins, or 0 with the guest failed. */
-uint64_t space_grow(struct guest *g, struct space *s, uint64_t bytes);
-/* The leaf bits that an area's rights give. */
-uint64_t area_bits(const struct area *a);
+struct input *workload_of_file(struct input *in, struct err *err);
+/* How many operations its window is, and of what (malloced); -1: *err. */
+int workload_ops(const char *path, uint64_t *ops, char **unit, struct err *err);
 
-/* ---- fault.c ------------------------------------------------------------- */
-
-enum fault_result {
-	FAULT_DONE,
-	FAULT_SIGNAL, /* the area does not allow it */
-};
-
-/* After the FAULT record: the handler. */
-enum fault_result fault_handle(struct guest *g, uint64_t gva, uint32_t access);
-/* An access to the current space, with all its faults; 0 or, signalled, -1. */
-int guest_touch(struct guest *g, uint64_t gva, uint32_t access);
-
-/* ---- process.c ----------------------------------------------------------- */
-
-/* The first process, loaded by the kernel; it runs. */
-struct task *process_first(struct guest *g, const struct program *p);
-/* A child of the current task, not yet running; NULL: failed. */
-struct task *process_fork(struct guest *g);
-/* The current task becomes another program. */
-void process_exec(struct guest *g, const struct program *p);
-/* The current task ends; the next one to run is given. */
-void process_exit(struct guest *g, struct task *next);
-void process_switch(struct guest *g, struct task *next);
-/* The parent takes note of the end of a child. */
-void process_reap(struct guest *g, struct task *child);
+/* All workloads with a line for each. */
+void workload_list(FILE *out);
+/* One with its parameters and what it leaves out; -1: *err, no such name. */
+int workload_help(const char *name, FILE *out, struct err *err);
 
 #endif

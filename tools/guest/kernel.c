@@ -5,7 +5,7 @@
  * What the code does to page tables is elsewhere.
  * Invariant: all kernel mappings are global and made at boot.
  */
-#include "guest.h"
+#include "os.h"
 
 /* ET, NE, MP, AM apart: what an x86-64 kernel runs with. */
 #define CR0_NE (1ull << 5)

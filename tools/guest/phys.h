@@ -2,7 +2,7 @@
 /*
  * The model's physical memory: which frames are free, and how many mappings
  * share each.  4K frames come from the bottom, 2M and 1G blocks from the top.
- * Only tables have contents (guest.h); data has none.
+ * Only tables have contents (os.h); data has none.
  * Invariant: a frame is free, or has users; a block given back whole is a block again.
  */
 #ifndef TOOLS_GUEST_PHYS_H

@@ -7,7 +7,7 @@
 #ifndef TOOLS_GUEST_PROGRAM_H
 #define TOOLS_GUEST_PROGRAM_H
 
-#include "guest.h"
+#include "os.h"
 
 #define PROGRAM_TEXT 0x400000ull
 #define STACK_TOP 0x7ffffffff000ull

@@ -7,7 +7,7 @@
 #ifndef TOOLS_GUEST_RUN_H
 #define TOOLS_GUEST_RUN_H
 
-#include "input.h"
+#include "input/input.h"
 #include "program.h"
 
 #define PARAMS_MOST 10u

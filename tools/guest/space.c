@@ -5,7 +5,7 @@
  * Not here: what a fault brings in (fault.c).
  * Invariant: a frame or table is given back after the flush that follows its removal.
  */
-#include "guest.h"
+#include "os.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -5,7 +5,7 @@
  * Invariant: once booted, memory differs from what the records told only by
  * A and D bits, which only CPUs set.
  */
-#include "guest.h"
+#include "os.h"
 
 #include <string.h>
 

@@ -3,9 +3,9 @@
  * Workloads by name: parameters, and turning one that runs into an input.
  * Invariant: the first bytes, the header, come before the guest is made.
  */
-#include "workload.h"
+#include "guest.h"
 #include "run.h"
-#include "text.h"
+#include "base/base.h"
 
 #include <stdlib.h>
 #include <string.h>

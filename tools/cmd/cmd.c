@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What all subcommands say the same way.
+ * No options, no work.
+ * Invariant: standard output gets nothing from here but help.
+ */
+#include "cmd.h"
+
+#include <stdio.h>
+
+void say(const char *fmt, ...)
+{
+	va_list args;
+
+	fputs("vmmu: ", stderr);
+	va_start(args, fmt);
+	vfprintf(stderr, fmt, args);
+	va_end(args);
+	fputc('\n', stderr);
+}
+
+int command_help(const struct command *c)
+{
+	printf("usage: vmmu %s %s", c->name, c->help);
+	return STATUS_OK;
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * vmmu cpus: the CPU profiles that there are, and where their numbers come from.
+ * What the keys mean is model/build.c's.
+ * Invariant: a number without a source is shown as assumed.
+ */
+#include "cmd.h"
+#include "help.h"
+#include "options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Names are no numbers. */
+static int is_number(const struct cpu_param *param)
+{
+	return strcmp(param->key, "title") != 0 && strcmp(param->key, "vendor") != 0;
+}
+
+static void count(const struct cpu_profile *p, unsigned *sourced, unsigned *assumed)
+{
+	*sourced = *assumed = 0;
+	for (unsigned i = 0; i < p->nr; i++)
+		if (is_number(&p->param[i]))
+			++*(p->param[i].assumed ? assumed : sourced);
+}
+
+/* A profile that can be used; else nothing is left to close. */
+static int open_built(struct cpu_profile *p, struct cpu_model *model, const char *name,
+		      struct err *err)
+{
+	if (cpu_profile_open(p, name, err) < 0)
+		return -1;
+	if (cpu_profile_build(p, model, err) == 0)
+		return 0;
+	cpu_profile_close(p);
+	return -1;
+}
+
+static int list(struct err *err)
+{
+	const char *name;
+
+	printf("%-12s %-44s %8s %8s\n", "name", "CPU", "sources", "assumed");
+	for (unsigned i = 0; (name = cpu_profile_name(i)); i++) {
+		unsigned sourced, assumed;
+		struct cpu_profile p;
+		struct cpu_model model;
+
+		if (open_built(&p, &model, name, err) < 0)
+			return -1;
+		count(&p, &sourced, &assumed);
+		printf("%-12s %-44s %8u %8u\n", name, model.title, sourced, assumed);
+		cpu_profile_close(&p);
+	}
+	return STATUS_OK;
+}
+
+/* Why it is assumed, without the word. */
+static const char *reason(const struct cpu_param *param)
+{
+	const char *text = param->source;
+
+	if (!param->assumed)
+		return text;
+	if (!*text)
+		return "no source is given";
+	text += strlen("assumed");
+	return text + strspn(text, ": ");
+}
+
+static void print_param(const struct cpu_param *param)
+{
+	printf("%-27s %9s %c %s\n", param->key, param->value, param->assumed ? '?' : ' ',
+	       reason(param));
+}
+
+static int show(const char *name, struct err *err)
+{
+	unsigned sourced, assumed;
+	struct cpu_profile p;
+	struct cpu_model model;
+
+	if (open_built(&p, &model, name, err) < 0)
+		return -1;
+	count(&p, &sourced, &assumed);
+	printf("%s\nnested paging: %s; %u numbers with a source, %u assumed (?)\n\n", model.title,
+	       model.amd ? "NPT" : "EPT", sourced, assumed);
+	for (unsigned i = 0; i < p.nr; i++)
+		if (is_number(&p.param[i]))
+			print_param(&p.param[i]);
+	cpu_profile_close(&p);
+	return STATUS_OK;
+}
+
+static int run(int argc, char **argv, struct err *err)
+{
+	static const struct option table[] = { OPTIONS_END };
+	struct options o;
+	int first = options_parse(argc, argv, table, &o, err);
+
+	if (first < 0)
+		return -1;
+	if (o.help)
+		return command_help(&command_cpus);
+	if (argc - first > 1)
+		return err_set(err, STATUS_USAGE, "%s: one CPU at a time", argv[first + 1]);
+	return first == argc ? list(err) : show(argv[first], err);
+}
+
+const struct command command_cpus = {
+	"cpus",
+	"list the CPU profiles, or one with its sources",
+	"[NAME]\n\n"
+	"Without NAME, lists the profiles for `vmmu compare --profile`: how many of their\n"
+	"numbers have a source, and how many are assumed.  With NAME (of one of them, or of\n"
+	"a file: then with a . or / in it), prints its numbers and where each is from; a ?\n"
+	"marks what is assumed, and says why.\n\n"
+	"  --help\n",
+	run,
+};

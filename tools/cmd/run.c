@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * vmmu run: becomes vmmu-run, the program that links Unicorn.
+ * This one does not, for Unicorn's licence is another; so there is nothing here but the search.
+ * Invariant: comes back only with an error.
+ */
+#include "cmd.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PATH_BYTES 4096
+
+/* Beside this program; where it is installed; where it is built. */
+static const char *const places[] = { "vmmu-run", "../libexec/vmmu-run",
+				      "../examples/unicorn/vmmu-run" };
+
+/* The directory of this program with its '/'; 0, or -1 where /proc does not tell. */
+static int own_directory(char *buf)
+{
+	ssize_t n = readlink("/proc/self/exe", buf, PATH_BYTES - 1);
+	char *slash;
+
+	if (n <= 0)
+		return -1;
+	buf[n] = '\0';
+	slash = strrchr(buf, '/');
+	if (!slash)
+		return -1;
+	slash[1] = '\0';
+	return 0;
+}
+
+static int run(int argc, char **argv, struct err *err)
+{
+	char directory[PATH_BYTES], path[PATH_BYTES + 64];
+
+	(void)argc;
+	argv[0] = (char *)(uintptr_t) "vmmu-run";
+	for (unsigned i = 0; own_directory(directory) == 0 && i < sizeof(places) / sizeof(*places);
+	     i++) {
+		snprintf(path, sizeof(path), "%s%s", directory, places[i]);
+		execv(path, argv);
+		if (errno != ENOENT && errno != ENOTDIR)
+			return err_set(err, STATUS_MISMATCH, "%s: %s", path, strerror(errno));
+	}
+	execvp(argv[0], argv);
+	return err_set(err, STATUS_MISMATCH,
+		       "vmmu-run is missing: it is built where Unicorn 2.1 or newer is found "
+		       "(Debian: libunicorn-dev)");
+}
+
+const struct command command_run = {
+	"run",
+	"a bare-metal kernel on Unicorn, its MMU by any backend",
+	"[OPTION]... KERNEL [ARGUMENT]...\n\n"
+	"Runs vmmu-run, a program of its own, which is built where Unicorn 2.1 or newer is\n"
+	"found.  `vmmu run --help` is its help.\n",
+	run,
+};

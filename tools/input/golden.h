@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What QEMU's monitor said about one address space: `info tlb`, `info mem`.
+ * Reads the text; replay/state_check.c asks a machine the same.
+ * Invariant: spans are by address.
+ */
+#ifndef TOOLS_INPUT_GOLDEN_H
+#define TOOLS_INPUT_GOLDEN_H
+
+#include "base/base.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define GOLDEN_NX 1u	/* X in the text */
+#define GOLDEN_LARGE 2u /* P */
+
+/* One present leaf, its own bits. */
+struct golden_line {
+	uint64_t va, pa;
+	unsigned flags; /* GOLDEN_* */
+};
+
+/* [start, end) with U and W combined over the levels. */
+struct golden_span {
+	uint64_t start, end;
+	unsigned user, write;
+};
+
+struct golden {
+	struct golden_line *line;
+	struct golden_span *span;
+	size_t nr_lines, nr_spans;
+};
+
+/* `infomem` may be NULL.  Zero, or -1 with *err (line number) and nothing to free. */
+int golden_load(struct golden *g, const char *tlb, const char *infomem, struct err *err);
+void golden_free(struct golden *g);
+/* The span that holds va, or NULL. */
+const struct golden_span *golden_find(const struct golden *g, uint64_t va);
+
+#endif

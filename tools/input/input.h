@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The door of input/: what the command reads, taken apart.
+ *
+ * stream.h   a file, standard input, or what a program makes, unpacked; its lines
+ * core.h     memory dumps
+ * sidecar.h  the JSON beside a dump
+ * golden.h   what QEMU's monitor answered
+ * trace.h    VMTRACE1
+ * regs.h     registers of which only some are known
+ */
+#ifndef TOOLS_INPUT_INPUT_H
+#define TOOLS_INPUT_INPUT_H
+
+#include "core.h"
+#include "golden.h"
+#include "regs.h"
+#include "sidecar.h"
+#include "stream.h"
+#include "trace.h"
+
+#endif

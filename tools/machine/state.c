@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * From files and options to a guest, and from a guest to machines.
+ * No checking of answers: replay/state_check.c.
+ * Invariant: see state.h.
+ */
+#include "state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int find_ram(struct state *s, const struct state_options *o, struct err *err)
+{
+	if (core_ranges(&s->core, &s->ram, o->core, err) < 0)
+		return -1;
+	if (o->ram && ranges_add(&s->ram, 0, o->ram, "--ram", err) < 0)
+		return -1;
+	for (unsigned i = 0; !o->ram && i < s->side.ram.nr; i++) {
+		const struct vmmu_range *r = &s->side.ram.range[i];
+
+		if (ranges_add(&s->ram, r->lo, r->hi - r->lo, o->regs, err) < 0)
+			return -1;
+	}
+	ranges_finish(&s->ram);
+	if (s->ram.nr == 0)
+		return err_input(err, "%s: no memory in it, and none by --ram or --regs", o->core);
+	return 0;
+}
+
+/* LMA is LME and PG, whoever set one of them alone. */
+static void settle_lma(struct state *s, struct known_regs *r, const struct state_options *o)
+{
+	uint64_t lma = 0, *efer = &r->regs.efer;
+
+	if (o->forced.known & REG_EFER)
+		return;
+	if ((*efer & VMMU_EFER_LME) && (r->regs.cr0 & VMMU_CR0_PG))
+		lma = VMMU_EFER_LMA;
+	if ((*efer & VMMU_EFER_LMA) == lma)
+		return;
+	*efer = (*efer & ~VMMU_EFER_LMA) | lma;
+	snprintf(s->note, sizeof(s->note), "EFER.LMA follows CR0.PG: taking EFER 0x%llx",
+		 (unsigned long long)*efer);
+}
+
+static int find_regs(struct state *s, const struct state_options *o, struct err *err)
+{
+	struct known_regs r = { 0 };
+	const char *guess;
+	unsigned need = REG_CR0;
+
+	if (o->cpu && o->cpu >= s->core.nr_cpus && o->cpu >= s->side.nr_cpus)
+		return err_set(err, STATUS_USAGE, "--cpu %llu: %s has %zu vCPUs",
+			       (unsigned long long)o->cpu, o->core, s->core.nr_cpus);
+	if (o->cpu < s->core.nr_cpus)
+		regs_merge(&r, &s->core.cpu[o->cpu]);
+	if (o->cpu < s->side.nr_cpus)
+		regs_merge(&r, &s->side.cpu[o->cpu]);
+	regs_merge(&r, &o->forced);
+	if (r.regs.cr0 & VMMU_CR0_PG)
+		need |= REG_CR3 | REG_CR4;
+	if ((r.known & need) != need)
+		return err_input(err, "%s: no registers in it: give --regs, or --cr0 --cr3 --cr4",
+				 o->core);
+	guess = regs_guess_efer(&r, s->core.long_mode);
+	if (guess)
+		snprintf(s->note, sizeof(s->note), "%s", guess);
+	settle_lma(s, &r, o);
+	s->regs = r.regs;
+	return 0;
+}
+
+int state_open(struct state *s, const struct state_options *o, struct err *err)
+{
+	*s = (struct state){ 0 };
+	if (!o->core)
+		return err_set(err, STATUS_USAGE, "--core is missing");
+	if (core_open(&s->core, o->core, err) < 0)
+		return -1;
+	if ((o->regs && sidecar_open(&s->side, o->regs, err) < 0) || find_ram(s, o, err) < 0 ||
+	    find_regs(s, o, err) < 0) {
+		state_close(s);
+		return -1;
+	}
+	return 0;
+}
+
+void state_close(struct state *s)
+{
+	core_close(&s->core);
+	sidecar_close(&s->side);
+	ranges_free(&s->ram);
+	*s = (struct state){ 0 };
+}
+
+/* Pages of zeros stay untouched: they cost no memory so. */
+static void load_segment(struct machine *m, const struct core_segment *seg)
+{
+	static const uint8_t zero[VMMU_PAGE_SIZE];
+
+	for (uint64_t at = 0; at < seg->data_bytes; at += VMMU_PAGE_SIZE) {
+		uint64_t left = seg->data_bytes - at;
+		size_t n = left < VMMU_PAGE_SIZE ? (size_t)left : VMMU_PAGE_SIZE;
+
+		if (memcmp(seg->data + at, zero, n) != 0)
+			memcpy(machine_ram(m, seg->gpa + at), seg->data + at, n);
+	}
+}
+
+int state_machine(const struct state *s, const struct machine_options *opt, struct machine *m,
+		  struct err *err)
+{
+	struct ranges ram = { 0 };
+
+	ram.range = malloc(s->ram.nr * sizeof(*ram.range));
+	if (!ram.range)
+		return err_input(err, "out of memory");
+	memcpy(ram.range, s->ram.range, s->ram.nr * sizeof(*ram.range));
+	ram.nr = ram.cap = s->ram.nr;
+	if (machine_open(m, opt, &ram, err) < 0)
+		return -1;
+	for (size_t i = 0; i < s->core.nr_segments; i++)
+		load_segment(m, &s->core.segment[i]);
+	if (machine_set_regs(m, &s->regs, err) == 0)
+		return 0;
+	machine_close(m);
+	return -1;
+}

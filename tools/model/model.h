@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The door of model/: CPUs as profiles, and what runs cost on them.
+ *
+ * profile.h      a profile, and the modelled CPU that it describes
+ * cost.h         cycles of a run
+ * rerun.h        how the two below run an input again
+ * sensitivity.h  what hangs on the numbers that a profile assumes
+ * sweep.h        references per walk over the sizes of caches
+ */
+#ifndef TOOLS_MODEL_MODEL_H
+#define TOOLS_MODEL_MODEL_H
+
+#include "cost.h"
+#include "profile.h"
+#include "rerun.h"
+#include "sensitivity.h"
+#include "sweep.h"
+
+#endif

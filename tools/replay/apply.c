@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The records that change the guest: registers, TLB instructions, and stores
+ * to tables, which all go through the write path.  Checks no answer.
+ * Invariant: nothing is stored outside RAM; such a trace is broken.
+ */
+#include "priv.h"
+
+#include <stdio.h>
+
+void apply_mode(struct replay *r, const struct vmmu_regs *regs)
+{
+	int lma = (regs->efer & VMMU_EFER_LMA) != 0, pae = (regs->cr4 & VMMU_CR4_PAE) != 0;
+
+	r->entry_bytes = lma || pae ? 8 : 4;
+	r->pdpt = pae && !lma;
+}
+
+static int failed(struct replay *r, const char *what, int status)
+{
+	return replay_bad(r, "%s: %s: %s", what, vmmu_strerror(status), vmmu_reason(r->m->vm));
+}
+
+static const char *cr_name(uint64_t number)
+{
+	return number == 0 ? "CR0" : number == 3 ? "CR3" : number == 4 ? "CR4" : "EFER";
+}
+
+int apply_cr(struct replay *r, const struct vmmu_trace_record *rec)
+{
+	struct vmmu_cpu *cpu = r->m->cpu;
+	struct vmmu_regs regs;
+	char what[64];
+	int status;
+
+	switch (rec->arg) {
+	case 0:
+		status = vmmu_set_cr0(cpu, rec->b);
+		break;
+	case 3:
+		status = vmmu_set_cr3(cpu, rec->b);
+		break;
+	case 4:
+		status = vmmu_set_cr4(cpu, rec->b);
+		break;
+	case 8:
+		status = vmmu_set_efer(cpu, rec->b);
+		break;
+	default:
+		return replay_bad(r, "CR record of unknown register %llu",
+				  (unsigned long long)rec->arg);
+	}
+	if (status != VMMU_OK) {
+		snprintf(what, sizeof(what), "%s = 0x%llx", cr_name(rec->arg),
+			 (unsigned long long)rec->b);
+		return failed(r, what, status);
+	}
+	vmmu_get_regs(cpu, &regs);
+	apply_mode(r, &regs);
+	return 0;
+}
+
+int apply_invlpg(struct replay *r, const struct vmmu_trace_record *rec)
+{
+	int status = vmmu_invlpg(r->m->cpu, vmmu_gva(rec->b));
+
+	return status == VMMU_OK ? 0 : failed(r, "INVLPG", status);
+}
+
+int apply_invpcid(struct replay *r, const struct vmmu_trace_record *rec)
+{
+	unsigned type = rec->arg & 0xff, pcid = (unsigned)(rec->arg >> 8 & 0xfff);
+	int status;
+
+	if (rec->arg >> 20)
+		return replay_bad(r, "INVPCID of PCID 0x%llx", (unsigned long long)rec->arg >> 8);
+	status = vmmu_invpcid(r->m->cpu, type, pcid, vmmu_gva(rec->b));
+	return status == VMMU_OK ? 0 : failed(r, "INVPCID", status);
+}
+
+/* The guest's store. */
+static int store(struct replay *r, uint64_t gpa, const void *bytes, size_t len, const char *what)
+{
+	int status;
+
+	if (!ranges_have(&r->m->ram, gpa, len))
+		return replay_bad(r, "%s at 0x%llx is outside RAM", what, (unsigned long long)gpa);
+	status = vmmu_write(r->m->vm, r->m->cpu, vmmu_gpa(gpa), bytes, len, NULL);
+	return status == VMMU_OK ? 0 : failed(r, what, status);
+}
+
+static void put_le(uint8_t *p, uint64_t v, unsigned bytes)
+{
+	for (unsigned i = 0; i < bytes; i++)
+		p[i] = (uint8_t)(v >> 8 * i);
+}
+
+static void track(struct replay *r, uint64_t gpa, int on)
+{
+	uint64_t frame = gpa >> VMMU_PAGE_SHIFT, bit = 1ull << frame % 64;
+
+	if (frame >= r->nr_frames)
+		return;
+	if (on)
+		r->tracked[frame / 64] |= bit;
+	else
+		r->tracked[frame / 64] &= ~bit;
+}
+
+/* The PTE records of one group into a page. */
+static int read_entries(struct replay *r, uint8_t *page, uint64_t nr, unsigned most)
+{
+	for (uint64_t i = 0; i < nr; i++) {
+		struct vmmu_trace_record pte;
+		int got = replay_next(r, &pte);
+
+		if (got < 0)
+			return -1;
+		if (got == 0 || pte.type != VMMU_TRACE_PTE)
+			return replay_bad(r, "%s after %llu of %llu PTE records of a PTPAGE",
+					  got ? "another record" : "the trace ends",
+					  (unsigned long long)i, (unsigned long long)nr);
+		if (pte.arg >= most)
+			return replay_bad(r, "PTE with index %llu in a table of %u",
+					  (unsigned long long)pte.arg, most);
+		put_le(page + pte.arg * r->entry_bytes, pte.b, r->entry_bytes);
+	}
+	return 0;
+}
+
+int apply_ptpage(struct replay *r, const struct vmmu_trace_record *rec)
+{
+	unsigned level = rec->b & 0xff, size = VMMU_PAGE_SIZE;
+	uint64_t nr = rec->b >> 8;
+	uint8_t page[VMMU_PAGE_SIZE] = { 0 };
+
+	if (r->pdpt && level == 3)
+		size = 32;
+	if (level < 1 || level > 5 || nr > size / r->entry_bytes)
+		return replay_bad(r, "PTPAGE of level %u with %llu entries", level,
+				  (unsigned long long)nr);
+	if (rec->arg % size)
+		return replay_bad(r, "PTPAGE at 0x%llx is not aligned",
+				  (unsigned long long)rec->arg);
+	if (!ranges_have(&r->m->ram, rec->arg, size))
+		return replay_bad(r, "PTPAGE at 0x%llx is outside RAM",
+				  (unsigned long long)rec->arg);
+	if (read_entries(r, page, nr, size / r->entry_bytes) < 0 ||
+	    store(r, rec->arg, page, size, "PTPAGE") < 0)
+		return -1;
+	track(r, rec->arg, 1);
+	return 0;
+}
+
+int apply_ptdrop(struct replay *r, const struct vmmu_trace_record *rec)
+{
+	track(r, rec->arg, 0);
+	return 0;
+}
+
+int apply_ptw(struct replay *r, const struct vmmu_trace_record *rec)
+{
+	uint8_t entry[8];
+
+	if (rec->arg % r->entry_bytes)
+		return replay_bad(r, "PTW at 0x%llx is not on a %u-byte entry",
+				  (unsigned long long)rec->arg, r->entry_bytes);
+	put_le(entry, rec->b, r->entry_bytes);
+	return store(r, rec->arg, entry, r->entry_bytes, "PTW");
+}
+
+int apply_same(struct replay *r, uint64_t gpa)
+{
+	uint8_t page[VMMU_PAGE_SIZE];
+	int status;
+
+	gpa &= ~(uint64_t)(VMMU_PAGE_SIZE - 1);
+	status = vmmu_read(r->m->vm, vmmu_gpa(gpa), page, sizeof(page), NULL);
+	if (status != VMMU_OK)
+		return failed(r, "reading a page back", status);
+	return store(r, gpa, page, sizeof(page), "store of unchanged content");
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The order of a replay: initial state, then record after record; windows.
+ * The records themselves: apply.c and verify.c.
+ * Invariant: records before the first ACC or FAULT are applied together.
+ */
+#include "priv.h"
+#include "base/base.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* A full dump of a 5-level guest's tables is far smaller. */
+#define INITIAL_MOST (8u << 20)
+
+int replay_bad(struct replay *r, const char *fmt, ...)
+{
+	char text[300];
+	va_list args;
+
+	va_start(args, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	return err_input(r->err, "%s: record %llu at byte %llu: %s", input_name(r->trace->in),
+			 (unsigned long long)r->record, (unsigned long long)trace_offset(r->record),
+			 text);
+}
+
+int replay_next(struct replay *r, struct vmmu_trace_record *rec)
+{
+	if (r->replayed < r->initial.nr) {
+		*rec = r->initial.record[r->replayed];
+		r->record = r->initial.first + r->replayed++;
+		return 1;
+	}
+	r->record = r->trace->next;
+	return trace_next(r->trace, rec, r->err);
+}
+
+static int keep(struct replay *r, const struct vmmu_trace_record *rec)
+{
+	struct known_initial *i = &r->initial;
+
+	if (i->nr == INITIAL_MOST)
+		return replay_bad(r, "no ACC or FAULT in the first %u records", INITIAL_MOST);
+	if (i->nr == i->cap) {
+		size_t cap = i->cap ? i->cap * 2 : 4096;
+		struct vmmu_trace_record *p = realloc(i->record, cap * sizeof(*p));
+
+		if (!p)
+			return replay_bad(r, "out of memory");
+		i->record = p;
+		i->cap = cap;
+	}
+	i->record[i->nr++] = *rec;
+	return 0;
+}
+
+/* Collects the initial records, the first ACC or FAULT too. */
+static int collect(struct replay *r)
+{
+	struct vmmu_trace_record rec = { 0 };
+	int got = 1;
+
+	while (rec.type != VMMU_TRACE_ACC && rec.type != VMMU_TRACE_FAULT) {
+		r->record = r->trace->next;
+		got = trace_next(r->trace, &rec, r->err);
+		if (got < 0 || (got > 0 && keep(r, &rec) < 0))
+			return -1;
+		if (got == 0)
+			return replay_bad(r, "the trace ends with no ACC or FAULT: "
+					     "nothing to check");
+	}
+	return 0;
+}
+
+/* The registers as the initial records leave them; they say how wide PTEs are. */
+static int initial_regs(struct replay *r, struct vmmu_regs *regs)
+{
+	*regs = (struct vmmu_regs){ 0 };
+	for (size_t i = 0; i < r->initial.nr; i++) {
+		const struct vmmu_trace_record *rec = &r->initial.record[i];
+		uint64_t b = rec->b;
+
+		r->record = i;
+		if (rec->type != VMMU_TRACE_CR)
+			continue;
+		if (rec->arg == 0)
+			regs->cr0 = b;
+		else if (rec->arg == 3)
+			regs->cr3 = b;
+		else if (rec->arg == 4)
+			regs->cr4 = b;
+		else if (rec->arg == 8)
+			regs->efer = b;
+		else
+			return replay_bad(r, "CR record of unknown register %llu",
+					  (unsigned long long)rec->arg);
+	}
+	apply_mode(r, regs);
+	return 0;
+}
+
+static void mark(struct replay *r, uint64_t what)
+{
+	if (what == 1 && !r->window) {
+		if (!r->res->windowed)
+			r->res->instructions = r->res->guest_accesses = 0;
+		r->window = r->res->windowed = 1;
+		vmmu_clear_stats(r->m->vm);
+	} else if (what == 2 && r->window) {
+		r->window = 0;
+		result_add_stats(r->res, r->m->vm);
+	}
+}
+
+static void count(struct replay *r, const struct vmmu_trace_record *rec)
+{
+	if (!r->window && r->res->windowed)
+		return;
+	r->res->instructions += rec->arg;
+	r->res->guest_accesses += rec->b;
+}
+
+static int play(struct replay *r, const struct vmmu_trace_record *rec)
+{
+	switch (rec->type) {
+	case VMMU_TRACE_ACC:
+		return verify_access(r, rec);
+	case VMMU_TRACE_FAULT:
+		return verify_fault(r, rec);
+	case VMMU_TRACE_CR:
+		return apply_cr(r, rec);
+	case VMMU_TRACE_INVLPG:
+		return apply_invlpg(r, rec);
+	case VMMU_TRACE_INVPCID:
+		return apply_invpcid(r, rec);
+	case VMMU_TRACE_FLUSH:
+		vmmu_hw_flush(r->m->cpu);
+		return 0;
+	case VMMU_TRACE_PTPAGE:
+		return apply_ptpage(r, rec);
+	case VMMU_TRACE_PTE:
+		return replay_bad(r, "PTE outside a PTPAGE group");
+	case VMMU_TRACE_PTDROP:
+		return apply_ptdrop(r, rec);
+	case VMMU_TRACE_PTW:
+		return apply_ptw(r, rec);
+	case VMMU_TRACE_MARK:
+		mark(r, rec->b);
+		return 0;
+	case VMMU_TRACE_COUNT:
+		count(r, rec);
+		return 0;
+	default: /* to be skipped */
+		return 0;
+	}
+}
+
+/* Memory first, then all registers at once; flushes have nothing to do yet. */
+static int start(struct replay *r)
+{
+	struct vmmu_regs regs;
+	struct vmmu_trace_record rec;
+	struct err why;
+
+	if (collect(r) < 0 || initial_regs(r, &regs) < 0)
+		return -1;
+	while (r->replayed + 1 < r->initial.nr) {
+		if (replay_next(r, &rec) <= 0)
+			return -1;
+		if (rec.type == VMMU_TRACE_CR || rec.type == VMMU_TRACE_INVLPG ||
+		    rec.type == VMMU_TRACE_INVPCID || rec.type == VMMU_TRACE_FLUSH)
+			continue;
+		if (play(r, &rec) < 0)
+			return -1;
+	}
+	r->record = r->initial.first + r->replayed;
+	if (machine_set_regs(r->m, &regs, &why) < 0)
+		return replay_bad(r, "%s", why.text);
+	vmmu_clear_stats(r->m->vm);
+	return 0;
+}
+
+static int play_all(struct replay *r, const struct replay_options *opt)
+{
+	struct vmmu_trace_record rec;
+	uint64_t played = 0;
+	int got;
+
+	while ((got = replay_next(r, &rec)) > 0) {
+		if (play(r, &rec) < 0)
+			return -1;
+		if (played < opt->check)
+			verify_invariants(r);
+		played++;
+	}
+	return got;
+}
+
+/* Frames of a word of a bitmap, in bytes. */
+#define WORD_BYTES (64ull * VMMU_PAGE_SIZE)
+
+/* What the guest used, and what the host has to back it with. */
+static void count_touched(struct replay *r, const struct replay_options *opt)
+{
+	uint64_t words = r->nr_frames / 64 + 1;
+	uint64_t region = (opt->large ? opt->large : WORD_BYTES) / WORD_BYTES;
+
+	for (uint64_t at = 0; at < words; at += region) {
+		uint64_t end = at + region < words ? at + region : words, used = 0;
+
+		for (uint64_t i = at; i < end; i++)
+			used += (uint64_t)__builtin_popcountll(r->touched[i]);
+		r->res->touched_bytes += used * VMMU_PAGE_SIZE;
+		if (used && opt->large && machine_on_2m(at * WORD_BYTES, opt->share_large))
+			used = (end - at) * 64;
+		r->res->backed_bytes += used * VMMU_PAGE_SIZE;
+	}
+}
+
+static int run(struct replay *r, const struct replay_options *opt)
+{
+	double begin = clock_now(), reading = r->trace->reading;
+
+	if (start(r) < 0 || play_all(r, opt) < 0)
+		return -1;
+	verify_invariants(r);
+	if (r->window || !r->res->windowed)
+		result_add_stats(r->res, r->m->vm);
+	count_touched(r, opt);
+	r->res->records = r->trace->next;
+	r->res->seconds = clock_now() - begin - (r->trace->reading - reading);
+	return 0;
+}
+
+int replay_run(struct trace *trace, struct machine *m, const struct replay_options *opt,
+	       struct result *result, struct err *err)
+{
+	struct replay r = { .trace = trace, .m = m, .res = result, .err = err };
+	int ret = -1;
+
+	r.nr_frames = ranges_end(&m->ram) >> VMMU_PAGE_SHIFT;
+	r.tracked = calloc((size_t)(r.nr_frames / 64 + 1), sizeof(*r.tracked));
+	r.touched = calloc((size_t)(r.nr_frames / 64 + 1), sizeof(*r.touched));
+	if (!r.tracked || !r.touched)
+		err_input(err, "%s: out of memory", input_name(trace->in));
+	else
+		ret = run(&r, opt);
+	free(r.tracked);
+	free(r.touched);
+	free(r.initial.record);
+	return ret;
+}
+
+int replay_machine(const struct trace *trace, const struct machine_options *opt, struct machine *m,
+		   struct err *err)
+{
+	struct ranges ram = { 0 };
+
+	if (ranges_pc(&ram, trace->ram_bytes, input_name(trace->in), err) < 0) {
+		ranges_free(&ram);
+		return -1;
+	}
+	return machine_open(m, opt, &ram, err);
+}

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The page around its sections: head, style, what came out in words.
+ * Figures are figures.c's, tables numbers.c's.
+ * Invariant: the page is well-formed XML; text of others goes through xml_put().
+ */
+#include "base/base.h"
+#include "page.h"
+#include "draw/draw.h"
+
+#include <string.h>
+
+static const char layout[] =
+	"body{font:16px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif;"
+	"color:var(--fg);background:var(--bg);margin:0 auto;max-width:1180px;padding:0 16px 48px}\n"
+	"h1{font-size:1.6rem;line-height:1.2;margin:28px 0 4px}\n"
+	"h2{font-size:1.2rem;margin:40px 0 8px;padding-top:12px;border-top:1px solid var(--rule)}\n"
+	"p{max-width:75ch;margin:8px 0}\n.sub{color:var(--dim)}\n"
+	"ul.words{padding-left:1.2em}ul.words li{margin:8px "
+	"0;max-width:80ch;overflow-wrap:anywhere}\n"
+	".panels{display:grid;align-items:start;grid-template-columns:repeat(auto-fill,minmax(min("
+	"340px,100%),1fr));"
+	"gap:16px}\n"
+	"figure{margin:0;min-width:0}\n"
+	"figure.grid{flex:1 1 auto;max-width:700px;overflow-x:auto}figure.grid "
+	"svg{min-width:540px}\n"
+	"figure.column{flex:0 1 auto}\n"
+	"svg.picture{width:100%;height:auto;display:block}\n"
+	".panels figure{background:var(--soft);border-radius:8px;padding:8px}\n"
+	".grids{display:flex;flex-wrap:wrap;gap:24px;align-items:flex-start;margin:12px 0}\n"
+	".legend{font-size:.85rem;color:var(--dim);display:flex;flex-wrap:wrap;gap:4px 18px;"
+	"max-width:none}\n"
+	".legend b{color:var(--fg)}.key{display:inline-flex;align-items:center}\n"
+	".swatch{width:14px;height:14px;margin-right:6px;flex:none}\n"
+	".facts{display:flex;flex-wrap:wrap;gap:12px 32px;margin:8px 0 16px}\n"
+	".fact{overflow-wrap:anywhere}.fact b{font-size:1.2rem;margin-right:4px}"
+	".fact.all{flex-basis:100%}.fact.all b{font-size:2.2rem}\n"
+	".alarm{color:var(--bad);font-weight:600}\n"
+	"summary{cursor:pointer;padding:4px 0;font-weight:600;overflow-wrap:anywhere}\n"
+	".scroll{overflow-x:auto}\ntable{border-collapse:collapse;font-size:.85rem}\n"
+	"td,th{text-align:right;padding:2px 10px;white-space:nowrap;"
+	"font-variant-numeric:tabular-nums}\n"
+	"tr>th:first-child{text-align:left;font-weight:400}tr:first-child th{font-weight:600}\n"
+	"table tr:nth-child(even){background:var(--soft)}\n"
+	"@media print{body{max-width:none;font-size:11pt}figure{break-inside:avoid}"
+	".panels{grid-template-columns:1fr 1fr}}\n";
+
+/* ---- names ------------------------------------------------------------------------------- */
+
+static int nested(const struct result *run)
+{
+	return strncmp(run->backend, "nested", 6) == 0;
+}
+
+void page_run_label(char buf[RUN_LABEL], const struct report *r, const struct result *run)
+{
+	int one_vendor = r->cpu != NULL;
+	const char *name = nested(run) && one_vendor ? "nested" : run->backend;
+
+	if (run->strategy)
+		(void)snprintf(buf, RUN_LABEL, "%s", run->strategy);
+	else
+		(void)snprintf(buf, RUN_LABEL, "%s%s%s", name, run->host_page ? " " : "",
+			       run->host_page ? run->host_page : "");
+}
+
+const char *page_run_class(const struct result *run)
+{
+	int large = run->host_page && strcmp(run->host_page, "4K") != 0;
+
+	if (!run->host_page)
+		return "k0";
+	if (!nested(run))
+		return large && !run->strategy ? "k5" : "k1";
+	if (!large)
+		return "k2";
+	return strcmp(run->host_page, "1G") == 0 ? "k4" : "k3";
+}
+
+double page_performance(const struct report *r, const struct report_input *in, unsigned run)
+{
+	struct cost native, cost;
+
+	if (!r->cpu || run >= in->nr_runs)
+		return 0;
+	cost_of(r->cpu, &in->run[0], &native);
+	cost_of(r->cpu, &in->run[run], &cost);
+	return cost.total > 0 ? native.total / cost.total : 0;
+}
+
+void page_section(FILE *f, const char *title)
+{
+	fputs("<section>\n<h2>", f);
+	xml_put(f, title);
+	fputs("</h2>\n", f);
+}
+
+static const struct result *find_run(const struct report_input *in, int is_nested, const char *page)
+{
+	for (unsigned k = 1; k < in->nr_runs; k++) {
+		const struct result *run = &in->run[k];
+
+		if (!run->strategy && run->host_page && nested(run) == is_nested &&
+		    strcmp(run->host_page, page) == 0)
+			return run;
+	}
+	return NULL;
+}
+
+int page_exits(const struct report_input *in, uint64_t *shadow, uint64_t *nested)
+{
+	const struct result *s = find_run(in, 0, "4K"), *n = find_run(in, 1, "4K");
+
+	if (!s || !n)
+		return -1;
+	*shadow += report_exits(s);
+	*nested += report_exits(n);
+	return 0;
+}
+
+/* ---- words --------------------------------------------------------------------------------- */
+
+static void exact(FILE *f, uint64_t n)
+{
+	char buf[32];
+
+	format_exact(buf, sizeof(buf), n);
+	fputs(buf, f);
+}
+
+/* "shadow paging", "nested paging" once for all its host pages. */
+static void words_run(FILE *f, const struct report *r, const struct report_input *in, unsigned k)
+{
+	const struct result *run = &in->run[k];
+	char label[RUN_LABEL];
+
+	if (k > 1)
+		fputs(k + 1 == in->nr_runs ? " and " : ", ", f);
+	if (run->strategy) {
+		xml_print(f, "%s ", run->strategy);
+		return;
+	}
+	page_run_label(label, r, run);
+	label[strcspn(label, " ")] = 0;
+	if (k == 1 || strcmp(run->backend, in->run[k - 1].backend) != 0)
+		xml_print(f, "%s paging ", label);
+}
+
+static void words_performance(FILE *f, const struct report *r, const struct report_input *in)
+{
+	fputs(". Of native speed, ", f);
+	for (unsigned k = 1; k < in->nr_runs; k++) {
+		const struct result *run = &in->run[k];
+
+		words_run(f, r, in, k);
+		xml_print(f, "%.1f\xc2\xa0%%", 100 * page_performance(r, in, k));
+		if (!run->strategy)
+			xml_print(f, " on %s", run->host_page);
+	}
+	fputs(in->nr_runs > 1 && !in->run[1].strategy ? " host pages. " : ". ", f);
+	if (in->nr_runs && !in->run[0].instructions)
+		fputs("The input does not tell how many instructions the guest ran: these are the "
+		      "cycles of translating alone. ",
+		      f);
+}
+
+static void words_exits(FILE *f, const struct report *r, const struct report_input *in)
+{
+	fputs(". Exits to the hypervisor: ", f);
+	for (unsigned k = 1; k < in->nr_runs; k++) {
+		words_run(f, r, in, k);
+		exact(f, report_exits(&in->run[k]));
+		if (!in->run[k].strategy)
+			xml_print(f, " on %s", in->run[k].host_page);
+	}
+	fputs(in->nr_runs > 1 && !in->run[1].strategy ? " host pages. " : ". ", f);
+}
+
+static void words_of(FILE *f, const struct report *r, const struct report_input *in)
+{
+	uint64_t wrong = 0;
+
+	for (unsigned k = 0; k < in->nr_runs; k++)
+		wrong += in->run[k].mismatches;
+	fputs("<li><b>", f);
+	xml_put(f, in->name);
+	fputs("</b> (", f);
+	xml_put(f, in->about);
+	fputs(")", f);
+	if (r->cpu)
+		words_performance(f, r, in);
+	else
+		words_exits(f, r, in);
+	if (wrong) {
+		fputs("<span class=\"alarm\">", f);
+		exact(f, wrong);
+		fputs(" answers differ from those recorded.</span>", f);
+	} else if (in->nr_runs) {
+		fputs("Every answer is the recorded one: ", f);
+		exact(f, in->run[0].accesses);
+		fputs(" accesses and ", f);
+		exact(f, in->run[0].faults);
+		fputs(" faults in each run.", f);
+	}
+	fputs("</li>\n", f);
+}
+
+static void put_head(FILE *f, const struct report *r)
+{
+	fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
+	      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n"
+	      "<meta name=\"color-scheme\" content=\"light dark\"/>\n"
+	      "<title>vmmu compare: native, shadow and nested paging</title>\n<style>\n",
+	      f);
+	svg_style(f);
+	fputs(layout, f);
+	fputs("</style>\n</head>\n<body>\n<h1>Native, shadow and nested paging</h1>\n", f);
+	fputs("<p class=\"sub\">", f);
+	if (r->cpu) {
+		fputs("On a model of: ", f);
+		xml_put(f, r->cpu->title[0] ? r->cpu->title : r->profile);
+		fputs(" (profile ", f);
+		xml_put(f, r->profile);
+		xml_print(f, "), %g MHz", r->cpu->costs.mhz);
+	} else {
+		fputs("No CPU was modelled (no --profile), so exits, walks and memory are counted, "
+		      "and cycles are not: the charts that need them are left out.",
+		      f);
+	}
+	fputs("</p>\n<ul class=\"words\">\n", f);
+	for (unsigned i = 0; i < r->nr_inputs; i++)
+		words_of(f, r, &r->input[i]);
+	fputs("</ul>\n", f);
+}
+
+/* ---- all of it ------------------------------------------------------------------------------ */
+
+int report_html(const struct report *r, const char *path, struct err *err)
+{
+	FILE *f = output_text_open(path, err);
+
+	if (!f)
+		return -1;
+	put_head(f, r);
+	if (r->cpu) {
+		page_performance_section(f, r);
+		page_cycles_section(f, r);
+	}
+	page_exits_section(f, r);
+	if (r->cpu) {
+		page_walks_section(f, r);
+		page_tlb_section(f, r);
+	}
+	page_memory_section(f, r);
+	page_sweep_section(f, r);
+	page_sensitivity_section(f, r);
+	page_numbers_section(f, r);
+	fputs("</body>\n</html>\n", f);
+	return output_text_close(f, path, err);
+}
