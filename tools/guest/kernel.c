@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The kernel's side of the model: what is mapped from the start, registers,
- * flushing, and the memory that running kernel code touches.
- * What the code does to page tables is elsewhere.
+ * The kernel's side of the model: what is mapped from the start, registers, flushing.
+ * Not here: the memory that running kernel code touches (touch.c), and what the
+ * code does to page tables.
  * Invariant: all kernel mappings are global and made at boot.
  */
 #include "os.h"
@@ -14,10 +14,6 @@
 #define EFER_SCE 1ull
 #define CR3_KEEP (1ull << 63)
 
-/* A kernel path's instructions for each record of an access; see docs/workloads.md. */
-#define INSTRUCTIONS_PER_RECORD 16u
-/* Data accesses and fetches of 10 instructions: 16, as in the recorded guests. */
-#define ACCESSES_PER_10 16u
 /* Above this, Linux flushes everything instead of page by page. */
 #define FLUSH_PAGES_MOST 33u
 
@@ -113,94 +109,6 @@ void kernel_mark(struct guest *g, unsigned what)
 {
 	kernel_count(g);
 	guest_record(g, VMMU_TRACE_MARK, 0, what);
-}
-
-/* ---- running --------------------------------------------------------------- */
-
-void kernel_touch(struct guest *g, uint64_t pa, uint32_t access)
-{
-	guest_access(g, KVA_DIRECT + pa, pa, access);
-}
-
-void kernel_touch_frame(struct guest *g, uint64_t pa, uint32_t access)
-{
-	uint64_t at = (pa >> FRAME_SHIFT) * 64;
-
-	guest_access(g, KVA_FRAMES + at, FRAMES_PA + at, access);
-	g->accesses++;
-}
-
-void kernel_clear_page(struct guest *g, uint64_t pa)
-{
-	kernel_touch(g, pa, VMMU_WRITE);
-	g->instructions += 4;
-	g->accesses += 4 + FRAME_BYTES / 8;
-}
-
-void kernel_copy_page(struct guest *g, uint64_t to, uint64_t from)
-{
-	kernel_touch(g, from, VMMU_READ);
-	kernel_touch(g, to, VMMU_WRITE);
-	g->instructions += 4;
-	g->accesses += 4 + 2 * FRAME_BYTES / 8;
-}
-
-static void fetch(struct guest *g, uint64_t offset)
-{
-	guest_access(g, KVA_TEXT + offset, KERNEL_PA + offset, VMMU_FETCH);
-}
-
-/* Somewhere in the task's kernel stack; most of it lies in the top page. */
-static void touch_stack(struct guest *g, uint64_t r, uint32_t access)
-{
-	uint64_t page = STACK_PAGES - 1 - ((r & 31) == 0);
-	uint64_t at = page * FRAME_BYTES + (r >> 5 & 63) * 64;
-
-	guest_access(g, KVA_STACKS + g->cur->nr * 2ull * STACK_PAGES * FRAME_BYTES + at,
-		     g->cur->stack_pa + at, access);
-}
-
-static void touch_slab(struct guest *g, uint64_t page, uint64_t r, uint32_t access)
-{
-	kernel_touch(g, SLAB_PA + page % (SLAB_BYTES / FRAME_BYTES) * FRAME_BYTES + (r & 63) * 64,
-		     access);
-}
-
-/* One access of a path: its code, its stack, the task, what is per CPU, its objects. */
-static void work_access(struct guest *g, enum path path, uint64_t r)
-{
-	uint64_t common = (r >> 3 & 7) == 0, kind = r & 7;
-
-	if (kind < 3)
-		fetch(g, ((common ? 0 : (uint64_t)path * 16 + 16) + (r >> 8 & 15)) * FRAME_BYTES +
-				 (r >> 16 & 63) * 64);
-	else if (kind < 5)
-		touch_stack(g, r >> 8, kind == 3 ? VMMU_WRITE : VMMU_READ);
-	else if (kind == 5)
-		touch_slab(g, g->cur->nr, r >> 8, r & 8 ? VMMU_WRITE : VMMU_READ);
-	else if (kind == 6)
-		touch_slab(g, TASKS_MOST + (r >> 20 & 3), r >> 8, VMMU_READ);
-	else
-		touch_slab(g, TASKS_MOST + 8 + (uint64_t)path * 64 + (r >> 20 & 63), r >> 8,
-			   r & 8 ? VMMU_WRITE : VMMU_READ);
-}
-
-void kernel_work(struct guest *g, enum path path, unsigned instructions)
-{
-	for (unsigned i = 0; i < instructions; i += INSTRUCTIONS_PER_RECORD)
-		work_access(g, path, rng_next(&g->rng));
-	g->instructions += instructions;
-	g->accesses += (uint64_t)instructions * ACCESSES_PER_10 / 10;
-}
-
-void kernel_syscall(struct guest *g)
-{
-	kernel_work(g, PATH_ENTRY, 96);
-}
-
-void kernel_return(struct guest *g)
-{
-	kernel_work(g, PATH_ENTRY, 64);
 }
 
 /* ---- CR3 and flushing ------------------------------------------------------ */

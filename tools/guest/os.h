@@ -5,7 +5,10 @@
  * CPU sees comes out as VMTRACE1 records with the answer that each must get.
  * No data is moved: what pages hold is not modelled, tables apart.
  *
- * kernel.c   boot, the kernel's own accesses, registers
+ * os.c       making and ending one
+ * fail.c     stopping it
+ * touch.c    the memory that running kernel code touches
+ * kernel.c   boot, registers, flushing
  * tables.c   page tables
  * space.c    address spaces: areas, mapping, unmapping, protecting, copying
  * fault.c    the page-fault handler
@@ -144,22 +147,33 @@ struct guest {
 	uint64_t instructions, accesses; /* since the last COUNT */
 };
 
-/* ---- guest.c: life ------------------------------------------------------ */
+/* ---- os.c ---------------------------------------------------------------- */
 
 /* Zero, or -1: *err.  end it after failure too. */
 int guest_make(struct guest *g, const struct guest_config *config, const char *name,
 	       struct err *err);
 void guest_end(struct guest *g);
-/* The first reason why the guest cannot go on. */
-void guest_fail(struct guest *g, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* How much memory a guest needs that is to hand out `bytes`. */
 uint64_t guest_ram(uint64_t bytes);
 
-/* ---- kernel.c ------------------------------------------------------------ */
+/* ---- records ------------------------------------------------------------- */
 
-void kernel_boot(struct guest *g);
-void kernel_mark(struct guest *g, unsigned what);
-void kernel_count(struct guest *g);
+/* One access that is known to succeed. */
+static inline void guest_access(struct guest *g, uint64_t gva, uint64_t pa, uint32_t access)
+{
+	struct vmmu_trace_access a = { .gva = gva, .gpa = pa, .access = access };
+
+	vmmu_trace_put_access(sink_room(&g->out), &a);
+}
+
+static inline void guest_record(struct guest *g, uint8_t type, uint64_t arg, uint64_t b)
+{
+	struct vmmu_trace_record rec = { type, arg, b };
+
+	vmmu_trace_put(sink_room(&g->out), &rec);
+}
+
+/* ---- touch.c ------------------------------------------------------------- */
 
 /* Paths through the kernel; each has its own code and data. */
 enum path {
@@ -190,24 +204,21 @@ void kernel_clear_page(struct guest *g, uint64_t pa);
 void kernel_copy_page(struct guest *g, uint64_t to, uint64_t from);
 /* What the kernel keeps about a frame. */
 void kernel_touch_frame(struct guest *g, uint64_t pa, uint32_t access);
+
+/* ---- fail.c -------------------------------------------------------------- */
+
+/* The first reason why the guest cannot go on. */
+void guest_fail(struct guest *g, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- kernel.c ------------------------------------------------------------ */
+
+void kernel_boot(struct guest *g);
+void kernel_mark(struct guest *g, unsigned what);
+void kernel_count(struct guest *g);
+
 void kernel_load_space(struct guest *g, struct space *s);
 /* The TLB has nothing more of [lo, hi) of the space. */
 void kernel_flush(struct guest *g, struct space *s, uint64_t lo, uint64_t hi);
-
-/* One access that is known to succeed. */
-static inline void guest_access(struct guest *g, uint64_t gva, uint64_t pa, uint32_t access)
-{
-	struct vmmu_trace_access a = { .gva = gva, .gpa = pa, .access = access };
-
-	vmmu_trace_put_access(sink_room(&g->out), &a);
-}
-
-static inline void guest_record(struct guest *g, uint8_t type, uint64_t arg, uint64_t b)
-{
-	struct vmmu_trace_record rec = { type, arg, b };
-
-	vmmu_trace_put(sink_room(&g->out), &rec);
-}
 
 /* ---- tables.c ------------------------------------------------------------ */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Between the parts of the replay engine: run.c (order, windows),
- * apply.c (what changes state), verify.c (what is checked).
+ * records.c (the record in hand), apply.c (what changes state), verify.c (what is checked).
  * Invariant: frame bit set = the trace tracks this frame as a guest table now.
  */
 #ifndef TOOLS_REPLAY_PRIV_H
@@ -34,6 +34,8 @@ int replay_bad(struct replay *r, const char *fmt, ...) __attribute__((format(pri
 
 /* The next record, first those that were collected. */
 int replay_next(struct replay *r, struct vmmu_trace_record *rec);
+/* Collects the initial records, the first ACC or FAULT too. */
+int replay_collect(struct replay *r);
 
 int apply_cr(struct replay *r, const struct vmmu_trace_record *rec);
 int apply_invlpg(struct replay *r, const struct vmmu_trace_record *rec);

@@ -1,79 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The order of a replay: initial state, then record after record; windows.
- * The records themselves: apply.c and verify.c.
+ * What a record does: apply.c and verify.c.
  * Invariant: records before the first ACC or FAULT are applied together.
  */
 #include "priv.h"
 #include "base/base.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
-
-/* A full dump of a 5-level guest's tables is far smaller. */
-#define INITIAL_MOST (8u << 20)
-
-int replay_bad(struct replay *r, const char *fmt, ...)
-{
-	char text[300];
-	va_list args;
-
-	va_start(args, fmt);
-	(void)vsnprintf(text, sizeof(text), fmt, args);
-	va_end(args);
-	return err_input(r->err, "%s: record %llu at byte %llu: %s", input_name(r->trace->in),
-			 (unsigned long long)r->record, (unsigned long long)trace_offset(r->record),
-			 text);
-}
-
-int replay_next(struct replay *r, struct vmmu_trace_record *rec)
-{
-	if (r->replayed < r->initial.nr) {
-		*rec = r->initial.record[r->replayed];
-		r->record = r->initial.first + r->replayed++;
-		return 1;
-	}
-	r->record = r->trace->next;
-	return trace_next(r->trace, rec, r->err);
-}
-
-static int keep(struct replay *r, const struct vmmu_trace_record *rec)
-{
-	struct known_initial *i = &r->initial;
-
-	if (i->nr == INITIAL_MOST)
-		return replay_bad(r, "no ACC or FAULT in the first %u records", INITIAL_MOST);
-	if (i->nr == i->cap) {
-		size_t cap = i->cap ? i->cap * 2 : 4096;
-		struct vmmu_trace_record *p = realloc(i->record, cap * sizeof(*p));
-
-		if (!p)
-			return replay_bad(r, "out of memory");
-		i->record = p;
-		i->cap = cap;
-	}
-	i->record[i->nr++] = *rec;
-	return 0;
-}
-
-/* Collects the initial records, the first ACC or FAULT too. */
-static int collect(struct replay *r)
-{
-	struct vmmu_trace_record rec = { 0 };
-	int got = 1;
-
-	while (rec.type != VMMU_TRACE_ACC && rec.type != VMMU_TRACE_FAULT) {
-		r->record = r->trace->next;
-		got = trace_next(r->trace, &rec, r->err);
-		if (got < 0 || (got > 0 && keep(r, &rec) < 0))
-			return -1;
-		if (got == 0)
-			return replay_bad(r, "the trace ends with no ACC or FAULT: "
-					     "nothing to check");
-	}
-	return 0;
-}
 
 /* The registers as the initial records leave them; they say how wide PTEs are. */
 static int initial_regs(struct replay *r, struct vmmu_regs *regs)
@@ -165,7 +99,7 @@ static int start(struct replay *r)
 	struct vmmu_trace_record rec;
 	struct err why;
 
-	if (collect(r) < 0 || initial_regs(r, &regs) < 0)
+	if (replay_collect(r) < 0 || initial_regs(r, &regs) < 0)
 		return -1;
 	while (r->replayed + 1 < r->initial.nr) {
 		if (replay_next(r, &rec) <= 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The sections of the page, and how runs are named in all of them.
+ * The sections of the page, and how runs are named in all of them (runs.c).
  * Private to html.c and the sections' files.
  */
 #ifndef TOOLS_REPORT_PAGE_H

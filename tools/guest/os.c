@@ -1,28 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Making and ending a model of a guest.
- * Invariant: after the first failure nothing counts any more.
+ * Not here: booting it (kernel.c).
+ * Invariant: guest_end() frees what a guest that could not be made has left.
  */
 #include "os.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-
-void guest_fail(struct guest *g, const char *fmt, ...)
-{
-	char text[256];
-	va_list args;
-
-	if (g->failed)
-		return;
-	g->failed = 1;
-	va_start(args, fmt);
-	(void)vsnprintf(text, sizeof(text), fmt, args);
-	va_end(args);
-	err_input(g->err, "%s: %s", g->name, text);
-}
 
 uint64_t guest_ram(uint64_t bytes)
 {
