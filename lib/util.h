@@ -3,6 +3,8 @@
 #ifndef VMMU_LIB_UTIL_H
 #define VMMU_LIB_UTIL_H
 
+#include <assert.h>
+
 #include <vmmu/hw.h>
 
 #define PAGE_MASK (~(uint64_t)(VMMU_PAGE_SIZE - 1))
@@ -24,6 +26,17 @@
 #define le64(x) ((uint64_t)(x))
 #define le32(x) ((uint32_t)(x))
 #endif
+
+/*
+ * An index that the library has computed, which lies below n.  Builds with assertions check it:
+ * tests are such builds, and in a release it costs nothing.
+ */
+static always_inline uint64_t bounded(uint64_t i, uint64_t n)
+{
+	assert(i < n);
+	(void)n;
+	return i;
+}
 
 static inline int one_bit(uint64_t mask)
 {

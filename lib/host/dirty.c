@@ -10,14 +10,16 @@
 
 int slot_is_dirty(const struct slot *s, uint64_t gpa)
 {
-	uint64_t n = (gpa - s->info.gpa.v) >> VMMU_PAGE_SHIFT;
+	uint64_t n =
+		bounded((gpa - s->info.gpa.v) >> VMMU_PAGE_SHIFT, s->info.size >> VMMU_PAGE_SHIFT);
 
 	return s->dirty[n / 64] >> (n & 63) & 1;
 }
 
 void slot_mark_dirty(struct slot *s, uint64_t gpa)
 {
-	uint64_t n = (gpa - s->info.gpa.v) >> VMMU_PAGE_SHIFT;
+	uint64_t n =
+		bounded((gpa - s->info.gpa.v) >> VMMU_PAGE_SHIFT, s->info.size >> VMMU_PAGE_SHIFT);
 
 	if (s->dirty)
 		s->dirty[n / 64] |= 1ull << (n & 63);

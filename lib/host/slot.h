@@ -33,7 +33,8 @@ static inline uint64_t slot_end(const struct slot *s)
 
 static inline struct block *block_of(struct slot *s, uint64_t gpa)
 {
-	return &s->block[(gpa >> BLOCK_SHIFT) - (s->info.gpa.v >> BLOCK_SHIFT)];
+	return &s->block[bounded((gpa >> BLOCK_SHIFT) - (s->info.gpa.v >> BLOCK_SHIFT),
+				 s->nr_blocks)];
 }
 
 static inline unsigned page_in_block(uint64_t gpa)

@@ -178,7 +178,7 @@ static always_inline struct cache_entry *cache_peek_many(const struct cache *c, 
 	struct cache_entry *e;
 
 	for (; i != NO_ENTRY; i = e->chain) {
-		e = &c->entry[i];
+		e = &c->entry[bounded(i, cache_entries(c))];
 		if (cache_is(e, page, key))
 			return e;
 	}

@@ -54,7 +54,8 @@ static struct vmmu_table *split(const struct vmmu_pt *pt, struct vmmu_table *t, 
 		child->used |= used_bit(i * f->entry_bytes);
 		child->live++;
 		if (child->gpas)
-			child->gpas[i] = t->gpas[index] + ((uint64_t)i << span_shift(pt, level));
+			*gpa_at(child, i) =
+				*gpa_at(t, index) + ((uint64_t)i << span_shift(pt, level));
 	}
 	event(pt->vm, NULL, VMMU_EV_SPLIT, table_hpa(pt->vm, child), t->level);
 	if (pt_set_entry(pt, t, index, old, link_to(pt, t->level, child)))

@@ -80,8 +80,8 @@ void pt_read_leaf(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index
 	memset(l, 0, sizeof(*l));
 	l->ia = ia;
 	l->oa = entry_output(f, t->level, e, ia);
-	l->gpa = t->gpas ? (t->gpas[index] & PAGE_MASK) | low : 0;
-	l->note = t->gpas ? t->gpas[index] & ~PAGE_MASK : 0;
+	l->gpa = t->gpas ? (*gpa_at(t, index) & PAGE_MASK) | low : 0;
+	l->note = t->gpas ? *gpa_at(t, index) & ~PAGE_MASK : 0;
 	l->level = t->level;
 	l->rights = (uint8_t)entry_rights(f, granted_by(pt, t->level, e));
 	l->pkey = (uint8_t)entry_pkey(f, e);
@@ -169,7 +169,7 @@ int pt_put_leaf(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index,
 			break;
 	} while (!pt_set_entry(pt, t, index, old, new_entry));
 	if (t->gpas)
-		t->gpas[index] = (leaf->gpa & ~(span(pt, leaf->level) - 1)) | leaf->note;
+		*gpa_at(t, index) = (leaf->gpa & ~(span(pt, leaf->level) - 1)) | leaf->note;
 	if (old == new_entry)
 		return 0;
 	table_went = is_present(pt, old) && !is_leaf(pt, leaf->level, old);

@@ -41,7 +41,14 @@ static inline uint64_t last_ia(const struct vmmu_pt *pt)
 
 static inline void *entry_at(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index)
 {
-	return (char *)table_entries(t) + (size_t)index * pt->fmt->entry_bytes;
+	return (char *)table_entries(t) +
+	       bounded(index, nr_entries(pt, t->level)) * pt->fmt->entry_bytes;
+}
+
+/* What the table keeps of an entry beside it: gpa | note.  There is a t->gpas. */
+static inline uint64_t *gpa_at(struct vmmu_table *t, unsigned index)
+{
+	return &t->gpas[bounded(index, TABLE_MOST)];
 }
 
 static inline uint64_t read_entry(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index)

@@ -46,7 +46,7 @@ void vmmu_table_mmio(struct vmmu_table *t, unsigned index, uint64_t gpa, uint16_
 
 	if (generation == NO_GENERATION)
 		return;
-	t->gpas[index] = (gpa & PAGE_MASK) | note;
+	*gpa_at(t, index) = (gpa & PAGE_MASK) | note;
 	do {
 		old = read_entry(t->pt, t, index);
 	} while (!pt_set_entry(t->pt, t, index, old, mmio_mark(t->pt, generation)));
@@ -54,7 +54,7 @@ void vmmu_table_mmio(struct vmmu_table *t, unsigned index, uint64_t gpa, uint16_
 
 int vmmu_table_is_mmio(struct vmmu_table *t, unsigned index, uint64_t *gpa, uint16_t *note)
 {
-	*gpa = t->gpas[index] & PAGE_MASK;
-	*note = t->gpas[index] & ~PAGE_MASK;
+	*gpa = *gpa_at(t, index) & PAGE_MASK;
+	*note = *gpa_at(t, index) & ~PAGE_MASK;
 	return vmmu_pt_is_mmio(t->pt, read_entry(t->pt, t, index));
 }

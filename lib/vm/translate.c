@@ -127,7 +127,8 @@ static uint64_t gpa_noted(const struct vmmu_cpu *cpu, uint64_t gva, const struct
 	if (cpu->silicon.hw.gpa_from == VMMU_GPA_IN)
 		return gva;
 	t = table_at(cpu->vm, w->leaf.v);
-	g = t->gpas[(w->leaf.v & ~PAGE_MASK) / cpu->silicon.hw.g.fmt->entry_bytes];
+	g = t->gpas[bounded((w->leaf.v & ~PAGE_MASK) / cpu->silicon.hw.g.fmt->entry_bytes,
+			    TABLE_MOST)];
 	low = (1ull << w->shift) - 1;
 	*note = g & ~PAGE_MASK;
 	return (g & PAGE_MASK) | (gva & low);

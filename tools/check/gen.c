@@ -34,6 +34,7 @@ static const struct op ops[] = {
 	{ op_switch_mode, 6, MODES },  { op_set_all, 4, MODES },
 	{ op_restore, 3, MODES },      { op_host, 4, HOST },
 	{ op_memory, 30, HOST },       { op_race, 60, SMP },
+	{ op_wide, 40, TABLES },
 };
 #define NR_OPS (sizeof(ops) / sizeof(ops[0]))
 /* So many times as often as else. */

@@ -36,6 +36,8 @@ typedef void gen_op(struct gen *g);
 gen_op op_access, op_access_again, op_span, op_guest_store, op_map, op_tweak, op_torn, op_scribble;
 gen_op op_cr3, op_cr0, op_cr4, op_efer, op_keys, op_set_all, op_switch_mode, op_restore;
 gen_op op_invlpg, op_invpcid, op_hw_flush, op_host, op_memory;
+/* Of any width, to tables. */
+gen_op op_wide;
 /* Two at once. */
 gen_op op_race;
 

@@ -175,6 +175,58 @@ static bool table_race(struct gen *g, unsigned cpu, unsigned by, struct world_op
 	return true;
 }
 
+/* What the host does meanwhile: to pages mostly. */
+static uint8_t inner_host(struct gen *g, const struct world_op *outer)
+{
+	static const uint8_t page[] = { HOST_NOTIFY,  HOST_REPLACE, HOST_CHANGE, HOST_SHARE,
+					HOST_REPLACE, HOST_CHANGE,  HOST_AGE };
+
+	if (outer->what == OP_ACCESS && percent(g, 30))
+		return (uint8_t)below(g, HOST_WINDOW);
+	return page[below(g, sizeof(page))];
+}
+
+static unsigned frame_at(const struct gen *g, uint64_t gpa)
+{
+	unsigned f;
+
+	for (f = 0; f < g->w->nr_frames; f++)
+		if (world_frame(g->w, f) == (gpa & ~0xfffull))
+			break;
+	return f;
+}
+
+/*
+ * An access for which the host is asked, because it has just taken the region; and while it
+ * answers, the page that is wanted, or a table's on the way to it, moves.
+ */
+static bool asked_race(struct gen *g, unsigned cpu, struct world_op *outer, struct world_op *inner)
+{
+	struct or_access acc = { .op = OR_READ, .no_ad = true };
+	struct or_result res;
+	struct step path[5];
+	unsigned n = good_path(g, cpu, &acc.gva, path), f;
+	uint64_t gpa;
+
+	if (!n)
+		return false;
+	or_translate(world_regs(g->w, cpu), &g->w->orp, &g->w->ormem, &acc, &res);
+	gpa = percent(g, 65) ? res.gpa : path[below(g, n)].pa;
+	f = frame_at(g, gpa);
+	if (f == g->w->nr_frames)
+		return false;
+	world_host(g->w, HOST_NOTIFY, region_of(g, gpa));
+	*outer = (struct world_op){ .what = OP_ACCESS,
+				    .cpu = (uint8_t)cpu,
+				    .at = acc.gva,
+				    .size = 1,
+				    .access = percent(g, 50) ? VMMU_READ : VMMU_WRITE };
+	*inner = (struct world_op){ .what = OP_HOST, .how = inner_host(g, outer), .size = f };
+	if (inner->how < HOST_REPLACE)
+		inner->size = region_of(g, gpa);
+	return true;
+}
+
 /* What goes on while it does not look. */
 static bool inner_op(struct gen *g, const struct world_op *outer, struct world_op *op)
 {
@@ -187,7 +239,7 @@ static bool inner_op(struct gen *g, const struct world_op *outer, struct world_o
 		by = (by + 1) % g->w->cfg.nr_cpus;
 	if (percent(g, 15) && g->w->cfg.kind == WORLD_HOST) {
 		*op = (struct world_op){ .what = OP_HOST,
-					 .how = percent(g, 50) ? HOST_NOTIFY : HOST_REPLACE,
+					 .how = inner_host(g, outer),
 					 .size = (unsigned)(rng_next(&g->r) >> 40) };
 		return true;
 	}
@@ -229,7 +281,7 @@ static bool outer_op(struct gen *g, struct world_op *op)
 /* A kind of point that the outer operation may come to; race_point_name() has the names. */
 static uint8_t likely_point(struct gen *g, const struct world_op *outer)
 {
-	static const uint8_t fault[] = { 0, 1, 2, 2, 3, 4, 5, 9, RACE_ASKED };
+	static const uint8_t fault[] = { 0, 1, 2, 2, 3, 4, 5, 9, RACE_ASKED, RACE_ANSWERED };
 	static const uint8_t other[] = { 4, 5, 6, 7, 8, 9 };
 	static const uint8_t host[] = { 4, 9, 10, 11, 12 };
 
@@ -245,12 +297,24 @@ void op_race(struct gen *g)
 	struct world_op outer, inner;
 	struct world_op race = { .what = OP_RACE, .how = RACE_ANY };
 	static const uint8_t kept[] = { 0, 2, 3 };
+	unsigned cpu;
 
+	if (g->w->cfg.kind == WORLD_HOST && percent(g, 40)) {
+		if (!asked_race(g, any_cpu(g), &outer, &inner))
+			return;
+		race.size = below(g, g->w->nr_tried);
+		race.how = percent(g, 65) ? RACE_ANSWERED : RACE_ASKED;
+		race.access = below(g, 3);
+		race_run(g->w, &race, &outer, &inner);
+		return;
+	}
 	if (g->w->cfg.nr_cpus < 2 && percent(g, 70))
 		return;
 	if (g->w->cfg.nr_cpus > 1 && percent(g, 60)) {
-		unsigned cpu = any_cpu(g), by = below(g, g->w->cfg.nr_cpus - 1);
+		unsigned by;
 
+		cpu = any_cpu(g);
+		by = below(g, g->w->cfg.nr_cpus - 1);
 		if (!table_race(g, cpu, by + (by >= cpu), &outer, &inner))
 			return;
 	} else if (!outer_op(g, &outer) || !inner_op(g, &outer, &inner)) {

@@ -23,62 +23,73 @@ static void expect(struct world *w, struct world_vm *v, const char *what, int st
 
 /* ---- slots ---------------------------------------------------------------------------- */
 
-static void remove_slot(struct world *w, unsigned r)
+/* Each of these on one VM; what the world knows of the slot changes after the last. */
+static void remove_slot(struct world *w, struct world_vm *v, unsigned r)
 {
-	unsigned i;
-
-	if (!w->place[r].there)
-		return;
-	for (i = 0; i < w->nr_vms; i++)
-		expect(w, &w->vm[i], "vmmu_slot_remove",
-		       vmmu_slot_remove(w->vm[i].vm, vmmu_gpa(w->place[r].gpa)), VMMU_OK);
-	w->place[r].there = false;
+	if (w->place[r].there)
+		expect(w, v, "vmmu_slot_remove", vmmu_slot_remove(v->vm, vmmu_gpa(w->place[r].gpa)),
+		       VMMU_OK);
 }
 
-static void add_slot(struct world *w, unsigned r)
+static void add_slot(struct world *w, struct world_vm *v, unsigned r)
 {
-	unsigned i;
+	struct vmmu_slot_info s = guest_slot(&v->cfg, v->mem, r);
 
-	for (i = 0; i < w->nr_vms; i++) {
-		struct world_vm *v = &w->vm[i];
-		struct vmmu_slot_info s = guest_slot(&v->cfg, v->mem, r);
-
-		s.gpa.v = w->place[r].gpa;
-		s.flags = w->place[r].readonly ? VMMU_SLOT_READONLY : 0;
-		expect(w, v, "vmmu_slot_add", vmmu_slot_add(v->vm, &s),
-		       w->place[r].there ? VMMU_EEXIST : VMMU_OK);
-	}
-	if (!w->place[r].there)
-		w->place[r].logged = false;
-	w->place[r].there = true;
+	s.gpa.v = w->place[r].gpa;
+	s.flags = w->place[r].readonly ? VMMU_SLOT_READONLY : 0;
+	expect(w, v, "vmmu_slot_add", vmmu_slot_add(v->vm, &s),
+	       w->place[r].there ? VMMU_EEXIST : VMMU_OK);
 }
 
-static void flip_readonly(struct world *w, unsigned r)
+/* One region has to stay as it is, so that something is always there. */
+static bool may_flip(const struct world *w, unsigned r)
+{
+	return w->place[r].there && r != REGION_LOW;
+}
+
+static void flip_readonly(struct world *w, struct world_vm *v, unsigned r)
 {
 	uint32_t flags = w->place[r].readonly ? 0 : VMMU_SLOT_READONLY;
-	unsigned i;
 
-	/* One region has to stay as it is, so that something is always there. */
-	if (!w->place[r].there || r == REGION_LOW)
-		return;
-	for (i = 0; i < w->nr_vms; i++)
-		expect(w, &w->vm[i], "vmmu_slot_flags",
-		       vmmu_slot_flags(w->vm[i].vm, vmmu_gpa(w->place[r].gpa), flags), VMMU_OK);
-	w->place[r].readonly = flags;
+	if (may_flip(w, r))
+		expect(w, v, "vmmu_slot_flags",
+		       vmmu_slot_flags(v->vm, vmmu_gpa(w->place[r].gpa), flags), VMMU_OK);
 }
 
-static void move_slot(struct world *w)
+static uint64_t other_place(const struct world *w)
 {
-	struct place *p = &w->place[REGION_HIGH];
-	uint64_t to = p->gpa == HIGH_ELSE ? region[REGION_HIGH].gpa : HIGH_ELSE;
-	unsigned i;
+	return w->place[REGION_HIGH].gpa == HIGH_ELSE ? region[REGION_HIGH].gpa : HIGH_ELSE;
+}
 
-	if (!p->there)
-		return;
-	for (i = 0; i < w->nr_vms; i++)
-		expect(w, &w->vm[i], "vmmu_slot_move",
-		       vmmu_slot_move(w->vm[i].vm, vmmu_gpa(p->gpa), vmmu_gpa(to)), VMMU_OK);
-	p->gpa = to;
+static void move_slot(struct world *w, struct world_vm *v)
+{
+	if (w->place[REGION_HIGH].there)
+		expect(w, v, "vmmu_slot_move",
+		       vmmu_slot_move(v->vm, vmmu_gpa(w->place[REGION_HIGH].gpa),
+				      vmmu_gpa(other_place(w))),
+		       VMMU_OK);
+}
+
+void host_slots_changed(struct world *w, unsigned which, unsigned r)
+{
+	struct place *p = &w->place[r];
+
+	switch (which) {
+	case HOST_REMOVE:
+		p->there = false;
+		break;
+	case HOST_ADD:
+		p->logged = p->logged && p->there;
+		p->there = true;
+		break;
+	case HOST_READONLY:
+		p->readonly ^= may_flip(w, r);
+		break;
+	case HOST_MOVE:
+		if (w->place[REGION_HIGH].there)
+			w->place[REGION_HIGH].gpa = other_place(w);
+		break;
+	}
 }
 
 /* ---- the dirty log ---------------------------------------------------------------------- */
@@ -107,13 +118,18 @@ static void all_clean(struct world *w, unsigned r)
 			i++;
 }
 
-static void start_log(struct world *w, unsigned r, bool on)
+static void set_log(struct world *w, struct world_vm *v, unsigned r, bool on)
 {
-	unsigned i;
+	if (w->place[r].there)
+		expect(w, v, "vmmu_dirty_log", vmmu_dirty_log(v->vm, vmmu_gpa(w->place[r].gpa), on),
+		       VMMU_OK);
+}
 
-	for (i = 0; i < w->nr_vms; i++)
-		expect(w, &w->vm[i], "vmmu_dirty_log",
-		       vmmu_dirty_log(w->vm[i].vm, vmmu_gpa(w->place[r].gpa), on), VMMU_OK);
+/* All VMs have done it. */
+static void log_changed(struct world *w, unsigned r, bool on)
+{
+	if (!w->place[r].there)
+		return;
 	if (on)
 		all_clean(w, r);
 	w->place[r].logged = on;
@@ -175,25 +191,23 @@ static void check_dirty(struct world *w, struct world_vm *v, unsigned r, const u
 	}
 }
 
-static void harvest(struct world *w, unsigned r)
+static void harvest(struct world *w, struct world_vm *v, unsigned r)
 {
 	static uint64_t bits[(GIB / PAGE) / 64];
-	unsigned i;
+	int st;
 
-	if (!w->place[r].logged)
-		start_log(w, r, true);
-	for (i = 0; i < w->nr_vms; i++) {
-		struct world_vm *v = &w->vm[i];
-		int st;
-
-		memset(bits, 0, region[r].size / PAGE / 8);
-		st = vmmu_dirty_harvest(v->vm, vmmu_gpa(w->place[r].gpa), 0, region[r].size / PAGE,
-					bits);
-		expect(w, v, "vmmu_dirty_harvest", st, VMMU_OK);
-		if (st == VMMU_OK)
-			check_dirty(w, v, r, bits);
+	if (!w->place[r].there)
+		return;
+	/* A log that is off is turned on, and is empty. */
+	if (!w->place[r].logged) {
+		set_log(w, v, r, true);
+		return;
 	}
-	all_clean(w, r);
+	memset(bits, 0, region[r].size / PAGE / 8);
+	st = vmmu_dirty_harvest(v->vm, vmmu_gpa(w->place[r].gpa), 0, region[r].size / PAGE, bits);
+	expect(w, v, "vmmu_dirty_harvest", st, VMMU_OK);
+	if (st == VMMU_OK)
+		check_dirty(w, v, r, bits);
 }
 
 /* ---- invalidation -------------------------------------------------------------------------- */
@@ -208,13 +222,10 @@ static void notify(struct world *w, struct world_vm *v, uint64_t gpa, uint64_t l
 		       VMMU_OK);
 }
 
-static void notify_region(struct world *w, unsigned r)
+static void notify_region(struct world *w, struct world_vm *v, unsigned r)
 {
-	unsigned i;
-
-	for (i = 0; i < w->nr_vms; i++)
-		if (takes_part(w, i))
-			host_one(w, &w->vm[i], HOST_NOTIFY, r);
+	notify(w, v, w->place[r].gpa, region[r].size, false);
+	notify(w, v, w->place[r].gpa, region[r].size, true);
 }
 
 /* While [lo, hi) is being taken away: nothing there may be answered. */
@@ -285,18 +296,6 @@ static void replace_page(struct world *w, struct world_vm *v, unsigned f)
 	notify(w, v, gpa, PAGE, true);
 }
 
-void host_one(struct world *w, struct world_vm *v, unsigned which, unsigned where)
-{
-	unsigned r = where % NR_REGIONS, f = where % w->nr_frames;
-
-	if (which == HOST_NOTIFY) {
-		notify(w, v, w->place[r].gpa, region[r].size, false);
-		notify(w, v, w->place[r].gpa, region[r].size, true);
-	} else if (v->cfg.ask && world_is_ram(w, world_frame(w, f))) {
-		replace_page(w, v, f);
-	}
-}
-
 static void change_page(struct world *w, struct world_vm *v, unsigned f, bool share)
 {
 	struct vmmu_host_page page = { .size = PAGE, .writable = !share };
@@ -312,81 +311,80 @@ static void change_page(struct world *w, struct world_vm *v, unsigned f, bool sh
 		memset(old, POISON, PAGE);
 }
 
-static void change_frame(struct world *w, unsigned which, unsigned f)
+static void change_frame(struct world *w, struct world_vm *v, unsigned which, unsigned f)
 {
-	unsigned i;
-
-	if (!world_is_ram(w, world_frame(w, f)))
+	if (!v->cfg.ask || !world_is_ram(w, world_frame(w, f)))
 		return;
-	for (i = 0; i < w->nr_vms; i++) {
-		struct world_vm *v = &w->vm[i];
-
-		if (!v->cfg.ask || !takes_part(w, i))
-			continue;
-		if (which == HOST_REPLACE)
-			host_one(w, v, which, f);
-		else
-			change_page(w, v, f, which == HOST_SHARE);
-	}
+	if (which == HOST_REPLACE)
+		replace_page(w, v, f);
+	else
+		change_page(w, v, f, which == HOST_SHARE);
 }
 
 /* ---- all of it ---------------------------------------------------------------------------------
  */
 
-static void age(struct world *w, unsigned r)
+static void age(struct world *w, struct world_vm *v, unsigned r)
 {
-	unsigned i;
+	int st = vmmu_age(v->vm, vmmu_gpa(w->place[r].gpa), region[r].size, 1);
 
-	for (i = 0; i < w->nr_vms; i++) {
-		struct world_vm *v = &w->vm[i];
-		int st = vmmu_age(v->vm, vmmu_gpa(w->place[r].gpa), region[r].size, 1);
-
-		expect(w, v, "vmmu_age", st > 0 ? VMMU_OK : st, VMMU_OK);
-		/* Nothing has been used since. */
-		if (st >= 0 && vmmu_age(v->vm, vmmu_gpa(w->place[r].gpa), region[r].size, 0))
-			world_fail(w, v, "young right after it was aged");
-	}
+	expect(w, v, "vmmu_age", st > 0 ? VMMU_OK : st, VMMU_OK);
+	/* Nothing has been used since. */
+	if (st >= 0 && vmmu_age(v->vm, vmmu_gpa(w->place[r].gpa), region[r].size, 0))
+		world_fail(w, v, "young right after it was aged");
 }
 
-static void do_host(struct world *w, unsigned which, unsigned where)
+void host_one(struct world *w, struct world_vm *v, unsigned which, unsigned where)
 {
 	unsigned r = where % NR_REGIONS;
 
 	switch (which) {
 	case HOST_NOTIFY:
-		notify_region(w, r);
+		notify_region(w, v, r);
 		break;
 	case HOST_LOG:
 	case HOST_LOG_OFF:
-		if (w->place[r].there)
-			start_log(w, r, which == HOST_LOG);
+		set_log(w, v, r, which == HOST_LOG);
 		break;
 	case HOST_HARVEST:
-		if (w->place[r].there)
-			harvest(w, r);
+		harvest(w, v, r);
 		break;
 	case HOST_AGE:
-		age(w, r);
+		age(w, v, r);
 		break;
 	case HOST_REMOVE:
-		remove_slot(w, r);
+		remove_slot(w, v, r);
 		break;
 	case HOST_ADD:
-		add_slot(w, r);
+		add_slot(w, v, r);
 		break;
 	case HOST_READONLY:
-		flip_readonly(w, r);
+		flip_readonly(w, v, r);
 		break;
 	case HOST_MOVE:
-		move_slot(w);
-		break;
-	case HOST_WINDOW:
-		window(w, r, where);
+		move_slot(w, v);
 		break;
 	default:
-		change_frame(w, which, where % w->nr_frames);
+		change_frame(w, v, which, where % w->nr_frames);
 		break;
 	}
+}
+
+static void do_host(struct world *w, unsigned which, unsigned where)
+{
+	unsigned r = where % NR_REGIONS, i;
+
+	if (which == HOST_WINDOW) {
+		window(w, r, where);
+		return;
+	}
+	for (i = 0; i < w->nr_vms; i++)
+		if (takes_part(w, i))
+			host_one(w, &w->vm[i], which, where);
+	if (which == HOST_LOG || which == HOST_LOG_OFF || which == HOST_HARVEST)
+		log_changed(w, r, which != HOST_LOG_OFF);
+	else
+		host_slots_changed(w, which, r);
 }
 
 void world_host(struct world *w, unsigned which, unsigned where)

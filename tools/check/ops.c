@@ -8,6 +8,7 @@
 
 #include "race.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -404,7 +405,9 @@ static int hex(const char *text, uint8_t *bytes)
 {
 	unsigned n = 0, v;
 
-	for (; n < OP_BYTES && sscanf(text, "%2x", &v) == 1 && text[0] && text[1]; text += 2)
+	for (; n < OP_BYTES && isxdigit((unsigned char)text[0]) &&
+	       isxdigit((unsigned char)text[1]) && sscanf(text, "%2x", &v) == 1;
+	     text += 2)
 		bytes[n++] = (uint8_t)v;
 	return *text && *text != '\n' ? 0 : (int)n;
 }
@@ -432,12 +435,12 @@ static bool read_access(const char *s, struct world_op *op)
 
 static bool read_store(const char *s, struct world_op *op)
 {
-	char text[2 * OP_BYTES + 1];
+	int at = 0;
 
-	if (sscanf(s, "%hhu %" SCNx64 " %hhu %64s", &op->cpu, &op->at, &op->how, text) != 4 ||
+	if (sscanf(s, "%hhu %" SCNx64 " %hhu %n", &op->cpu, &op->at, &op->how, &at) != 3 || !at ||
 	    op->how > STORE_BEGIN_END)
 		return false;
-	op->size = (uint32_t)hex(text, op->bytes);
+	op->size = (uint32_t)hex(s + at, op->bytes);
 	return op->size > 0;
 }
 

@@ -27,7 +27,7 @@
 
 #include "world.h"
 
-#define OP_BYTES 32
+#define OP_BYTES 128
 
 struct world_op {
 	uint8_t what; /* enum in ops.c */

@@ -15,14 +15,15 @@
  * order sets and the other does not are levelled.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "world_priv.h"
 #include "yield.h"
 
 const char *race_point_name(unsigned point)
 {
-	if (point == RACE_ASKED)
-		return "asked";
+	if (point == RACE_ASKED || point == RACE_ANSWERED)
+		return point == RACE_ASKED ? "asked" : "answered";
 	return point < yield_kinds() ? yield_name(point) : NULL;
 }
 
@@ -110,6 +111,33 @@ static bool changes_nothing(struct world *w, unsigned cpu, const struct world_op
 	return world_is_quiet(w, cpu, &acc);
 }
 
+/* Nor with the slots as they are after p. */
+static bool changes_nothing_either_way(struct world *w, const struct world_op *o,
+				       const struct world_op *p)
+{
+	unsigned cpu = o->cpu % w->cfg.nr_cpus;
+	bool quiet = changes_nothing(w, cpu, o);
+	struct place before[NR_REGIONS];
+
+	memcpy(before, w->place, sizeof(before));
+	host_slots_changed(w, p->how, p->size % NR_REGIONS);
+	quiet &= changes_nothing(w, cpu, o);
+	memcpy(w->place, before, sizeof(before));
+	return quiet;
+}
+
+/*
+ * What the host may do inside: to pages, whatever goes on; to slots, inside an access, which either
+ * finds memory or does not.  A store has to find the same memory on all VMs.
+ */
+static bool host_may(const struct world_op *o, const struct world_op *p)
+{
+	if (p->how == HOST_WINDOW || (o->what != OP_ACCESS && o->what != OP_STORE))
+		return false;
+	return o->what == OP_ACCESS || p->how == HOST_NOTIFY || p->how == HOST_AGE ||
+	       p->how >= HOST_REPLACE;
+}
+
 static bool inner_may(struct world *w, const struct world_op *o, const struct world_op *p)
 {
 	unsigned cpu = p->cpu % w->cfg.nr_cpus;
@@ -130,8 +158,8 @@ static bool inner_may(struct world *w, const struct world_op *o, const struct wo
 	case OP_STORE:
 		return o->what == OP_ACCESS && is_plain_memory(w, p->at, p->size);
 	case OP_HOST:
-		return o->what == OP_ACCESS && w->cfg.kind == WORLD_HOST &&
-		       (p->how == HOST_NOTIFY || p->how == HOST_REPLACE);
+		return w->cfg.kind == WORLD_HOST && host_may(o, p) &&
+		       (!moves_slots(p) || changes_nothing_either_way(w, o, p));
 	default:
 		return false;
 	}
@@ -250,10 +278,10 @@ static void at_yield(void *ctx, struct vmmu *vm, unsigned where, bool open)
 		at_point(r, where, open);
 }
 
-void race_asked(struct world_vm *v)
+void race_asked(struct world_vm *v, unsigned when)
 {
 	if (race_is_on(v->w, v))
-		at_point(v->w->race, RACE_ASKED, true);
+		at_point(v->w->race, when, true);
 }
 
 /* ---- before and after ------------------------------------------------------------------- */
@@ -345,6 +373,24 @@ static void level(struct race *r, const struct world_op *op)
 		level_walk(r->w, op->cpu % r->w->cfg.nr_cpus, op->at);
 }
 
+/*
+ * A log that began, or was harvested, while an access was going on: what the access had not
+ * written yet, its page or a bit in a table, counts for the next harvest.
+ */
+static void write_after_log(struct race *r)
+{
+	const struct claim *c = &r->claim[0];
+	unsigned f;
+
+	if (r->inner->what != OP_HOST ||
+	    (r->inner->how != HOST_LOG && r->inner->how != HOST_HARVEST))
+		return;
+	for (f = 0; f < r->w->nr_frames; f++)
+		world_may_write(r->w, world_frame(r->w, f));
+	if ((c->access & VMMU_TYPE_MASK) == VMMU_WRITE && c->st == VMMU_OK)
+		world_may_write(r->w, c->x.gpa.v);
+}
+
 /* The inner one, by all who have not done it. */
 static void run_inner(struct race *r, uint32_t me)
 {
@@ -361,6 +407,7 @@ static void run_inner(struct race *r, uint32_t me)
 		p.has_value = 0;
 		run_in_turn(r->w, &p, r->ran ? me : 0);
 		r->len = 0;
+		write_after_log(r);
 	}
 }
 

@@ -9,6 +9,7 @@
 #include "ops.h"
 
 #define RACE_ASKED (WORLD_POINTS - 1)
+#define RACE_ANSWERED (WORLD_POINTS - 2) /* the host has answered, and the library has not seen it */
 #define RACE_ANY WORLD_POINTS
 /* Names of the points; NULL: there is none of that number. */
 const char *race_point_name(unsigned point);
@@ -46,8 +47,11 @@ bool race_is_on(const struct world *w, const struct world_vm *v);
 bool race_is_ahead(const struct world *w, uint64_t gpa, uint64_t len);
 /* An answer of that VM, of the outer or the inner operation. */
 void race_answer(struct world *w, unsigned which, const struct claim *c);
-/* The host is being asked for a page: anything may come. */
-void race_asked(struct world_vm *v);
+/*
+ * The host is being asked for a page, and has not looked yet (RACE_ASKED) or has made up its answer
+ * (RACE_ANSWERED), which is out of date if its page moves now: anything may come.
+ */
+void race_asked(struct world_vm *v, unsigned when);
 /*
  * The two, at once as far as they and the library let them; else in turn.  `race` says on which VM
  * (its number) in .size, at which kind of point in .how, and which of those in .access.

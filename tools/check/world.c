@@ -562,11 +562,12 @@ static int cb_host_page(void *ctx, vmmu_gpa_t gpa, int write, struct vmmu_host_p
 
 	if (i < 0)
 		return -1;
-	race_asked(v);
+	race_asked(v, RACE_ASKED);
 	if (f >= 0 && write)
 		v->shared[f] = false;
 	*page = (struct vmmu_host_page){ vm_ram_at(w, v, gpa.v), answer_size(v, i, home),
 					 f < 0 || !v->shared[f] };
+	race_asked(v, RACE_ANSWERED);
 	return 0;
 }
 

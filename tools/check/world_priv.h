@@ -74,6 +74,8 @@ static inline bool takes_part(const struct world *w, unsigned vm)
 
 /* What the host does that concerns one VM alone: HOST_NOTIFY, HOST_REPLACE. */
 void host_one(struct world *w, struct world_vm *v, unsigned which, unsigned where);
+/* All VMs have done to a slot what an operation of the host does: what the world knows of it. */
+void host_slots_changed(struct world *w, unsigned which, unsigned r);
 /* A MOV to a register of one vCPU of one VM; a status. */
 int set_in(struct vmmu_cpu *cpu, enum world_reg reg, uint64_t value);
 /* Is the answer legal now?  If not, c->why says why. */
