@@ -741,6 +741,188 @@ Test(trace, initial_registers_that_no_cpu_has_are_told_with_their_record)
 	breaks(&t, "tape: record 14 at byte 240: no CPU can have CR0=0x10000000000");
 }
 
+/* ---- what QEMU's emulator leaves in captures ---------------------------------- */
+
+/* A tape from a file of tests/data. */
+static void tape_of(struct tape *t, const char *name)
+{
+	const char *data = getenv("VMMU_TESTDATA");
+	char path[512];
+	FILE *f;
+
+	t_check(data, "VMMU_TESTDATA is not set");
+	snprintf(path, sizeof(path), "%s/%s", data, name);
+	f = fopen(path, "rb");
+	t_check(f, "%s: no such file", path);
+	t->size = fread(t->bytes, 1, sizeof(t->bytes), f);
+	t_true(t->size > VMMU_TRACE_HEADER_BYTES && t->size < sizeof(t->bytes));
+	fclose(f);
+}
+
+/* An ORIGIN record before all others. */
+static void claim_origin(struct tape *t, uint64_t who)
+{
+	struct tape was = *t;
+
+	t->size = VMMU_TRACE_HEADER_BYTES;
+	rec(t, VMMU_TRACE_ORIGIN, 0, who);
+	memcpy(t->bytes + t->size, was.bytes + VMMU_TRACE_HEADER_BYTES,
+	       was.size - VMMU_TRACE_HEADER_BYTES);
+	t->size += was.size - VMMU_TRACE_HEADER_BYTES;
+}
+
+/* Replays without a mismatch on every backend, and this many entries were cleared. */
+static void cleared(const struct tape *t, unsigned nr, unsigned accesses)
+{
+	mismatches(t, 0, "");
+	for (unsigned i = 0; i < nr_backends; i++) {
+		struct result res;
+		struct err err = { 0 };
+
+		t_eq(replay_on(t, backends[i].name, &res, &err), 0);
+		t_eq(res.tcg_cleared, nr);
+		t_eq(res.accesses, accesses);
+	}
+}
+
+/* A PAE guest: PDPT at 0x1040, one page at VA; `a` is in the PDPTEs. */
+static void begin_pae(struct tape *t, uint64_t a)
+{
+	t->size = VMMU_TRACE_HEADER_BYTES;
+	vmmu_trace_put_header(t->bytes, RAM_BYTES);
+	table(t, 0x1040, 3, 0, 0x2001 | a);
+	table(t, 0x2000, 2, 2, 0x3067);
+	table(t, 0x3000, 1, 0, 0x10067);
+	rec(t, VMMU_TRACE_CR, 3, 0x1040);
+	rec(t, VMMU_TRACE_CR, 8, 0x800);
+	rec(t, VMMU_TRACE_CR, 4, 0x20);
+	rec(t, VMMU_TRACE_CR, 0, 0x80050033);
+	acc(t, VA, 0, 0x10000, 1);
+}
+
+Test(tcg, a_pae_guest_as_qemu_records_it_replays)
+{
+	struct tape t;
+
+	tape_of(&t, "found/pae-pdpte-accessed.vmt");
+	cleared(&t, 3, 5);
+	claim_origin(&t, VMMU_TRACE_BY_QEMU);
+	cleared(&t, 3, 5);
+}
+
+Test(tcg, the_same_by_somebody_else_is_refused)
+{
+	struct tape t;
+
+	tape_of(&t, "found/pae-pdpte-accessed.vmt");
+	claim_origin(&t, VMMU_TRACE_BY_VMMU);
+	breaks(&t, "no CPU can have CR0=0x80050033 CR3=0x1000");
+	begin_pae(&t, 0);
+	claim_origin(&t, VMMU_TRACE_BY_VMMU);
+	cleared(&t, 0, 1);
+	rec(&t, VMMU_TRACE_PTW, 0x1048, 0x2021);
+	rec(&t, VMMU_TRACE_CR, 3, 0x1040);
+	breaks(&t, "CR3 = 0x1040: ");
+}
+
+/* PTPAGE before the registers are told, in a later group, and stores of any order. */
+Test(tcg, every_record_of_a_pdpt_is_cleared)
+{
+	struct tape t;
+
+	begin_pae(&t, 0x20);
+	cleared(&t, 1, 1);
+	rec(&t, VMMU_TRACE_PTW, 0x1048, 0x2021);
+	rec(&t, VMMU_TRACE_CR, 3, 0x1040);
+	acc(&t, VA + 0x40000000, 0, 0x10000, 1);
+	table(&t, 0x1080, 3, 1, 0x2021); /* another space's, loaded later */
+	rec(&t, VMMU_TRACE_PTW, 0x1080, 0x2021);
+	rec(&t, VMMU_TRACE_CR, 3, 0x1080);
+	acc(&t, VA, 0, 0x10000, 1);
+	acc(&t, VA + 0x40000000, 0, 0x10000, 1);
+	cleared(&t, 4, 4);
+}
+
+/* Bit 5 of what is not present is software's, and of other tables it is A. */
+Test(tcg, nothing_else_is_cleared)
+{
+	struct tape t;
+
+	begin_pae(&t, 0);
+	rec(&t, VMMU_TRACE_PTW, 0x1048, 0x2020);
+	rec(&t, VMMU_TRACE_PTW, 0x2010, 0x3067);
+	rec(&t, VMMU_TRACE_PTDROP, 0x1040, 3);
+	rec(&t, VMMU_TRACE_PTW, 0x10a0, 0x2021); /* its frame, never a PDPT */
+	rec(&t, VMMU_TRACE_CR, 3, 0x1040);
+	acc(&t, VA, 0, 0x10000, 1);
+	cleared(&t, 0, 2);
+	begin(&t); /* level 3 of a long-mode guest */
+	rec(&t, VMMU_TRACE_PTW, 0x2000, 0x3027);
+	end_with_an_access(&t);
+	cleared(&t, 0, 1);
+}
+
+/* A recorder that saw EFER written and no more has LME without LMA. */
+Test(tcg, lma_follows_paging)
+{
+	struct tape t;
+
+	begin(&t);
+	rec(&t, VMMU_TRACE_CR, 8, 0x901);
+	end_with_an_access(&t);
+	cleared(&t, 0, 1);
+}
+
+/* The same in a dump: a core with QEMU's note, or a JSON that names it. */
+static int open_pae_dump(struct state *s, int note, const char *json, struct err *err)
+{
+	struct small_core c = small_core();
+	struct state_options o = { 0 };
+	char core[32], side[32];
+
+	for (unsigned i = 0; i < 4; i++)
+		c.page[8 * i] = 0x21, c.page[8 * i + 1] = 0x20; /* PDPTEs, to 0x2000 */
+	if (!note)
+		memcpy(c.name, "XXXX", 4);
+	regs_set(&o.forced, REG_CR0, 0x80050033);
+	regs_set(&o.forced, REG_CR3, 0x5000);
+	regs_set(&o.forced, REG_CR4, 0x20);
+	regs_set(&o.forced, REG_EFER, 0x800);
+	file_of(&c, sizeof(c), core);
+	file_of(json, strlen(json), side);
+	o.core = core;
+	o.regs = side;
+	return state_open(s, &o, err);
+}
+
+static void dump_is_cleared(int note, const char *json, int is)
+{
+	for (unsigned i = 0; i < nr_backends; i++) {
+		struct machine_options opt = { .backend = &backends[i], .host_page = 4096 };
+		struct machine m;
+		struct state s;
+		struct err err = { 0 };
+		int ret;
+
+		t_check(open_pae_dump(&s, note, json, &err) == 0, "%s", err.text);
+		t_check(!strstr(s.note, "cleared in 4") == !is, "note: %s", s.note);
+		ret = state_machine(&s, &opt, &m, &err);
+		t_eq(ret, is ? 0 : -1);
+		if (is)
+			machine_close(&m);
+		else
+			t_says(err, "no CPU can have");
+		state_close(&s);
+	}
+}
+
+Test(tcg, dump_is_cleared_if_qemu_made_it)
+{
+	dump_is_cleared(1, "{}", 1);
+	dump_is_cleared(0, "{\"qemu\":\"QEMU emulator version 7.2\"}", 1);
+	dump_is_cleared(0, "{}", 0);
+}
+
 /* ---- the replay engine's controls ----------------------------------------- */
 
 Test(replay, right_answers_agree)

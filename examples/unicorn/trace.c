@@ -46,6 +46,7 @@ int trace_open(struct run *r, const char *path)
 	vmmu_trace_put_header(header, r->ram.bytes);
 	if (fwrite(header, sizeof(header), 1, t->out) != 1)
 		t->failed = 1;
+	put(r, VMMU_TRACE_ORIGIN, 0, VMMU_TRACE_BY_VMMU);
 	trace_register(r, 0, VMMU_CR0_PE | VMMU_CR0_ET);
 	trace_register(r, 3, 0);
 	trace_register(r, 4, 0);

@@ -20,7 +20,7 @@ static void drain(struct input *in, const char *name)
 		return;
 	}
 	while ((got = trace_next(&trace, &rec, &err)) > 0) {
-		fuzz_holds(rec.type >= VMMU_TRACE_CR && rec.type <= VMMU_TRACE_INVPCID,
+		fuzz_holds(rec.type >= VMMU_TRACE_CR && rec.type <= VMMU_TRACE_ORIGIN,
 			   "record types are known");
 		if (rec.type == VMMU_TRACE_ACC)
 			fuzz_holds(vmmu_trace_get_access(&rec, &acc) == 0, "accesses decode");

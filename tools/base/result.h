@@ -31,6 +31,7 @@ struct result {
 	uint64_t records, checks;	       /* checks: calls of vmmu_check() */
 	uint64_t instructions, guest_accesses; /* COUNT, of the window */
 	int windowed;
+	uint64_t tcg_cleared; /* entries that QEMU's emulator marked (input/tcg.h) */
 	struct mismatch first[RESULT_SHOWN];
 };
 

@@ -5,6 +5,7 @@
  * Invariant: standard output gets nothing from here but help.
  */
 #include "cmd.h"
+#include "input/input.h"
 
 #include <stdio.h>
 
@@ -17,6 +18,16 @@ void say(const char *fmt, ...)
 	vfprintf(stderr, fmt, args);
 	va_end(args);
 	fputc('\n', stderr);
+}
+
+void say_cleared(const char *name, const struct result *r)
+{
+	char words[200];
+
+	if (!r->tcg_cleared)
+		return;
+	tcg_words(words, sizeof(words), r->tcg_cleared);
+	say("%s: %s", name, words);
 }
 
 int command_help(const struct command *c)

@@ -21,6 +21,9 @@ extern const struct command command_translate, command_walk, command_replay, com
 /* To standard error: "vmmu: ...". */
 void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* What of QEMU's was cleared in a trace, if anything was. */
+void say_cleared(const char *name, const struct result *r);
+
 /* Prints the help of a command to standard output; STATUS_OK. */
 int command_help(const struct command *c);
 

@@ -174,6 +174,7 @@ static int compare_trace(struct comparison *c, const char *path, struct report_i
 			return -1;
 		in->nr_runs = i + 1;
 	}
+	say_cleared(in->name, &in->run[0]);
 	return 0;
 }
 

@@ -87,6 +87,7 @@ static int finish(const char *path, const struct options *o, struct result *r, s
 	if (!o->json || strcmp(o->json, "-") != 0)
 		print_result(in.name, r);
 	fflush(stdout);
+	say_cleared(in.name, r);
 	tell_mismatches(r);
 	if (o->json && report_json(&all, o->json, err) < 0)
 		ret = -1;

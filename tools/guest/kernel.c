@@ -70,6 +70,7 @@ static void tell_all(struct guest *g, uint64_t table, unsigned level)
 
 static void set_registers(struct guest *g)
 {
+	guest_record(g, VMMU_TRACE_ORIGIN, 0, VMMU_TRACE_BY_VMMU);
 	guest_record(g, VMMU_TRACE_CR, 8, EFER_SCE | VMMU_EFER_LME | VMMU_EFER_LMA | VMMU_EFER_NXE);
 	guest_record(g, VMMU_TRACE_CR, 4, CR4_COMMON | (g->config.pcid ? VMMU_CR4_PCIDE : 0));
 	guest_record(g, VMMU_TRACE_CR, 3, g->init_root);

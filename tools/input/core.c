@@ -230,6 +230,21 @@ void core_close(struct core *core)
 	*core = (struct core){ 0 };
 }
 
+size_t core_bytes(const struct core *core, uint64_t gpa, size_t len, uint8_t **bytes)
+{
+	for (size_t i = 0; i < core->nr_segments; i++) {
+		const struct core_segment *s = &core->segment[i];
+
+		if (gpa < s->gpa || gpa - s->gpa >= s->data_bytes)
+			continue;
+		*bytes = s->data + (gpa - s->gpa);
+		return len < s->data_bytes - (gpa - s->gpa)
+			       ? len
+			       : (size_t)(s->data_bytes - (gpa - s->gpa));
+	}
+	return 0;
+}
+
 int core_ranges(const struct core *core, struct ranges *ram, const char *path, struct err *err)
 {
 	for (size_t i = 0; i < core->nr_segments; i++)

@@ -14,7 +14,7 @@
 
 struct core_segment {
 	uint64_t gpa, bytes; /* in memory; what the file leaves out is zero */
-	const uint8_t *data;
+	uint8_t *data;
 	uint64_t data_bytes;
 };
 
@@ -24,12 +24,14 @@ struct core {
 	struct core_segment *segment;
 	size_t nr_segments;
 	struct known_regs *cpu; /* from the "QEMU" notes */
-	size_t nr_cpus;
+	size_t nr_cpus;		/* 0: nothing says that QEMU made it */
 };
 
 /* Zero, or -1 with *err and nothing to close. */
 int core_open(struct core *core, const char *path, struct err *err);
 void core_close(struct core *core);
+/* The bytes of memory at gpa, at most len of them: how many the file has there in a row. */
+size_t core_bytes(const struct core *core, uint64_t gpa, size_t len, uint8_t **bytes);
 int core_ranges(const struct core *core, struct ranges *ram, const char *path, struct err *err);
 
 #endif

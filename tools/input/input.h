@@ -8,6 +8,7 @@
  * golden.h   what QEMU's monitor answered
  * trace.h    VMTRACE1
  * regs.h     registers of which only some are known
+ * tcg.h      what QEMU's emulator leaves in captures and no CPU would
  */
 #ifndef TOOLS_INPUT_INPUT_H
 #define TOOLS_INPUT_INPUT_H
@@ -17,6 +18,7 @@
 #include "regs.h"
 #include "sidecar.h"
 #include "stream.h"
+#include "tcg.h"
 #include "trace.h"
 
 #endif

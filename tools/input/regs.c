@@ -39,6 +39,16 @@ void regs_merge(struct known_regs *r, const struct known_regs *over)
 			regs_set(r, reg, *regs_field(&from, reg));
 }
 
+int regs_settle_lma(struct vmmu_regs *regs)
+{
+	int on = (regs->efer & VMMU_EFER_LME) && (regs->cr0 & VMMU_CR0_PG);
+	uint64_t efer = (regs->efer & ~VMMU_EFER_LMA) | (on ? VMMU_EFER_LMA : 0);
+	int changed = efer != regs->efer;
+
+	regs->efer = efer;
+	return changed;
+}
+
 const char *regs_guess_efer(struct known_regs *r, int long_mode)
 {
 	if (r->known & REG_EFER)

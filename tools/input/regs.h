@@ -25,6 +25,8 @@ uint64_t *regs_field(struct known_regs *r, unsigned reg);
 void regs_set(struct known_regs *r, unsigned reg, uint64_t value);
 /* What `over` knows replaces what `r` knew. */
 void regs_merge(struct known_regs *r, const struct known_regs *over);
+/* EFER.LMA is what LME and CR0.PG make it, whoever recorded one of them alone; 1: it was not. */
+int regs_settle_lma(struct vmmu_regs *regs);
 /*
  * A core's note has no EFER.  If nobody told it: what QEMU's guests have
  * (`long_mode`: by the core's e_machine).  Returns a sentence for the user,

@@ -322,6 +322,7 @@ int sidecar_open(struct sidecar *side, const char *path, struct err *err)
 			      file_name(&r, root, "core", "", &side->core) < 0
 		      ? -1
 		      : 0;
+	side->qemu = json_object_object_get_ex(root, "qemu", NULL);
 	json_object_put(root);
 	if (ret < 0)
 		sidecar_close(side);

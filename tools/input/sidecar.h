@@ -27,6 +27,7 @@ struct sidecar_context {
 
 struct sidecar {
 	char *core; /* file name beside the JSON, or NULL */
+	int qemu;   /* it names the QEMU that made the capture */
 	struct known_regs *cpu;
 	size_t nr_cpus;
 	struct ranges ram; /* not finished: the core's may join */

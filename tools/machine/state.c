@@ -6,9 +6,23 @@
  */
 #include "state.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* One more thing that the user is told. */
+__attribute__((format(printf, 2, 3))) static void note(struct state *s, const char *fmt, ...)
+{
+	size_t n = strlen(s->note);
+	va_list args;
+
+	if (n && n + 2 < sizeof(s->note))
+		n += (size_t)snprintf(s->note + n, sizeof(s->note) - n, "; ");
+	va_start(args, fmt);
+	(void)vsnprintf(s->note + n, sizeof(s->note) - n, fmt, args);
+	va_end(args);
+}
 
 static int find_ram(struct state *s, const struct state_options *o, struct err *err)
 {
@@ -26,22 +40,6 @@ static int find_ram(struct state *s, const struct state_options *o, struct err *
 	if (s->ram.nr == 0)
 		return err_input(err, "%s: no memory in it, and none by --ram or --regs", o->core);
 	return 0;
-}
-
-/* LMA is LME and PG, whoever set one of them alone. */
-static void settle_lma(struct state *s, struct known_regs *r, const struct state_options *o)
-{
-	uint64_t lma = 0, *efer = &r->regs.efer;
-
-	if (o->forced.known & REG_EFER)
-		return;
-	if ((*efer & VMMU_EFER_LME) && (r->regs.cr0 & VMMU_CR0_PG))
-		lma = VMMU_EFER_LMA;
-	if ((*efer & VMMU_EFER_LMA) == lma)
-		return;
-	*efer = (*efer & ~VMMU_EFER_LMA) | lma;
-	snprintf(s->note, sizeof(s->note), "EFER.LMA follows CR0.PG: taking EFER 0x%llx",
-		 (unsigned long long)*efer);
 }
 
 static int find_regs(struct state *s, const struct state_options *o, struct err *err)
@@ -65,10 +63,40 @@ static int find_regs(struct state *s, const struct state_options *o, struct err 
 				 o->core);
 	guess = regs_guess_efer(&r, s->core.long_mode);
 	if (guess)
-		snprintf(s->note, sizeof(s->note), "%s", guess);
-	settle_lma(s, &r, o);
+		note(s, "%s", guess);
+	if (!(o->forced.known & REG_EFER) && regs_settle_lma(&r.regs))
+		note(s, "EFER.LMA follows CR0.PG: taking EFER 0x%llx",
+		     (unsigned long long)r.regs.efer);
 	s->regs = r.regs;
 	return 0;
+}
+
+/* PDPTEs of one address space. */
+static unsigned clear_at(struct state *s, uint64_t cr3)
+{
+	uint64_t gpa = cr3 & 0xffffffe0;
+	uint8_t *bytes;
+	size_t n = core_bytes(&s->core, gpa, TCG_PDPT_BYTES, &bytes);
+
+	return n ? tcg_clear(bytes, n) : 0;
+}
+
+/* Of all address spaces that are known, if QEMU made the capture. */
+static void clear_tcg(struct state *s)
+{
+	char words[200];
+	unsigned cleared;
+
+	if ((!s->core.nr_cpus && !s->side.qemu) || !(s->regs.cr0 & VMMU_CR0_PG) ||
+	    !tcg_has_pdptes(&s->regs))
+		return;
+	cleared = clear_at(s, s->regs.cr3);
+	for (size_t i = 0; i < s->side.nr_contexts; i++)
+		cleared += clear_at(s, s->side.context[i].cr3);
+	if (!cleared)
+		return;
+	tcg_words(words, sizeof(words), cleared);
+	note(s, "%s", words);
 }
 
 int state_open(struct state *s, const struct state_options *o, struct err *err)
@@ -83,6 +111,7 @@ int state_open(struct state *s, const struct state_options *o, struct err *err)
 		state_close(s);
 		return -1;
 	}
+	clear_tcg(s);
 	return 0;
 }
 

@@ -22,7 +22,7 @@ struct state {
 	struct sidecar side;
 	struct ranges ram;
 	struct vmmu_regs regs;
-	char note[160]; /* what had to be guessed, for the user; "" nothing */
+	char note[400]; /* what had to be guessed or changed, for the user; "" nothing */
 };
 
 /* Options win over the sidecar (o->forced), which wins over the core's note. */

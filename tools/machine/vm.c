@@ -8,8 +8,6 @@
 
 #include <string.h>
 
-#define PDPTE_ACCESSED 0x20u
-
 const struct backend backends[] = {
 	{ "native", &vmmu_native, 0, 0 },
 	{ "shadow", &vmmu_shadow, 1, 1 },
@@ -198,32 +196,9 @@ void machine_close(struct machine *m)
 	*m = (struct machine){ 0 };
 }
 
-/*
- * PAE: what the CPU loads from memory at CR3.  QEMU's TCG walks PDPTEs as if
- * they were entries like others and marks them accessed there; for a CPU that
- * bit is reserved (SDM 4.4.1), so it is dropped.  0: not PAE, or not in RAM.
- */
-static int read_pdptes(struct machine *m, struct vmmu_regs *regs)
-{
-	uint64_t table = regs->cr3 & 0xffffffe0;
-
-	if (!(regs->cr0 & VMMU_CR0_PG) || !(regs->cr4 & VMMU_CR4_PAE) ||
-	    (regs->efer & VMMU_EFER_LMA) || !ranges_have(&m->ram, table, 32))
-		return 0;
-	for (unsigned i = 0; i < 4; i++) {
-		regs->pdpte[i] = 0;
-		for (unsigned byte = 8; byte-- > 0;)
-			regs->pdpte[i] = regs->pdpte[i] << 8 | machine_ram(m, table)[8 * i + byte];
-		regs->pdpte[i] &= ~(uint64_t)PDPTE_ACCESSED;
-	}
-	return 1;
-}
-
 int machine_set_regs(struct machine *m, const struct vmmu_regs *regs, struct err *err)
 {
-	struct vmmu_regs now = *regs;
-	int known = read_pdptes(m, &now);
-	int status = vmmu_set_regs(m->cpu, &now, !known);
+	int status = vmmu_set_regs(m->cpu, regs, 1);
 
 	if (status == VMMU_OK)
 		return 0;

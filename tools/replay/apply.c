@@ -14,6 +14,7 @@ void apply_mode(struct replay *r, const struct vmmu_regs *regs)
 
 	r->entry_bytes = lma || pae ? 8 : 4;
 	r->pdpt = pae && !lma;
+	tcg_regs(&r->tcg, regs);
 }
 
 static int failed(struct replay *r, const char *what, int status)

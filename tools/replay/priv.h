@@ -26,7 +26,8 @@ struct replay {
 		uint64_t first; /* number of record[0] */
 	} initial;
 	size_t replayed; /* of the initial records */
-	int window;	 /* inside MARK 1 .. MARK 2 */
+	struct tcg tcg;
+	int window; /* inside MARK 1 .. MARK 2 */
 };
 
 /* -1: fills *err, naming file, record and byte. */
@@ -46,7 +47,7 @@ int apply_ptdrop(struct replay *r, const struct vmmu_trace_record *rec);
 int apply_ptw(struct replay *r, const struct vmmu_trace_record *rec);
 /* One store of what is there already, for a write whose data nobody knows. */
 int apply_same(struct replay *r, uint64_t gpa);
-/* How wide table entries are under these registers. */
+/* How wide table entries are under these registers, and where PDPTEs lie. */
 void apply_mode(struct replay *r, const struct vmmu_regs *regs);
 
 int verify_access(struct replay *r, const struct vmmu_trace_record *rec);

@@ -31,10 +31,16 @@ int replay_next(struct replay *r, struct vmmu_trace_record *rec)
 	if (r->replayed < r->initial.nr) {
 		*rec = r->initial.record[r->replayed];
 		r->record = r->initial.first + r->replayed++;
-		return 1;
+	} else {
+		int got;
+
+		r->record = r->trace->next;
+		got = trace_next(r->trace, rec, r->err);
+		if (got <= 0)
+			return got;
 	}
-	r->record = r->trace->next;
-	return trace_next(r->trace, rec, r->err);
+	tcg_record(&r->tcg, rec);
+	return 1;
 }
 
 static int keep(struct replay *r, const struct vmmu_trace_record *rec)

@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-/* The registers as the initial records leave them; they say how wide PTEs are. */
+/* The registers as the initial records leave them, which say how wide PTEs are; the origin. */
 static int initial_regs(struct replay *r, struct vmmu_regs *regs)
 {
 	*regs = (struct vmmu_regs){ 0 };
@@ -18,6 +18,8 @@ static int initial_regs(struct replay *r, struct vmmu_regs *regs)
 		uint64_t b = rec->b;
 
 		r->record = i;
+		if (rec->type == VMMU_TRACE_ORIGIN)
+			r->tcg.on = rec->b == VMMU_TRACE_BY_QEMU;
 		if (rec->type != VMMU_TRACE_CR)
 			continue;
 		if (rec->arg == 0)
@@ -32,6 +34,7 @@ static int initial_regs(struct replay *r, struct vmmu_regs *regs)
 			return replay_bad(r, "CR record of unknown register %llu",
 					  (unsigned long long)rec->arg);
 	}
+	(void)regs_settle_lma(regs);
 	apply_mode(r, regs);
 	return 0;
 }
@@ -165,6 +168,7 @@ static int run(struct replay *r, const struct replay_options *opt)
 		result_add_stats(r->res, r->m->vm);
 	count_touched(r, opt);
 	r->res->records = r->trace->next;
+	r->res->tcg_cleared = r->tcg.cleared;
 	r->res->seconds = clock_now() - begin - (r->trace->reading - reading);
 	return 0;
 }
@@ -178,10 +182,11 @@ int replay_run(struct trace *trace, struct machine *m, const struct replay_optio
 	r.nr_frames = ranges_end(&m->ram) >> VMMU_PAGE_SHIFT;
 	r.tracked = calloc((size_t)(r.nr_frames / 64 + 1), sizeof(*r.tracked));
 	r.touched = calloc((size_t)(r.nr_frames / 64 + 1), sizeof(*r.touched));
-	if (!r.tracked || !r.touched)
+	if (tcg_open(&r.tcg, ranges_end(&m->ram)) < 0 || !r.tracked || !r.touched)
 		err_input(err, "%s: out of memory", input_name(trace->in));
 	else
 		ret = run(&r, opt);
+	tcg_close(&r.tcg);
 	free(r.tracked);
 	free(r.touched);
 	free(r.initial.record);

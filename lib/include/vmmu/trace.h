@@ -33,7 +33,13 @@ enum vmmu_trace_type {
 	VMMU_TRACE_MARK = 10,	 /* b: 1 start, 2 end of the window */
 	VMMU_TRACE_COUNT = 11,	 /* arg: instructions, b: accesses since the last */
 	VMMU_TRACE_INVPCID = 12, /* arg: enum vmmu_invpcid | PCID << 8; b: gva */
+	/* b: who recorded, VMMU_TRACE_BY_...; before the first ACC or FAULT.  None: QEMU */
+	VMMU_TRACE_ORIGIN = 13,
 };
+
+/* Up to eight characters, the first in the lowest byte. */
+#define VMMU_TRACE_BY_QEMU 0x554d4551ull /* "QEMU": its TCG, with all that it does otherwise */
+#define VMMU_TRACE_BY_VMMU 0x756d6d76ull /* "vmmu": libvmmu's command */
 
 /* One record, decoded: type = a & 0xff, arg = a >> 8. */
 struct vmmu_trace_record {
