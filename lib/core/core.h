@@ -22,10 +22,11 @@ struct core {
 	struct pool *pool;
 	struct host *host;
 	uint64_t event[VMMU_NR_EVENTS];
-	uint64_t meta, meta_peak; /* bytes allocated, table pages apart */
-	uint64_t slot_changes;	  /* odd: the slots are just being changed */
-	int flush_owed;		  /* entries went that caches may hold still */
-	int ready;		  /* the backend's init is done */
+	uint64_t meta, meta_peak;	    /* bytes allocated, table pages apart */
+	uint64_t slot_changes;		    /* odd: the slots are just being changed */
+	void (*flush_all)(struct vmmu *vm); /* vm/ lends it to the parts below: every silicon */
+	int flush_owed;			    /* entries went that caches may hold still */
+	int ready;			    /* the backend's init is done */
 	char reason[192];
 };
 

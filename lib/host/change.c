@@ -37,7 +37,7 @@ uint64_t host_change(struct vmmu *vm, uint64_t gpa, uint64_t len, enum vmmu_chan
 		nr = core_of(vm)->be->protect(vm, vmmu_gpa(gpa), len, how);
 	VMMU_YIELD(vm, PROTECTED);
 	if ((nr || core_of(vm)->flush_owed) && how != VMMU_CHANGE_YOUNG)
-		vmmu_be_flush_all(vm);
+		core_of(vm)->flush_all(vm);
 	/* It may cache what our tables have since forgotten. */
 	if (how != VMMU_CHANGE_YOUNG && how != VMMU_CHANGE_AGE)
 		tell_embedder(vm, gpa, len);

@@ -129,6 +129,7 @@ int vmmu_create(const struct vmmu_config *config, struct vmmu **vmp)
 	vm->core = boot;
 	vm->core.pool = &vm->pool;
 	vm->core.host = &vm->host;
+	vm->core.flush_all = vmmu_be_flush_all;
 	vm->model = model;
 	host_init(&vm->host);
 	pool_init(&vm->pool, boot.cfg.max_tables);
