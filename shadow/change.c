@@ -57,8 +57,9 @@ static uint64_t change_chain(struct shadow_vm *s, struct chain *c, unsigned leve
 static uint64_t change_block(struct shadow_vm *s, struct rmap_block *b, uint64_t gpa, uint64_t last,
 			     enum vmmu_change how)
 {
-	unsigned level = b->key & 3, shift = rmap_shift(level);
-	uint64_t lo = b->key >> 2 << (shift + 9), hi = lo | ((1ull << (shift + 9)) - 1), nr = 0;
+	unsigned level = b->key & 3, shift = level_shift(level);
+	uint64_t lo = b->key >> 2 << (shift + TABLE_SHIFT),
+		 hi = lo | ((1ull << (shift + TABLE_SHIFT)) - 1), nr = 0;
 
 	if (hi < gpa || lo > last)
 		return 0;
@@ -75,8 +76,7 @@ static uint64_t change_all_blocks(struct shadow_vm *s, uint64_t gpa, uint64_t la
 	struct rmap_block *b, *next;
 	uint64_t nr = 0;
 
-	HASH_ITER(hh, s->rmaps, b, next)
-	{
+	HASH_ITER (hh, s->rmaps, b, next) {
 		nr += change_block(s, b, gpa, last, how);
 	}
 	return nr;
@@ -89,7 +89,7 @@ static uint64_t change_leaves(struct shadow_vm *s, uint64_t gpa, uint64_t len, e
 	unsigned level;
 
 	/* The blocks of a range are found one by one, unless there are more than exist at all. */
-	if ((last - gpa) >> (rmap_shift(1) + 9) >= HASH_COUNT(s->rmaps))
+	if ((last - gpa) >> (level_shift(1) + TABLE_SHIFT) >= HASH_COUNT(s->rmaps))
 		return change_all_blocks(s, gpa, last, how);
 	for (level = 1; level <= 3; level++) {
 		for (key = rmap_key(gpa, level); key <= rmap_key(last, level); key += 4) {
@@ -116,9 +116,9 @@ static uint64_t zap_tables(struct shadow_vm *s, uint64_t gpa, uint64_t len)
 		}
 		return page_commit(s);
 	}
-	HASH_ITER(hh, s->frames, f, next)
-	if (f->gfn >= first && f->gfn <= last)
-		frame_zap(s, f);
+	HASH_ITER (hh, s->frames, f, next)
+		if (f->gfn >= first && f->gfn <= last)
+			frame_zap(s, f);
 	return page_commit(s);
 }
 
@@ -141,7 +141,7 @@ uint64_t change_range(struct shadow_vm *s, uint64_t gpa, uint64_t len, enum vmmu
 static uint64_t protect_level(struct shadow_vm *s, unsigned level, uint64_t gpa,
 			      const uint64_t *pages, uint64_t nr)
 {
-	uint64_t leaf = (1ull << rmap_shift(level)) - 1, block = leaf << 9 | leaf;
+	uint64_t leaf = (1ull << level_shift(level)) - 1, block = leaf << TABLE_SHIFT | leaf;
 	uint64_t n = vmmu_be_next_page(pages, 0, nr), changed = 0, at, end;
 
 	while (n < nr) {

@@ -143,8 +143,7 @@ static int check_leaf(struct shadow_vm *s, struct spage *sp, unsigned index,
 	if (g && sp->key.role.level == 1 && leaf.gpa != base)
 		return broken(s, sp, "maps another page than the guest's leaf", index);
 	if (!g && sp->frame == NULL &&
-	    leaf.gpa !=
-		    base + ((uint64_t)index << (VMMU_PAGE_SHIFT + 9 * (sp->key.role.level - 1))))
+	    leaf.gpa != base + ((uint64_t)index << (level_shift(sp->key.role.level))))
 		return broken(s, sp, "is out of place", index);
 	return vmmu_be_check_leaf(s->vm, s->mode[sp->key.role.mode].space, &leaf);
 }
@@ -178,8 +177,7 @@ static int check_frame(struct shadow_vm *s, struct spage *sp)
 
 	if (frame_find(s, sp->key.gfn) != sp->frame)
 		return broken(s, sp, "its frame is another", 0);
-	LIST_FOREACH(other, &sp->frame->pages, role)
-	{
+	LIST_FOREACH (other, &sp->frame->pages, role) {
 		found |= other == sp;
 		if (sp->unsync && other->key.role.level > 1)
 			return broken(s, sp, "out of step, and its frame an upper table", 0);

@@ -170,7 +170,7 @@ static int go_direct(struct miss *m, unsigned grants, unsigned level)
 
 	while (!st && m->sp->key.role.level > level) {
 		struct key key = m->sp->key;
-		uint64_t size = 1ull << (VMMU_PAGE_SHIFT + 9 * (key.role.level - 1));
+		uint64_t size = 1ull << (level_shift(key.role.level));
 
 		key.gfn = (m->w.gpa.v & ~(size - 1)) >> VMMU_PAGE_SHIFT;
 		key.role.level--;

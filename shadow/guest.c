@@ -23,6 +23,12 @@ unsigned shadow_format(const struct vmmu_fmt *guest)
 	return 0;
 }
 
+/* All formats that shadow have the same, and tables of 512 entries. */
+unsigned level_shift(unsigned level)
+{
+	return vmmu_fmt_x64.lv[level].shift;
+}
+
 unsigned level_of(unsigned guest_shift)
 {
 	return guest_shift >= 30 ? 3 : guest_shift >= 21 ? 2 : 1;
@@ -117,9 +123,7 @@ void guest_says(const struct shadow_vm *s, const struct spage *sp, unsigned inde
 
 unsigned shadow_index(const struct spage *sp, uint64_t gva)
 {
-	/* All formats that shadow have tables of 512. */
-	return (unsigned)(gva >> (VMMU_PAGE_SHIFT + 9 * (sp->key.role.level - 1))) &
-	       (TABLE_ENTRIES - 1);
+	return (unsigned)(gva >> level_shift(sp->key.role.level)) & (TABLE_ENTRIES - 1);
 }
 
 unsigned root_slot(const struct mode *m, uint64_t gva)

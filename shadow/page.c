@@ -143,7 +143,7 @@ int link_page(struct shadow_vm *s, struct spage *parent, unsigned index, struct 
 
 int put_leaf(struct shadow_vm *s, struct spage *sp, unsigned index, const struct vmmu_leaf *leaf)
 {
-	uint64_t size = 1ull << (VMMU_PAGE_SHIFT + 9 * (leaf->level - 1));
+	uint64_t size = 1ull << level_shift(leaf->level);
 	struct vmmu_leaf was = { .gpa = ~0ull };
 
 	if (vmmu_table_kind(sp->table, index) == VMMU_ENTRY_LEAF)

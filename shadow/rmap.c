@@ -8,15 +8,10 @@
  */
 #include "shadow_priv.h"
 
-unsigned rmap_shift(unsigned level)
-{
-	return VMMU_PAGE_SHIFT + 9 * (level - 1);
-}
-
 /* Blocks are told apart by what is above their 512 pages, and by level. */
 uint64_t rmap_key(uint64_t gpa, unsigned level)
 {
-	return gpa >> (rmap_shift(level) + 9) << 2 | level;
+	return gpa >> (level_shift(level) + TABLE_SHIFT) << 2 | level;
 }
 
 struct rmap_block *rmap_block(struct shadow_vm *s, uint64_t key)
@@ -33,7 +28,7 @@ struct rmap_block *rmap_block(struct shadow_vm *s, uint64_t key)
 
 struct chain *rmap_chain(struct rmap_block *b, uint64_t gpa, unsigned level)
 {
-	return &b->chain[gpa >> rmap_shift(level) & (TABLE_ENTRIES - 1)];
+	return &b->chain[gpa >> level_shift(level) & (TABLE_ENTRIES - 1)];
 }
 
 struct chain *rmap_of(struct shadow_vm *s, uint64_t gpa, unsigned level)
@@ -79,8 +74,7 @@ void rmap_forget(struct shadow_vm *s)
 	struct rmap_block *b, *next;
 	unsigned i;
 
-	HASH_ITER(hh, s->rmaps, b, next)
-	{
+	HASH_ITER (hh, s->rmaps, b, next) {
 		for (i = 0; i < TABLE_ENTRIES; i++)
 			chain_clear(s, &b->chain[i]);
 	}
@@ -92,8 +86,7 @@ void rmap_fini(struct shadow_vm *s)
 	struct vmmu *hash_vm = s->vm;
 	struct rmap_block *b, *next;
 
-	HASH_ITER(hh, s->rmaps, b, next)
-	{
+	HASH_ITER (hh, s->rmaps, b, next) {
 		HASH_DEL(s->rmaps, b);
 		vmmu_be_free(s->vm, b, sizeof(*b));
 	}

@@ -24,7 +24,8 @@
 #include "hash.h"
 
 #define PAGE_MASK (~(uint64_t)(VMMU_PAGE_SIZE - 1))
-#define TABLE_ENTRIES 512u /* of every format that shadows */
+#define TABLE_ENTRIES 512u /* of every format that shadows ... */
+#define TABLE_SHIFT 9	   /* ... log2 of it */
 #define NR_FORMATS 3	   /* that shadow: PAE, 4-level, 5-level */
 #define NR_MODES 8	   /* of the guest's: five formats, three of them with NX or without */
 #define MAX_ROOTS 16
@@ -200,6 +201,8 @@ enum wp0 wp0_of(const struct shadow_vm *s, const struct vmmu_paging *guest);
  * and what CR0.WP=0 makes of them for this access.
  */
 unsigned guest_grants(enum wp0 wp0, const struct vmmu_walk *w, uint32_t access);
+/* log2 of what an entry of a shadow table of that level maps. */
+unsigned level_shift(unsigned level);
 /* The level of leaf that a guest's page of this size could have. */
 unsigned level_of(unsigned guest_shift);
 /* Whether the real CPU lets such an access pass by such a leaf. */
@@ -230,7 +233,6 @@ typedef uint64_t place_fn(struct shadow_vm *s, where_t where, const void *arg);
 uint64_t chain_each(const struct chain *c, place_fn *fn, struct shadow_vm *s, const void *arg);
 
 /* ---- rmap.c: of each page of guest memory, the leaves that map it ---- */
-unsigned rmap_shift(unsigned level); /* log2 of a page of that level */
 /* Which block has the chain of gpa; the block, or NULL; the chain in it. */
 uint64_t rmap_key(uint64_t gpa, unsigned level);
 struct rmap_block *rmap_block(struct shadow_vm *s, uint64_t key);

@@ -229,9 +229,9 @@ int frame_unsync(struct shadow_vm *s, struct frame *f)
 
 	if (!(s->on & VMMU_SHADOW_UNSYNC))
 		return 0;
-	LIST_FOREACH(sp, &f->pages, role)
-	if (sp->key.role.level > 1)
-		return 0;
+	LIST_FOREACH (sp, &f->pages, role)
+		if (sp->key.role.level > 1)
+			return 0;
 	for (sp = LIST_FIRST(&f->pages); sp; sp = next) {
 		next = LIST_NEXT(sp, role);
 		if (sp->unsync)
@@ -289,9 +289,9 @@ static int is_in_use(const struct frame *f)
 {
 	const struct spage *sp;
 
-	LIST_FOREACH(sp, &f->pages, role)
-	if (sp->roots || chain_first(&sp->parents))
-		return 1;
+	LIST_FOREACH (sp, &f->pages, role)
+		if (sp->roots || chain_first(&sp->parents))
+			return 1;
 	return 0;
 }
 

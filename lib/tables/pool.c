@@ -150,9 +150,9 @@ void table_reap(struct vmmu *vm)
 	uint64_t seen = ~0ull;
 
 	/* A vCPU outside a walk reads no table before it looks at its flushes. */
-	LIST_FOREACH(r, &p->readers, next)
-	if (r->in_walk)
-		seen = min64(seen, r->seen);
+	LIST_FOREACH (r, &p->readers, next)
+		if (r->in_walk)
+			seen = min64(seen, r->seen);
 	while ((t = TAILQ_FIRST(&p->retired)) && t->generation <= seen)
 		table_free(vm, t);
 }
