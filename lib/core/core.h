@@ -77,8 +77,9 @@ void core_meta_add(struct core *c, size_t size);
 
 /* ---- the generation of slots ---- */
 /*
- * The generation that a remembered "no memory here" is good for: nothing made while
- * slots change is, and when the generations have come round, nothing is left.
+ * An entry that remembers "no memory here" carries the generation of the slots, and is good as long
+ * as that does not change.  While slots are being changed there is no generation.  When the numbers
+ * have come round, all such entries are zapped.
  */
 #define GENERATION_BITS 16
 #define NO_GENERATION (~0ull)

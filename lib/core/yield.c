@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Where the library lets go, for a tester; only in a build for tests.
- * Not here: what happens then (the tester).
- * Keeps: what goes on at a point sees the VM as another CPU would, and leaves the operation
- * in progress what it holds: its reason, the tables that it has taken away.
+ * The points at which a tester may do something in the middle of an operation; only in a build for
+ * tests. Not here: what happens then (the tester). Keeps: what goes on at a point sees the VM as
+ * another CPU would, and leaves the operation in progress what it holds: its reason, the tables
+ * that it has taken away.
  */
 #include <string.h>
 

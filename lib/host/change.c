@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Changing what maps a range, with the flushes that this makes necessary; and which ranges
- * are being invalidated.
- * Not here: who changes why (notify.c, dirty.c, track.c, slot.c, page.c).
+ * Changes the mappings of a range, and flushes what that makes necessary.  It also knows which
+ * ranges are being invalidated.
+ * Not here: the reasons for a change (notify.c, dirty.c, track.c, slot.c, page.c).
  * Keeps: when host_change() returns, no cache has what the change took away.
  */
 #include "../tables/tables.h"
@@ -38,7 +38,7 @@ uint64_t host_change(struct vmmu *vm, uint64_t gpa, uint64_t len, enum vmmu_chan
 	VMMU_YIELD(vm, PROTECTED);
 	if ((nr || core_of(vm)->flush_owed) && how != VMMU_CHANGE_YOUNG)
 		core_of(vm)->flush_all(vm);
-	/* It may cache what our tables have since forgotten. */
+	/* The embedder may have cached a translation that no table of ours has any more. */
 	if (how != VMMU_CHANGE_YOUNG && how != VMMU_CHANGE_AGE)
 		tell_embedder(vm, gpa, len);
 	table_reap(vm);

@@ -48,7 +48,7 @@ int vmmu_dirty_log(struct vmmu *vm, vmmu_gpa_t slot, int on)
 	return VMMU_OK;
 }
 
-/* Takes the right to write from the pages of a bitmap; flushes nothing. */
+/* Write-protects the pages of a bitmap; the caller flushes. */
 static void protect_pages(struct vmmu *vm, uint64_t gpa, const uint64_t *pages, uint64_t nr)
 {
 	const struct vmmu_backend *be = core_of(vm)->be;
@@ -84,8 +84,9 @@ int vmmu_dirty_harvest(struct vmmu *vm, vmmu_gpa_t slot, uint64_t first, uint64_
 		return core_fail(vm, VMMU_EINVAL, "pages %llu+%llu: not words of the slot's bitmap",
 				 (unsigned long long)first, (unsigned long long)nr);
 	/*
-	 * Clear, then take the right to write and flush: a store between the
-	 * two sets its bit again, or happened before and is in the answer.
+	 * First the bits are cleared, then the right to write is taken and all is flushed.  A store
+	 * between the two sets its bit again or, if it was made by an old translation, is one that
+	 * this harvest reports.
 	 */
 	words = (nr + 63) / 64;
 	for (word = 0; word < words; word++) {

@@ -43,11 +43,11 @@ int host_check(struct vmmu *vm);
  */
 enum vmmu_page_kind host_page(struct vmmu *vm, struct slot *s, uint64_t gpa, int write,
 			      uint64_t *word);
-/* The byte at gpa, by the word of its page. */
+/* Where the byte at gpa lies, by the host word of its page. */
 uint8_t *host_word_pointer(uint64_t word, uint64_t gpa);
 /*
- * A page is WANTED: asks the host, and VMMU_OK is to try again; or BUSY: VMMU_AGAIN; or why
- * the host gave none.
+ * For a page that is WANTED: asks the host.  VMMU_OK: try again; else why the host gave none.
+ * For a page that is BUSY: VMMU_AGAIN.
  */
 int host_resolve(struct vmmu *vm, enum vmmu_page_kind kind, uint64_t gpa, int write);
 /* Memory callbacks over slots, for walks in software; ctx is the VM. */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the host does to memory under the VM: invalidation, new pages, aging.
- * Not here: what the host answers when asked (page.c).
- * Keeps: from begin to end of an invalidation nothing of its range is mapped,
- * and no answer the host gave before its end is installed after it: a fault
- * samples notify_seq before it asks, and end() moves it before the range goes.
+ * Not here: how the host is asked for a page (page.c).
+ * Keeps: from vmmu_notify_begin() to vmmu_notify_end() nothing of the range is mapped.  No page
+ * that the host gave before the end is installed after it: a fault reads notify_seq before it asks
+ * the host, and vmmu_notify_end() advances it before it unblocks the range.
  */
 #include "slot.h"
 

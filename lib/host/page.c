@@ -49,7 +49,7 @@ int host_put_page(struct vmmu *vm, struct slot *s, uint64_t gpa, const struct vm
 	    !host_pointer_fits(vm, page->pointer, VMMU_PAGE_SIZE))
 		return core_fail(vm, VMMU_EINVAL, "host page for 0x%llx: bad pointer or size",
 				 (unsigned long long)gpa);
-	/* All of a large page that lies in the slot and in this block. */
+	/* The part of a large page that lies in the slot and in this block. */
 	first = max64(gpa & ~(host_page_size[level] - 1), gpa & ~((1ull << BLOCK_SHIFT) - 1));
 	first = max64(first, s->info.gpa.v);
 	last = min64((gpa & ~(host_page_size[level] - 1)) + host_page_size[level],
@@ -69,7 +69,7 @@ int host_put_page(struct vmmu *vm, struct slot *s, uint64_t gpa, const struct vm
 	return VMMU_OK;
 }
 
-/* Asks the host for a page; VMMU_OK: there now, try again. */
+/* Asks the host for a page; VMMU_OK: try again. */
 static int ask_host(struct vmmu *vm, uint64_t gpa, int write)
 {
 	struct vmmu_host_page page = { 0 };
@@ -83,9 +83,9 @@ static int ask_host(struct vmmu *vm, uint64_t gpa, int write)
 		return core_fail(vm, VMMU_EHOST, "the host has no page for 0x%llx",
 				 (unsigned long long)gpa);
 	/*
-	 * SEQ was sampled before the host was asked.  If the host began or
-	 * ended an invalidation since, the answer may be of a page that is
-	 * gone: drop it and look again.
+	 * The numbers were read before the host was asked.  If an invalidation ended, a page was
+	 * changed or a slot moved since, the host's answer may name memory that is no longer the
+	 * guest's: it is dropped, and the access tries again.
 	 */
 	if (seq != host_of(vm)->notify_seq || slots != core_of(vm)->slot_changes ||
 	    host_is_invalidating(vm, gpa, 1))
@@ -96,7 +96,8 @@ static int ask_host(struct vmmu *vm, uint64_t gpa, int write)
 	s = slot_at(vm, gpa);
 	had = host_word(s, gpa) != 0;
 	st = host_put_page(vm, s, gpa, &page);
-	/* What was there (a shared page, say) may be mapped: by others, too. */
+	/* The page that was there before, a shared one for instance, may be mapped in many places.
+	 */
 	if (!st && had)
 		host_change(vm, gpa & ~(page.size - 1), page.size, VMMU_CHANGE_ZAP);
 	return st;
@@ -125,7 +126,7 @@ void host_forget(struct vmmu *vm, uint64_t gpa, uint64_t len)
 
 			if (b->host)
 				b->host[page_in_block(at)] = 0;
-			/* A block without answers is one step. */
+			/* A block for which the host was never asked is skipped. */
 			at = b->host ? at + VMMU_PAGE_SIZE : (at | ((1ull << BLOCK_SHIFT) - 1)) + 1;
 		}
 	}
@@ -157,7 +158,7 @@ static int level_fits(struct vmmu *vm, struct slot *s, uint64_t gpa, uint64_t wo
 	for (at = low; at < low + size; at += 1ull << BLOCK_SHIFT)
 		if (block_of(s, at)->nr_tracked)
 			return 0;
-	/* One page of it may have been replaced since (copy on write). */
+	/* A single page of it may have been replaced since, by copy on write for instance. */
 	for (at = low; !s->info.pointer && at < low + size; at += VMMU_PAGE_SIZE)
 		if (host_word(s, at) != word - (gpa & PAGE_MASK) + at)
 			return 0;
@@ -183,7 +184,7 @@ uint64_t vmmu_slot_leaf(struct vmmu *vm, vmmu_gpa_t gpa)
 	return word ? host_page_size[best_level(vm, s, gpa.v, word)] : VMMU_PAGE_SIZE;
 }
 
-/* *fix for what vmmu_be_page() found. */
+/* Fills *fix when vmmu_be_page() has no page to offer. */
 static enum vmmu_page_kind page_missed(struct vmmu_fix *fix, uint64_t gpa, int write,
 				       enum vmmu_page_kind kind)
 {
@@ -194,7 +195,7 @@ static enum vmmu_page_kind page_missed(struct vmmu_fix *fix, uint64_t gpa, int w
 	return kind;
 }
 
-/* What a page is, its size apart. */
+/* Fills all of *page but its level. */
 static void fill_page(struct vmmu *vm, struct slot *s, uint64_t gpa, uint64_t word,
 		      struct vmmu_page *page)
 {

@@ -170,7 +170,7 @@ static void slots_end(struct vmmu *vm)
 	VMMU_YIELD(vm, SLOTS);
 	host_of(vm)->last = NULL;
 	core_of(vm)->slot_changes++;
-	/* Generations are used again from here: nothing may have one. */
+	/* The generations have come round, so no entry may be left that carries one. */
 	if (core_of(vm)->be->protect && !slot_generation(vm))
 		host_change(vm, 0, VMMU_ALL, VMMU_CHANGE_ZAP);
 }
@@ -245,7 +245,7 @@ int vmmu_slot_move(struct vmmu *vm, vmmu_gpa_t from, vmmu_gpa_t to)
 	st = check_place(vm, to.v, s->info.size, s);
 	if (st)
 		return st;
-	/* What is known per page stays behind: tracks with the tables there. */
+	/* What is kept of each page does not move: tracks belong to tables at the old place. */
 	nr = blocks_for(to.v, s->info.size);
 	block = core_alloc(core_of(vm), (size_t)nr * sizeof(*block), 0);
 	if (!block)

@@ -72,7 +72,7 @@ static unsigned present_in(const struct vmmu_pt *pt, const char *block)
 	return n;
 }
 
-/* Every entry of a table, for what its descriptor tells of all of them. */
+/* Reads every entry of a table, and compares with what its descriptor says of them. */
 static int check_table(struct vmmu *vm, struct vmmu_table *t)
 {
 	const char *table = table_entries(t);

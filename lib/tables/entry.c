@@ -32,7 +32,7 @@ unsigned pt_used_from(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned i
 	return at / bytes;
 }
 
-/* Where a table's addresses begin; one that several links share has no such place. */
+/* The first address that a table maps; 0 for one that several links share, which has none. */
 static uint64_t table_ia(const struct vmmu_pt *pt, const struct vmmu_table *t)
 {
 	uint64_t ia = 0;
@@ -44,7 +44,7 @@ static uint64_t table_ia(const struct vmmu_pt *pt, const struct vmmu_table *t)
 	return ia;
 }
 
-/* The bits of one right that grant it, or do not. */
+/* The bits of `mask` as they are set in an entry that grants the right, or does not. */
 static uint64_t right(const struct vmmu_fmt *f, uint64_t mask, int granted)
 {
 	return granted == !(f->invert & mask) ? mask : 0;
@@ -97,7 +97,7 @@ void pt_tell_change(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned ind
 	event(pt->vm, NULL, ev, ia, new_entry);
 }
 
-/* Empties an entry; what was there. */
+/* Empties an entry; returns what was there. */
 uint64_t pt_take_entry(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index)
 {
 	uint64_t old;
@@ -122,7 +122,7 @@ int pt_age_leaf(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index, 
 	return 1;
 }
 
-/* Retires a tree of tables that nothing links any more; answers how many leaves and tables. */
+/* Retires a tree of tables that no link leads to any more; returns how many leaves and tables. */
 uint64_t pt_retire_tree(const struct vmmu_pt *pt, struct vmmu_table *t)
 {
 	uint64_t nr = 1;
@@ -139,7 +139,7 @@ uint64_t pt_retire_tree(const struct vmmu_pt *pt, struct vmmu_table *t)
 	return nr;
 }
 
-/* What caches might hold of an entry that changes so. */
+/* Whether a cache may hold what this change of an entry takes away. */
 static int owes_flush(const struct vmmu_pt *pt, uint64_t old, uint64_t new_entry)
 {
 	const struct vmmu_fmt *f = pt->fmt;

@@ -62,7 +62,7 @@ static inline uint64_t used_bit(unsigned at)
 	return 1ull << at / TABLE_BLOCK;
 }
 
-/* Silicon goes on with neither; what an MMIO mark says is for software. */
+/* Silicon stops at an entry that is not present and at an MMIO mark, which only software reads. */
 static inline int is_mmio(const struct vmmu_pt *pt, uint64_t e)
 {
 	uint64_t mmio = pt->fmt->mmio;
@@ -85,13 +85,13 @@ static inline unsigned is_leaf(const struct vmmu_pt *pt, unsigned level, uint64_
 	return entry_is_leaf(pt->fmt, level, e);
 }
 
-/* What a leaf grants, in the format's bits: those that forbid are turned round. */
+/* What a leaf grants, in the format's bits; bits that forbid are inverted. */
 static inline uint64_t granted_by(const struct vmmu_pt *pt, unsigned level, uint64_t e)
 {
 	return entry_granted(pt->fmt, level, 1, e);
 }
 
-/* The bits that let a leaf of this level be written to; 0: it cannot say so. */
+/* The bits that say whether a leaf of this level may be written to; 0: the format has none. */
 static inline uint64_t write_bits(const struct vmmu_pt *pt, unsigned level)
 {
 	return pt->fmt->w & ~entry_absent(pt->fmt, level, 1);
@@ -106,7 +106,7 @@ static inline uint64_t link_to(const struct vmmu_pt *pt, unsigned level, struct 
 void pt_tell_change(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index,
 		    enum vmmu_event ev, uint64_t new_entry);
 
-/* The one place where software changes an entry.  0: it was not `old` any more. */
+/* The one place where software changes an entry.  Returns 0 if the entry was no longer `old`. */
 static inline int pt_set_entry(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index,
 			       uint64_t old, uint64_t new_entry)
 {
@@ -129,7 +129,7 @@ static inline int pt_set_entry(const struct vmmu_pt *pt, struct vmmu_table *t, u
 	return 1;
 }
 
-/* Takes the right to write, `w`, from a leaf, if there is one; whether it had it. */
+/* Takes the right to write, whose bits are w, from a leaf; returns whether the leaf had it. */
 static inline int pt_deny_write(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index,
 				uint64_t w)
 {
@@ -154,14 +154,14 @@ static inline int pt_wrprot_leaf(const struct vmmu_pt *pt, struct vmmu_table *t,
 unsigned pt_used_from(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index);
 void pt_read_leaf(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index, uint64_t ia,
 		  uint64_t e, struct vmmu_leaf *l);
-/* Empties an entry; what was there. */
+/* Empties an entry; returns what was there. */
 uint64_t pt_take_entry(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index);
 /* Whether a leaf was used since it was made old; `clear` makes it so. */
 int pt_age_leaf(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index, int clear);
 /* Puts a leaf; VMMU_PT_CHANGED and VMMU_PT_FLUSH, or'ed, or VMMU_ENOMEM. */
 int pt_put_leaf(const struct vmmu_pt *pt, struct vmmu_table *t, unsigned index,
 		const struct vmmu_leaf *leaf);
-/* Retires a tree of tables that nothing links any more; how many leaves and tables. */
+/* Retires a tree of tables that no link leads to; returns how many leaves and tables. */
 uint64_t pt_retire_tree(const struct vmmu_pt *pt, struct vmmu_table *t);
 
 /* ---- build.c ---- */

@@ -4,7 +4,7 @@
  */
 #include "entry.h"
 
-/* Breaks the link to t; answers how many leaves and tables went. */
+/* Breaks the link to t; returns how many leaves and tables went. */
 static uint64_t unlink_table(struct vmmu_table *t)
 {
 	const struct vmmu_pt *pt = t->pt;
@@ -16,7 +16,7 @@ static uint64_t unlink_table(struct vmmu_table *t)
 	return pt_retire_tree(pt, t);
 }
 
-/* Whether nothing but emptiness keeps t linked. */
+/* Whether t is empty and may be unlinked. */
 static int may_go(const struct vmmu_table *t)
 {
 	return t->parent && !t->live && !t->pt->fmt->lv[t->parent->level].cached;
@@ -27,7 +27,7 @@ uint64_t pt_evict(struct vmmu *vm)
 	struct vmmu_table *t, *parent;
 	uint64_t nr = 0;
 
-	/* In use, tables stand in the order in which they were made. */
+	/* The list of tables in use is in the order in which they were made. */
 	TAILQ_FOREACH (t, &pool_of(vm)->used, link)
 		if (!(t->pt->flags & VMMU_PT_SHARED) && t->parent && (t->level == 1 || may_go(t)))
 			break;

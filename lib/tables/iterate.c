@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The iterator over a tree, in order of addresses.
- * Keeps: it goes down by what an entry says when it leaves it, for its user may have changed it.
+ * Keeps: it reads an entry again before it follows it down, for its user may have changed it.
  */
 #include <string.h>
 
@@ -40,7 +40,7 @@ void vmmu_pt_next(struct vmmu_pt_iter *it)
 	unsigned level = it->level;
 	uint64_t next, e;
 
-	/* Down, by what is there now: the visitor may have changed it. */
+	/* The user may have changed the entry, so it is read again before it is followed. */
 	if (level > 1 && it->descend) {
 		e = read_entry(it->pt, it->table, it->index);
 		if (is_present(it->pt, e) && !is_leaf(it->pt, level, e)) {
@@ -64,7 +64,7 @@ void vmmu_pt_next(struct vmmu_pt_iter *it)
 	enter_table(it, it->path[level]);
 }
 
-/* On in this table to an entry that is not 0, or to its last. */
+/* Goes on in this table to an entry that is not 0, or to the last one. */
 static void pass_empty(struct vmmu_pt_iter *it)
 {
 	unsigned last = nr_entries(it->pt, it->level) - 1;

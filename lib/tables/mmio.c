@@ -5,7 +5,7 @@
  */
 #include "entry.h"
 
-/* A generation in the field of the address. */
+/* An MMIO mark with the generation in its address field. */
 static uint64_t mmio_mark(const struct vmmu_pt *pt, uint64_t generation)
 {
 	uint64_t addr = pt->fmt->addr;

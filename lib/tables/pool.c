@@ -87,7 +87,7 @@ static int add_chunk(struct vmmu *vm)
 	return 0;
 }
 
-/* What a table's last user left: little, most often. */
+/* Clears what the last user of the page left, which is little most of the time. */
 static void clear(struct vmmu_table *t)
 {
 	char *entries = table_entries(t);

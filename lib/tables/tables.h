@@ -37,7 +37,7 @@ struct vmmu_table {
 TAILQ_HEAD(table_list, vmmu_table);
 struct chunk;
 
-/* Who may be inside a table: a vCPU. */
+/* A vCPU, as one that may be inside a table: no table is freed under its walk. */
 struct reader {
 	LIST_ENTRY(reader) next;
 	uint64_t seen;	 /* the flush generation acknowledged */
@@ -66,7 +66,7 @@ struct vmmu_table *table_new(const struct vmmu_pt *pt, unsigned level); /* NULL:
 void table_retire(struct vmmu *vm, struct vmmu_table *t);
 void table_reap(struct vmmu *vm); /* frees what no walk can be in */
 
-/* The reader has no pointer into a table from before now. */
+/* The reader uses no table that was retired before now. */
 static inline void reader_enter(struct vmmu *vm, struct reader *r)
 {
 	struct pool *p = pool_of(vm);
@@ -90,11 +90,11 @@ int table_gpas(struct vmmu *vm, struct vmmu_table *t); /* makes t->gpas; 0 or -1
 int pool_check(struct vmmu *vm);
 
 /* ---- evict.c ---- */
-/* Takes the table of leaves that was made first, and what it leaves empty; how many. */
+/* Unlinks the oldest table of leaves and each upper table that this empties; returns how many. */
 uint64_t pt_evict(struct vmmu *vm);
 
 /* ---- check.c ---- */
-/* What each table in use tells of its entries is so. */
+/* Whether the descriptor of each table in use says the truth of its entries. */
 int pt_check_tables(struct vmmu *vm);
 
 #endif

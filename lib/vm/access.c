@@ -2,8 +2,8 @@
 /*
  * Accesses by guest-physical address: the embedder's own.
  * Not here: those by guest-virtual address (access_gva.c).
- * Keeps: a store is marked dirty before it is done and told to a shadow pager
- * after it is done.
+ * Keeps: a page is marked dirty before the store, and the backend is told of a store to a
+ * tracked frame after the store.
  */
 #include <string.h>
 
@@ -11,7 +11,7 @@
 
 #include "access.h"
 
-/* One page, there and (for a store) writable; status as vmmu_read(). */
+/* Finds the memory of one page, which the host may have to give first; a status as vmmu_read(). */
 static int find_page(struct vmmu *vm, uint64_t gpa, int write, struct slot **sp, uint8_t **p)
 {
 	unsigned tries;

@@ -17,7 +17,7 @@ static inline size_t access_piece(uint64_t at, size_t left)
 	return left < room ? left : room;
 }
 
-/* Entries are stored whole, as a CPU does. */
+/* Stores aligned 4 and 8 bytes in one piece, as a CPU does: they may be an entry of a table. */
 static inline void access_store(uint8_t *to, const void *from, size_t n)
 {
 	uint64_t v8;

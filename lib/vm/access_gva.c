@@ -55,7 +55,7 @@ int vmmu_read_gva(struct vmmu_cpu *cpu, vmmu_gva_t gva, void *buf, size_t len, u
 int vmmu_write_gva(struct vmmu_cpu *cpu, vmmu_gva_t gva, const void *buf, size_t len,
 		   uint32_t access, struct vmmu_xlat *fault, size_t *done)
 {
-	/* copy_gva() only reads it for a store. */
+	/* copy_gva() does not write to its buffer when the access is a store. */
 	char *from = (char *)(uintptr_t)buf;
 
 	return copy_gva(cpu, gva.v, from, len, (access & ~VMMU_TYPE_MASK) | VMMU_WRITE, fault,

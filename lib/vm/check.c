@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The self-check of the whole VM: trees by the backend, and all that is no tree.
+ * The self-check of the whole VM: the backend checks its tables, and this file checks the rest:
+ * table pages, slots and caches.
  * Keeps: it allocates nothing and changes nothing.
  */
 #include "vm.h"
 
 /*
- * A cached translation leads to the memory of its gpa, and lets stores pass
- * only where a leaf may: else a flush was missed.
+ * A cached translation leads to the memory of its gpa, and lets a store pass only where a leaf
+ * may do so.  If it does not, a flush was missed.
  */
 static int check_entry(struct vmmu *vm, const struct cache_entry *e)
 {
@@ -47,7 +48,7 @@ static int check_caches(struct vmmu *vm)
 	return st;
 }
 
-/* What is no tree: small, and looked at in one go. */
+/* These are small, and each is checked in one go. */
 static int (*const check_rest[])(struct vmmu *vm) = { pool_check, host_check, check_caches };
 
 int vmmu_check(struct vmmu *vm)
@@ -72,9 +73,9 @@ int vmmu_check_some(struct vmmu *vm, unsigned budget)
 	int st;
 
 	clear_reason(vm);
-	/* Coming back to a place costs its path. */
+	/* To go on at a place costs the way down to it, so a smaller budget would be wasted. */
 	st = vm->core.be->check(vm, &vm->check_at, budget < 16 ? 16 : budget);
-	/* After all trees one thing more, in turn. */
+	/* When all trees are checked, one of the other parts is, each in its turn. */
 	if (!st && !vm->check_at.tree && !vm->check_at.ia)
 		st = check_rest[vm->check_round++ % ARRAY_SIZE(check_rest)](vm);
 	return st;

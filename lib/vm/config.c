@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What an embedder asks for when it makes a VM: defaults, and what is refused.
+ * The configuration of a VM: defaults are filled in, and what cannot be is refused.
  */
 #include <string.h>
 
@@ -16,7 +16,7 @@ int vm_read_config(const struct vmmu_config *in, struct vmmu_config *cfg)
 		cfg->host_maxphyaddr = 52;
 	if (!cfg->front_entries)
 		cfg->front_entries = 1024;
-	/* The two pages of a crossing must not share an entry. */
+	/* The two pages of an access that crosses a page boundary must not share an entry. */
 	if (cfg->front_entries == 1)
 		cfg->front_entries = 2;
 	if (!cfg->profile)

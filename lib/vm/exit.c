@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The hypervisor's side of an access: an exit, what its cause needs, walks in software.
+ * The hypervisor's side of an access: it handles an exit, repairs the cause, and walks in software.
  * Not here: how a fault is repaired (backends), silicon's walks and hits (translate.c).
  * Keeps: calls go down, statuses come up; each loop is bounded, and ends with VMMU_ELOOP.
  */
@@ -10,7 +10,7 @@
 
 #include "vm.h"
 
-/* ---- what stops an access, as a result --------------------------------------------------- */
+/* ---- results of accesses that stop --------------------------------------------------- */
 
 int vm_result_mmio(uint64_t gpa, int table, const struct vmmu_walk *w, struct vmmu_xlat *out)
 {
@@ -41,11 +41,14 @@ int vm_result_fault(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access, unsigne
 	return VMMU_FAULT;
 }
 
-/* ---- what a cause needs ------------------------------------------------------------- */
+/* ---- repairs ------------------------------------------------------------- */
 
 static void reclaimed(struct vmmu *vm, uint64_t before)
 {
-	/* Walk caches may lead into what went, and a shadow forgets what to flush. */
+	/*
+	 * Walk caches may lead into tables that went, and a shadow pager no longer knows which
+	 * translations to flush.
+	 */
 	vmmu_be_flush_all(vm);
 	table_reap(vm);
 	event(vm, NULL, VMMU_EV_RECLAIM, before - vm->pool.nr, 0);
@@ -62,9 +65,9 @@ void vm_reclaim_all(struct vmmu *vm)
 }
 
 /*
- * Room for one more table.  The backend knows what was used last; else first in
- * is first out.  Both come to an end: what one access needs fits below any cap,
- * and is newer each time round.
+ * Makes room for one more table.  The backend chooses a table of little use; without a choice
+ * the oldest table of leaves goes.  The access in progress comes to an end either way: its tables
+ * fit under any cap that is accepted, and are newer than all others after each round.
  */
 static int reclaim_some(struct vmmu *vm, unsigned reclaims)
 {
@@ -108,7 +111,7 @@ static void note_step(void *ctx, const struct vmmu_step *step)
 	trail->at[step->level] = vmmu_gpa(step->pa);
 }
 
-/* The level that no walk reads, because the CPU holds it. */
+/* A walk does not read the level that the CPU holds in registers (PDPTEs), so it is noted here. */
 static void note_cached(const struct vmmu_paging *pg, uint64_t gva, struct vmmu_trail *trail)
 {
 	unsigned top = pg->fmt ? pg->fmt->top : 0;
@@ -145,7 +148,7 @@ enum vmmu_fix_kind vmmu_be_walk_stop(struct vmmu_cpu *cpu, const struct vmmu_wal
 		fix->event = VMMU_EV_EXIT_MMIO;
 		return VMMU_FIX_MMIO;
 	case VMMU_WALK_ABSENT:
-		/* What can be read and was not enough, was to be written. */
+		/* If the page can be read, the walk stopped because it was to be written. */
 		s = slot_at(cpu->vm, w->gpa.v);
 		fix->write = s && host_page(cpu->vm, s, w->gpa.v, 0, &word) == VMMU_PAGE_THERE;
 		return VMMU_FIX_NEED_PAGE;
@@ -161,7 +164,7 @@ enum vmmu_fix_kind vmmu_be_walk_stop(struct vmmu_cpu *cpu, const struct vmmu_wal
 
 /* ---- translation in software ------------------------------------------------------ */
 
-/* The page that a walk in software found: VMMU_PAGE_THERE with *out filled, or what it is. */
+/* Fills *out from the page that a walk in software found: VMMU_PAGE_THERE, or why not. */
 static enum vmmu_page_kind soft_page(struct vmmu_cpu *cpu, const struct vmmu_walk *w,
 				     uint32_t access, struct vmmu_fix *fix, struct vmmu_xlat *out)
 {
@@ -193,7 +196,7 @@ static enum vmmu_page_kind soft_page(struct vmmu_cpu *cpu, const struct vmmu_wal
 	return VMMU_PAGE_THERE;
 }
 
-/* One walk in software.  *done: *out has the translation; else what stopped it. */
+/* One walk in software.  *done is 1 if *out has the translation; else the result says why not. */
 static enum vmmu_fix_kind soft_once(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
 				    struct vmmu_fix *fix, struct vmmu_xlat *out, int *done)
 {
@@ -255,7 +258,7 @@ static int again(int status)
 	return status ? status : WALK_AGAIN;
 }
 
-/* What event.h says of each exit's a and b. */
+/* Counts an exit, with the values of a and b that <vmmu/event.h> promises for it. */
 static void count_exit(struct vmmu_cpu *cpu, const struct attempt *a, const struct vmmu_walk *w,
 		       const struct vmmu_fix *fix)
 {
@@ -281,7 +284,7 @@ static void count_exit(struct vmmu_cpu *cpu, const struct attempt *a, const stru
 	exit_event(cpu->vm, cpu, fix->event, where, what);
 }
 
-/* What tables cannot express is done in software; a status. */
+/* Finishes an access that no table of ours can express; a status. */
 static int finish_in_software(struct vmmu_cpu *cpu, const struct attempt *a,
 			      const struct vmmu_walk *w, struct vmmu_fix *fix,
 			      struct vmmu_xlat *out)
@@ -289,14 +292,14 @@ static int finish_in_software(struct vmmu_cpu *cpu, const struct attempt *a,
 	const struct vmmu_walk guest = { .dim = 1 };
 	int st = vm_translate_soft(cpu, a->gva, a->access, out);
 
-	/* The guest's #PF, wherever it was found: SDM 4.10.4.1. */
+	/* A #PF drops what is cached for its address, whoever found it: SDM 4.10.4.1. */
 	if (st == VMMU_FAULT)
 		silicon_drop_faulting(&cpu->silicon, a->gva, &guest);
 	if (st == VMMU_MMIO) {
 		fix->event = VMMU_EV_EXIT_MMIO;
 		fix->gpa = out->gpa;
 	}
-	/* A store that will trap is no exit yet; vmmu_write() counts it. */
+	/* A store that the embedder makes by vmmu_write() is counted there. */
 	if (st != VMMU_OK || !out->trap)
 		count_exit(cpu, a, w, fix);
 	return st;
@@ -314,7 +317,7 @@ int vm_handle_exit(struct vmmu_cpu *cpu, struct attempt *a, const struct vmmu_wa
 	VMMU_YIELD(cpu->vm, EXIT);
 	kind = cpu->vm->core.be->fault(cpu, &exit, &fix);
 	VMMU_YIELD(cpu->vm, REPAIRED);
-	/* A callback may have had accesses of its own. */
+	/* A callback may have made accesses by this vCPU, so what they missed says nothing here. */
 	cpu->silicon.missed = 0;
 	switch (kind) {
 	case VMMU_FIX_RETRY:
@@ -376,7 +379,7 @@ int cpu_read_pdptes(struct vmmu_cpu *cpu, uint64_t cr3, uint64_t pdpte[4])
 			pdpte[i] = le64(pdpte[i]);
 			cpu->vm->sw_refs += cpu->silicon.hw.intercept & VMMU_ICPT_CR3 ? 1 : 0;
 		}
-		/* Nothing there: a bus reads ones, reserved bits among them. */
+		/* Where there is no memory, a bus reads ones, and reserved bits are among them. */
 		if (st)
 			return st == VMMU_MMIO ? VMMU_GP : st;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Walks and entries in words.
- * Keeps: explaining changes nothing: it walks with VMMU_NO_AD, past every cache.
+ * Keeps: an explanation changes nothing: it walks with VMMU_NO_AD and looks at no cache.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -70,7 +70,7 @@ static void add_bit(struct text *t, uint64_t e, uint64_t mask, const char *name)
 		add(t, " %s", name);
 }
 
-/* EPT says R, W and X; the others P, and what is more than a supervisor's read. */
+/* An EPT entry has R, W and X; an x86 entry has P, RW or RO, and U or S. */
 static void add_rights(struct text *t, const struct vmmu_fmt *f, uint64_t absent, uint64_t e)
 {
 	if (f->r) {

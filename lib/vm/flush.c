@@ -35,7 +35,7 @@ int vmmu_invlpg(struct vmmu_cpu *cpu, vmmu_gva_t gva)
 	cpu_enter(cpu);
 	if (cpu->silicon.hw.intercept & VMMU_ICPT_INVLPG) {
 		exit_event(cpu->vm, cpu, VMMU_EV_EXIT_INVLPG, gva.v, ~0ull);
-		/* SDM, INVLPG: else a NOP.  To tables its upper bits would be nothing. */
+		/* SDM, INVLPG: for an address that is not canonical it is a NOP. */
 		if (cpu_is_canonical(cpu, gva.v))
 			cpu->vm->core.be->invlpg(cpu, -1, hw_pcid(&cpu->regs), gva);
 	} else {
@@ -117,7 +117,7 @@ void vmmu_hw_invvpid(struct vmmu_cpu *cpu, unsigned type, unsigned vpid, vmmu_gv
 
 void vmmu_hw_invept(struct vmmu_cpu *cpu, unsigned type, uint64_t root)
 {
-	/* Combined mappings go with the guest-physical ones: SDM 28.4.3.1. */
+	/* INVEPT drops combined mappings as well as guest-physical ones: SDM 28.4.3.1. */
 	if (type == VMMU_INVEPT_SINGLE &&
 	    (!cpu->silicon.hw.n.fmt || cpu->silicon.hw.n.root != root))
 		return;

@@ -15,7 +15,7 @@
 	 0x2eull | 1ull << 18) /* MP EM TS NE, AM */
 #define CR3_NO_FLUSH (1ull << 63)
 
-/* What the silicon drops by itself: SDM 4.10.4.1, APM 5.5.2. */
+/* What silicon drops when a register is written: SDM 4.10.4.1, APM 5.5.2. */
 enum { FLUSH_NONE, FLUSH_NON_GLOBAL, FLUSH_PCID, FLUSH_ALL };
 
 static int is_pae(const struct vmmu_regs *r)
@@ -30,7 +30,7 @@ static int is_lma(const struct vmmu_regs *r)
 
 /* ---- consistency --------------------------------------------------------------- */
 
-/* What no CPU can have in its registers, whatever way it came; NULL: fine. */
+/* Why no CPU can be in this state, however it came to it; NULL: it can. */
 static const char *inconsistent(const struct vmmu_regs *r, const struct vmmu_profile *p)
 {
 	uint64_t cr3_rsvd = ~0ull << p->maxphyaddr & ~CR3_NO_FLUSH;
@@ -69,7 +69,7 @@ static int bad_pdptes(const struct vmmu_regs *r, const struct vmmu_profile *p)
 	return 0;
 }
 
-/* ---- making a new state true ------------------------------------------------------ */
+/* ---- putting a new state in force ------------------------------------------------------ */
 
 static void silicon_flush(struct vmmu_cpu *cpu, int flush, unsigned pcid)
 {
@@ -89,8 +89,8 @@ static void silicon_flush(struct vmmu_cpu *cpu, int flush, unsigned pcid)
 }
 
 /*
- * The registers become *r.  `icpt`: the intercept bit of this write; where
- * the hypervisor sees it, flushing is its own business, not the silicon's.
+ * The registers become *r.  `icpt` is the intercept bit of this write.  If the hypervisor
+ * intercepts it, the backend flushes what is necessary, and silicon flushes nothing by itself.
  */
 static int commit(struct vmmu_cpu *cpu, const struct vmmu_regs *r, uint32_t icpt, int flush,
 		  enum vmmu_load why)
@@ -134,7 +134,7 @@ static int load_pdptes(struct vmmu_cpu *cpu, struct vmmu_regs *r)
 {
 	int st;
 
-	/* Read on every walk, so not now: APM 15.25.10. */
+	/* This CPU reads PDPTEs on every walk, and not at a load of CR3: APM 15.25.10. */
 	if (cpu->vm->core.cfg.profile->features & VMMU_CPU_PDPTE_WALK) {
 		memset(r->pdpte, 0, sizeof(r->pdpte));
 		return VMMU_OK;

@@ -70,9 +70,9 @@ _Static_assert(offsetof(struct vmmu_xlat, shift) == offsetof(struct vmmu_xlat, r
 	       "fill_shape() copies these together");
 
 /*
- * What the front or a hit keeps of a page beside its addresses: four bytes in the place of
- * rights, guest_rights, guest_shift and shift; and trap, once, stage, reserved are 0.  In two
- * stores, for a hit costs no more than a few; field by field it takes 7 % longer.
+ * Copies what the front or a hit keeps of a page beside its addresses, the four bytes from
+ * rights to shift, and clears the four from trap to reserved.  Two stores do that; a hit takes
+ * 7 % longer when the fields are copied one by one.
  */
 static inline void fill_shape(struct vmmu_xlat *out, const uint8_t *first)
 {
@@ -82,7 +82,7 @@ static inline void fill_shape(struct vmmu_xlat *out, const uint8_t *first)
 
 /* ---- walks --------------------------------------------------------------------------- */
 
-/* The walk of the silicon, counted. */
+/* The walk of this vCPU's silicon; it is counted. */
 static inline int cpu_walk(struct vmmu_cpu *cpu, const struct walk_opts *o, uint64_t gva,
 			   uint32_t access, struct vmmu_walk *w)
 {
@@ -105,7 +105,7 @@ static unsigned cached_shift(const struct vmmu_cpu *cpu, const struct vmmu_walk 
 
 	if (w->nshift && w->nshift < shift)
 		shift = w->nshift;
-	/* No dimension at all: one page of the bus. */
+	/* Without any paging, one page of the bus. */
 	if (!shift)
 		shift = VMMU_PAGE_SHIFT;
 	low = (1ull << shift) - 1;
@@ -116,7 +116,7 @@ static unsigned cached_shift(const struct vmmu_cpu *cpu, const struct vmmu_walk 
 		       : 0;
 }
 
-/* The gpa that a one-dimensional walk of a shadow stands for, and its note. */
+/* After a walk of a shadow table: the gpa that its leaf stands for, and the note beside it. */
 static uint64_t gpa_noted(const struct vmmu_cpu *cpu, uint64_t gva, const struct vmmu_walk *w,
 			  uint16_t *note)
 {
@@ -152,7 +152,7 @@ static inline void fill_tlbs(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access
 			     const struct vmmu_walk *w, const struct vmmu_xlat *out, uint16_t note)
 {
 	uint64_t low = (1ull << out->shift) - 1;
-	/* Without paging of its own the guest's page is what there is. */
+	/* For a guest without paging its page is as large as the translation. */
 	unsigned guest_shift = w->shift > out->shift ? w->shift : out->shift;
 	const struct tlb_fill k = {
 		.key = cache_key(out->shift, silicon_tag(&cpu->silicon)) |
@@ -168,7 +168,7 @@ static inline void fill_tlbs(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access
 	silicon_fill(&cpu->silicon, gva, vmmu_kind(access), &k);
 }
 
-/* A good walk: answers it, and lets the caches have it. */
+/* After a walk that succeeded: fills *out, and fills the front or the TLBs. */
 static inline int finish_walk(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
 			      const struct vmmu_walk *w, struct vmmu_xlat *out)
 {
@@ -197,7 +197,7 @@ static inline int finish_walk(struct vmmu_cpu *cpu, uint64_t gva, uint32_t acces
 	return VMMU_OK;
 }
 
-/* After a walk that ended with this status. */
+/* After a walk that stopped with this status: handles why, and walks again if that helps. */
 static never_inline int walk_stopped(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
 				     int status, struct vmmu_walk *w, struct vmmu_xlat *out)
 {
@@ -210,7 +210,7 @@ static never_inline int walk_stopped(struct vmmu_cpu *cpu, uint64_t gva, uint32_
 		case VMMU_WALK_OK:
 			return finish_walk(cpu, gva, access, w, out);
 		case VMMU_WALK_NOMEM:
-			/* Nobody's to repair: the bus itself has nothing there. */
+			/* The bus has nothing there, and no backend could repair that. */
 			return vm_result_mmio(w->gpa.v, w->table, w, out);
 		case VMMU_WALK_NONCANON:
 			return vm_result_fault(cpu, gva, access, w->status, 0, 0, out);
@@ -235,7 +235,7 @@ static never_inline int walk_stopped(struct vmmu_cpu *cpu, uint64_t gva, uint32_
 
 /* ---- hits of modelled silicon ------------------------------------------------------------ */
 
-/* An answer of modelled silicon; the access itself follows. */
+/* Modelled silicon has its result; where data accesses are timed, the access follows. */
 static int finish_modelled(struct vmmu_cpu *cpu, int status, const struct vmmu_xlat *out)
 {
 	if (cpu->vm->model.data_accesses && status == VMMU_OK)
@@ -243,13 +243,13 @@ static int finish_modelled(struct vmmu_cpu *cpu, int status, const struct vmmu_x
 	return status;
 }
 
-/* What a hit answered, for the next one to that page. */
+/* Keeps the result of a TLB hit for the next access to the page. */
 static void note_result(struct vmmu_cpu *cpu, const struct cache_entry *e, uint64_t gva,
 			uint32_t access, const struct vmmu_xlat *x)
 {
 	struct hit *h = hit_of(&cpu->silicon, gva, access);
 
-	/* Of a second-level TLB, none was noted. */
+	/* A hit in a second-level TLB leaves no struct hit. */
 	if (h->entry != e)
 		return;
 	h->gpa_minus_gva = x->gpa.v - gva;
@@ -259,7 +259,7 @@ static void note_result(struct vmmu_cpu *cpu, const struct cache_entry *e, uint6
 	h->shift = x->shift;
 }
 
-/* Where the last hits do not tell. */
+/* No struct hit serves the access: the TLBs are searched, then it walks. */
 static never_inline int probe_tlbs(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
 				   struct vmmu_xlat *out)
 {
@@ -300,7 +300,7 @@ static inline int probe_modelled(struct vmmu_cpu *cpu, uint64_t gva, uint32_t ac
 		return probe_tlbs(cpu, gva, access, out);
 	cpu->silicon.caches.stats.tlb_hits[h->tlb]++;
 	cache_touch(&cpu->silicon.tlb[h->tlb], h->entry);
-	/* Where accesses are timed, none is done in probe_hits(). */
+	/* Where data accesses are timed, probe_hits() must not serve the next access. */
 	cpu->silicon.last_hit = cpu->vm->model.data_accesses ? NULL : h;
 	return finish_modelled(cpu, fill_from_hit(h, gva, access, out), out);
 }
@@ -355,8 +355,8 @@ static never_inline int translate_checked(struct vmmu_cpu *cpu, vmmu_gva_t gva, 
 #define HIT_FLAGS (VMMU_TYPE_MASK | VMMU_USER | VMMU_AC | VMMU_IMPLICIT | VMMU_STACK)
 
 /*
- * Where modelled silicon found this page before, and finds it again; all else as
- * translate_checked().  No call but the last, or registers would have to be saved.
+ * Serves an access from a struct hit, if modelled silicon has one for the page; for all else it is
+ * translate_checked().  It makes tail calls only, so that no registers have to be saved.
  */
 static never_inline int probe_hits(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size,
 				   uint32_t access, struct vmmu_xlat *out)
@@ -395,7 +395,7 @@ int vmmu_translate(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size, uint32_t
 	const struct vmmu_front *f = &cpu->silicon.front;
 	const struct vmmu_front_entry *e = &f->entry[(gva.v >> VMMU_PAGE_SHIFT) & f->mask];
 
-	/* vmmu_host(), with all of the answer. */
+	/* The same test as in vmmu_host(), and then all of *out is filled. */
 	if (unlikely(size - 1u >= VMMU_PAGE_SIZE ||
 		     e->tag != (((gva.v + size - 1) & PAGE_MASK) | f->generation) ||
 		     !(e->kinds >> vmmu_kind(access) & 1) || (access & ~HIT_FLAGS)))
@@ -409,8 +409,8 @@ int vmmu_translate(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size, uint32_t
 }
 
 /*
- * What a page will answer.  A real access may have to ask the host for its tables first,
- * as a read does: a store may still not come to be.
+ * The result that an access to one page will have.  If a table is not there yet, a real access asks
+ * the host for it, by a read: whether the store will be made is not known yet.
  */
 static int probe_page(struct vmmu_cpu *cpu, uint64_t ia, uint32_t access, struct vmmu_xlat *x)
 {
@@ -422,15 +422,15 @@ static int probe_page(struct vmmu_cpu *cpu, uint64_t ia, uint32_t access, struct
 		if (st >= 0 && st != VMMU_AGAIN)
 			st = walk_page(cpu, ia, access | VMMU_PROBE, x);
 	}
-	/* The fault is not the guest's yet. */
+	/* Whether the guest takes this fault is not known yet, so CR2 stays. */
 	cpu->regs.cr2 = cr2;
 	return st;
 }
 
 /*
- * Whether the second page's fault comes first: the first page is good, or the
- * operand is not canonical as a whole, which is judged before any walk.  A status if a page
- * cannot tell.
+ * Whether the fault of the second page is the one that the guest takes.  It is if the first page
+ * does not fault, or if the operand as a whole is not canonical, which is judged before any walk.
+ * Returns a status if one of the pages cannot be judged now.
  */
 static int second_faults(struct vmmu_cpu *cpu, uint64_t ia, uint64_t next, uint32_t access,
 			 int *faults)

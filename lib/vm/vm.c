@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Making and ending a VM and its vCPUs; what backends are told of them.
+ * Creates and destroys a VM and its vCPUs; backends get at their parts of them here.
  * Not here: what a config may ask for (config.c), the self-check (check.c).
  * Keeps: a create that fails has freed everything; destroy gives back all that
  * core_alloc() gave, and the backend's tables before the pool.
@@ -10,7 +10,7 @@
 
 #include "vm.h"
 
-/* What silicon holds is not the hypervisor's: it is uncounted. */
+/* Memory of modelled silicon is no memory of the hypervisor, and is not counted as such. */
 static void *get_raw(void *ctx, size_t size, size_t align)
 {
 	return core_raw_alloc(ctx, size, align);
@@ -115,7 +115,7 @@ int vmmu_create(const struct vmmu_config *config, struct vmmu **vmp)
 	int st;
 
 	*vmp = NULL;
-	/* The allocator is in the VM that is to be allocated. */
+	/* The VM is allocated by the allocator that its own configuration names. */
 	memset(&boot, 0, sizeof(boot));
 	if (vm_read_config(config, &boot.cfg) || vm_read_model(&boot.cfg, &model))
 		return VMMU_EINVAL;

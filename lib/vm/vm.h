@@ -25,7 +25,7 @@ struct vmmu {
 
 struct vmmu_cpu {
 	struct silicon silicon; /* first: vmmu_host() */
-	struct reader reader;	/* its silicon, as a reader of tables */
+	struct reader reader;	/* so that no table is freed under its walks */
 	struct vmmu *vm;
 	unsigned number;
 	struct vmmu_regs regs;
@@ -36,10 +36,10 @@ struct vmmu_cpu {
 /* ---- flush.c ---- */
 /* Drops what silicon has cached, as silicon_drop(), and counts it. */
 void cpu_drop(struct vmmu_cpu *cpu, unsigned what, uint64_t ia, uint32_t tag);
-/* The hypervisor ran: what that costs silicon without tags. */
+/* The hypervisor ran: silicon without ASIDs or VPIDs loses what it had cached. */
 void cpu_exited(struct vmmu_cpu *cpu);
 
-/* An exit of this vCPU, or a device's store (NULL): counted and told. */
+/* Counts an exit of this vCPU, or of a device (NULL), and tells the embedder. */
 static inline void exit_event(struct vmmu *vm, struct vmmu_cpu *cpu, enum vmmu_event ev, uint64_t a,
 			      uint64_t b)
 {
@@ -48,7 +48,7 @@ static inline void exit_event(struct vmmu *vm, struct vmmu_cpu *cpu, enum vmmu_e
 	event(vm, cpu, ev, a, b);
 }
 
-/* Anything is, outside long mode. */
+/* Outside long mode every address is canonical. */
 int cpu_is_canonical(const struct vmmu_cpu *cpu, uint64_t gva);
 
 /* ---- addresses and PCIDs, as registers have them ---- */
@@ -59,13 +59,13 @@ static inline unsigned hw_pcid(const struct vmmu_regs *r)
 	return r->cr4 & VMMU_CR4_PCIDE ? (unsigned)(r->cr3 & CR3_PCID) : 0;
 }
 
-/* 32 bits outside long mode, as a CPU forms it. */
+/* The linear address as a CPU forms it: outside long mode it has 32 bits. */
 static inline uint64_t cpu_linear(const struct vmmu_cpu *cpu, uint64_t gva)
 {
 	return cpu->regs.efer & VMMU_EFER_LMA ? gva : (uint32_t)gva;
 }
 
-/* Every library call of a vCPU begins with it: earlier host pointers are done with. */
+/* Each call for a vCPU begins with it: host pointers from earlier calls are no longer in use. */
 static inline void cpu_enter(struct vmmu_cpu *cpu)
 {
 	clear_reason(cpu->vm);
@@ -84,12 +84,13 @@ struct attempt {
 	uint32_t access;
 	unsigned reclaims;
 };
-/* Between the statuses of a call: the cause is gone, walk again. */
+/* Beside the statuses: the cause of the exit is gone, and silicon walks again. */
 #define WALK_AGAIN (-1000)
 /* The silicon could not complete it: the status of the access, or WALK_AGAIN. */
 never_inline int vm_handle_exit(struct vmmu_cpu *cpu, struct attempt *a, const struct vmmu_walk *w,
 				struct vmmu_xlat *out);
-/* What silicon cannot do, or must not: a walk over the slots; a status. */
+/* The access by a walk in software over the slots, where silicon cannot or must not make it; a
+ * status. */
 never_inline int vm_translate_soft(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
 				   struct vmmu_xlat *out);
 /* Fill *out; VMMU_MMIO, VMMU_FAULT. */

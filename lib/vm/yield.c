@@ -8,7 +8,7 @@
 
 #include "vm.h"
 
-/* The lock is somebody's. */
+/* Another CPU holds the lock: the exit of this one has to wait. */
 static enum vmmu_fix_kind wait_for_lock(struct vmmu_cpu *cpu, const struct vmmu_exit *exit,
 					struct vmmu_fix *fix)
 {
@@ -27,7 +27,7 @@ int vmmu_yield_silicon(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size, uint
 	struct table_list retired;
 	int st;
 
-	/* What was taken away is not this CPU's to free. */
+	/* Tables that the interrupted operation has retired are its own to free. */
 	TAILQ_INIT(&retired);
 	TAILQ_CONCAT(&retired, &vm->pool.retired, link);
 	nobody.fault = wait_for_lock;
