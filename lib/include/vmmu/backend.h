@@ -5,7 +5,7 @@
  * knows any by name.
  *
  * Only the backend writes the vCPU's struct vmmu_hw, in load() and where the tables
- * under it change, and silicon obeys that alone: so exits follow from its intercept bits.
+ * under it change.  Silicon obeys nothing else, so exits follow from the intercept bits there.
  */
 #ifndef VMMU_BACKEND_H
 #define VMMU_BACKEND_H
@@ -95,9 +95,9 @@ struct vmmu_backend {
 				    struct vmmu_fix *fix);
 	/*
 	 * Applies to all mappings of [gpa, gpa + len); flushing is the
-	 * library's.  Answers how many mappings were changed (AGE, YOUNG: were
+	 * library's.  Returns how many mappings were changed (AGE, YOUNG: were
 	 * young).  NULL: the memory is fixed at init, and every operation that
-	 * would change a mapping answers VMMU_ENOTSUP.
+	 * would change a mapping returns VMMU_ENOTSUP.
 	 */
 	uint64_t (*protect)(struct vmmu *vm, vmmu_gpa_t gpa, uint64_t len, enum vmmu_change how);
 	/*
@@ -116,14 +116,14 @@ struct vmmu_backend {
 	 */
 	void (*invlpg)(struct vmmu_cpu *cpu, int type, unsigned pcid, vmmu_gva_t gva);
 	/*
-	 * Table pages have run out: frees the one of least use, and what it makes
-	 * useless.  Answers how many tables went; 0, or a NULL here: the
-	 * library takes the table of a tree that was made first.
+	 * Table pages have run out: frees the one of least use, and those that are useless
+	 * without it.  Returns how many tables went.  If it returns 0 or is NULL, the
+	 * library frees the oldest table of a tree.
 	 */
 	uint64_t (*reclaim)(struct vmmu *vm);
 	/*
-	 * Its invariants, for about `budget` entries from *at, which is all
-	 * zero at first, comes back as where to go on, and all zero at the end.
+	 * Checks its invariants for about `budget` entries from *at.  *at is all zero at first; on
+	 * return it says where to go on, and is all zero at the end.
 	 */
 	int (*check)(struct vmmu *vm, struct vmmu_cursor *at, unsigned budget);
 };
@@ -157,7 +157,7 @@ VMMU_API void vmmu_be_free(struct vmmu *vm, void *p, size_t size); /* NULL is fi
 /* Counts an event and tells the embedder; cpu may be NULL. */
 VMMU_API void vmmu_be_event(struct vmmu *vm, struct vmmu_cpu *cpu, enum vmmu_event ev, uint64_t a,
 			    uint64_t b);
-/* For vmmu_reason(): a check that fails says what is wrong. */
+/* A check has failed: records what is wrong for vmmu_reason(), and returns VMMU_EBROKEN. */
 VMMU_API int vmmu_be_broken(struct vmmu *vm, const char *fmt, ...)
 #ifdef __GNUC__
 	__attribute__((format(printf, 2, 3)))
@@ -171,8 +171,8 @@ VMMU_API void vmmu_be_flush_all(struct vmmu *vm);
 /* One vCPU's, as far as they are tagged with the PCID in its hw. */
 VMMU_API void vmmu_be_flush_space(struct vmmu_cpu *cpu);
 /*
- * Entries went that the guest may use until it flushes, and the host may not count on:
- * the next change of a range flushes, whether it finds mappings or not.
+ * Entries were removed without a flush: the guest may use them until it flushes itself, but the
+ * host may not rely on them.  The next change of a range flushes, even if it finds no mapping.
  */
 VMMU_API void vmmu_be_owe_flush(struct vmmu *vm);
 
@@ -236,8 +236,8 @@ static inline enum vmmu_fix_kind vmmu_be_page_fix(enum vmmu_page_kind kind)
 }
 
 /*
- * The same for a leaf of level 1 and nobody's access: 1 with *page filled, or 0.
- * Asks for nothing, marks nothing.
+ * The same for a leaf of level 1 that no access has asked for (prefetch): 1 with *page filled, or
+ * 0.  It does not ask the host, and marks nothing dirty.
  */
 VMMU_API int vmmu_be_small_page(struct vmmu *vm, vmmu_gpa_t gpa, struct vmmu_page *page);
 
@@ -257,8 +257,8 @@ VMMU_API int vmmu_be_track(struct vmmu *vm, vmmu_gpa_t gpa);
 VMMU_API void vmmu_be_untrack(struct vmmu *vm, vmmu_gpa_t gpa);
 
 /*
- * What a shadow leaf notes beside its gpa: the guest leaf's rights and size,
- * which the shadow entry cannot tell.  0: no guest paging.
+ * The note that a shadow leaf has beside its gpa: rights and size of the guest's leaf,
+ * which cannot be read off the shadow entry.  0: the guest has no paging.
  */
 VMMU_API uint16_t vmmu_be_note(unsigned rights, unsigned shift); /* 6 bits */
 VMMU_API unsigned vmmu_be_note_rights(uint16_t note);
@@ -300,13 +300,13 @@ struct vmmu_leaf {
 	uint8_t dirty, accessed; /* A and D to be set already */
 };
 
-/* Answers of vmmu_pt_map(), or'ed. */
+/* What vmmu_pt_map() returns, or'ed. */
 #define VMMU_PT_CHANGED 1 /* the entry was another, or none */
 #define VMMU_PT_FLUSH 2	  /* something that could be cached is gone */
 
 /*
  * Maps one leaf: links what is missing, splits a larger leaf in the way,
- * replaces tables that a larger leaf covers.  An answer as above, or
+ * replaces tables that a larger leaf covers.  Returns bits as above, or
  * VMMU_ENOMEM (which fault() reports as VMMU_FIX_NO_TABLES) with every
  * mapping as it was; empty tables may remain linked.
  */
@@ -317,14 +317,14 @@ VMMU_API int vmmu_pt_map(struct vmmu_pt *pt, const struct vmmu_leaf *leaf);
  * entry, something is mapped there, or slots are just changing.
  */
 VMMU_API int vmmu_pt_mmio(struct vmmu_pt *pt, uint64_t ia);
-/* Whether an entry says so, and slots have not changed since. */
+/* Whether an entry is such a mark, and slots have not changed since it was made. */
 VMMU_API int vmmu_pt_is_mmio(const struct vmmu_pt *pt, uint64_t entry);
 /* What maps ia: 1 with *leaf filled, or 0. */
 VMMU_API int vmmu_pt_lookup(const struct vmmu_pt *pt, uint64_t ia, struct vmmu_leaf *leaf);
 /*
  * Changes every leaf that intersects [ia, ia + len), as a whole: a store to a large leaf that
  * lost the right to write faults, and vmmu_pt_map() splits it then.
- * Answers as protect().  Freed tables live until no walk can be in them.  The
+ * Returns as protect().  Freed tables live until no walk can be in them.  The
  * range lies in one half of a sign-extended space, or is 0 and VMMU_ALL.
  */
 VMMU_API uint64_t vmmu_pt_change(struct vmmu_pt *pt, uint64_t ia, uint64_t len,
@@ -334,8 +334,8 @@ VMMU_API uint64_t vmmu_pt_wrprot_pages(struct vmmu_pt *pt, uint64_t ia, const ui
 				       uint64_t nr);
 
 /*
- * Visits entries in order of the addresses, less their sign extension.  After a step, what
- * the fields say is the entry at (level, ia): present or not, leaf or not.
+ * Visits entries in the order of their addresses without sign extension.  After each step the
+ * fields describe the entry at (level, ia): whether it is present, and whether it is a leaf.
  *
  *	for (vmmu_pt_first(&it, pt, lo, hi); it.table; vmmu_pt_next(&it))
  *
@@ -354,7 +354,7 @@ struct vmmu_pt_iter {
 VMMU_API void vmmu_pt_first(struct vmmu_pt_iter *it, const struct vmmu_pt *pt, uint64_t first,
 			    uint64_t last);
 VMMU_API void vmmu_pt_next(struct vmmu_pt_iter *it);
-/* As vmmu_pt_next(), but past the entries that are 0: quick over a tree with few leaves. */
+/* As vmmu_pt_next(), but skips entries that are 0: quick over a tree with few leaves. */
 VMMU_API void vmmu_pt_next_used(struct vmmu_pt_iter *it);
 /* The leaf an iterator stands on, decoded. */
 VMMU_API void vmmu_pt_leaf(const struct vmmu_pt_iter *it, struct vmmu_leaf *leaf);
@@ -367,11 +367,11 @@ VMMU_API uint8_t *vmmu_table_mark(struct vmmu_table *table);
 
 /*
  * Tables one by one, in the format of a vmmu_pt that has VMMU_PT_SHARED, VMMU_PT_GPAS and
- * no root: several links may lead to one.  What links what is the backend's to know.
+ * no root: several links may lead to one.  The backend keeps track of the links.
  */
-/* Empty; NULL: none left.  `owner` is what vmmu_table_owner() answers. */
+/* A new empty table; NULL: none left.  vmmu_table_owner() will return `owner`. */
 VMMU_API struct vmmu_table *vmmu_table_new(const struct vmmu_pt *pt, unsigned level, void *owner);
-/* No link leads here, and all caches were flushed since. */
+/* Frees a table that no link leads to, and that no cache has led to since the last flush. */
 VMMU_API void vmmu_table_retire(struct vmmu_table *table);
 VMMU_API void *vmmu_table_owner(const struct vmmu_table *table);
 /* The table that contains this hpa; only for one that a table of the VM holds. */

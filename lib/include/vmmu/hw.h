@@ -127,11 +127,11 @@ enum vmmu_style {
 };
 
 struct vmmu_fmt_level {
-	uint8_t shift;	  /* log2 of the bytes that one entry maps */
-	uint8_t bits;	  /* log2 of the entries of a table */
-	uint8_t leaf;	  /* enum vmmu_leaf_rule */
-	uint8_t cached;	  /* 1: the CPU holds this level in registers (PDPTEs) */
-	uint64_t link;	  /* what software sets in a link, address apart */
+	uint8_t shift;	/* log2 of the bytes that one entry maps */
+	uint8_t bits;	/* log2 of the entries of a table */
+	uint8_t leaf;	/* enum vmmu_leaf_rule */
+	uint8_t cached; /* 1: the CPU holds this level in registers (PDPTEs) */
+	uint64_t link;	/* what software sets in a link, address apart */
 	/* [leaf]: of links, and of leaves */
 	uint64_t absent[2]; /* right, A and D bits that do not exist here */
 	uint64_t rsvd[2];   /* must be zero on every CPU */

@@ -5,7 +5,7 @@
  * data; real CPUs are described by the command's profiles.
  *
  * TLBs, links by address (Intel's page-walk caches) and the nested TLB hold
- * translations and answer with them, stale ones too, as silicon may.
+ * translations.  An access uses what they hold, stale translations too, as silicon may.
  * Entries by physical address (AMD's page-walk cache) and data caches hold
  * tags: they decide what a reference costs, never what it reads.
  *
@@ -134,14 +134,15 @@ struct vmmu_silicon_stats {
 
 /*
  * The front: a direct-mapped table of pages that were translated before.  Every struct
- * vmmu_cpu begins with it, and only vmmu_host() in <vmmu/vmmu.h> may look at it.  A tag holds page number and generation; a write kind is
- * set in `kinds` only when D is, so a hit has nothing left to do.
+ * vmmu_cpu begins with it, and only vmmu_host() in <vmmu/vmmu.h> may look at it.  A tag holds page
+ * number and generation; a write kind is set in `kinds` only when D is, so a hit has nothing left
+ * to do.
  */
 struct vmmu_front_entry {
 	uint64_t tag;
 	uint64_t host_minus_gva; /* modulo the width of a pointer */
 	uint64_t gpa_minus_gva;
-	uint32_t kinds;				       /* bitmap over vmmu_kind() */
+	uint32_t kinds;					    /* bitmap over vmmu_kind() */
 	uint8_t reserved, guest_rights, guest_shift, shift; /* as in struct vmmu_xlat */
 };
 
@@ -155,7 +156,7 @@ struct vmmu_cpu;
 
 /* A vCPU's; zeros where nothing is modelled. */
 VMMU_API void vmmu_get_silicon(const struct vmmu_cpu *cpu, struct vmmu_silicon_stats *stats);
-/* NULL, or what no CPU can be about a model: a sentence. */
+/* Why no CPU can be as the model says, in a sentence; NULL: the model is good. */
 VMMU_API const char *vmmu_silicon_wrong(const struct vmmu_silicon *s);
 
 #ifdef __cplusplus

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * libvmmu for an embedder: create a VM, give it memory, set the vCPUs'
- * registers, translate.  What happens behind it is a backend's business.
+ * registers, translate.  A backend decides how that is done.
  *
  * Threads: this version is correct in one thread at a time per VM, with any
  * number of vCPUs and VMs.  No globals, no thread-local data, no signal
  * handlers; nothing prints, aborts or exits.
  *
- * Callbacks (struct vmmu_config) run in the thread of the call that they are
- * made from.  host_page() is called with no lock and no half-made change; it
- * may longjmp out, and may call back into the library for any VM.  flush(),
- * event(), alloc() and free() are called in the middle of things: they must
- * return, and must not use the VM they are called for.
+ * Callbacks (struct vmmu_config) run in the thread of the call that makes them.
+ * host_page() is called while no change is half made: it may longjmp out, and may call
+ * the library for any VM.  flush(), event(), alloc() and free() are called while
+ * a change is being made: they must return, and must not use the VM that they are
+ * called for.
  *
- * Lifetime: a host pointer that a translation answered is valid until flush()
+ * Lifetime: a host pointer that a translation returned is valid until flush()
  * names its page.  Without that callback it is valid until the next call for
  * this VM that is not vmmu_host().
  *
@@ -50,7 +50,7 @@ enum vmmu_status {
 	VMMU_EEXIST = -4,  /* memory slots would overlap */
 	VMMU_ENOENT = -5,  /* no such slot */
 	VMMU_EHOST = -6,   /* the host callback failed */
-	VMMU_ELOOP = -7,   /* the same access kept faulting: a backend's bug */
+	VMMU_ELOOP = -7,   /* an access faulted again and again: a backend's bug */
 	VMMU_EBROKEN = -8, /* an invariant does not hold: vmmu_reason() */
 };
 
@@ -62,22 +62,21 @@ VMMU_API const char *vmmu_strerror(int status);
 /* The host's answer for a page of guest memory. */
 struct vmmu_host_page {
 	void *pointer; /* of the 4K page that contains the gpa asked for */
-	uint64_t size; /* 4096, 2M or 1G: of the contiguous memory around it,
-			  which is aligned as the gpa is */
+	uint64_t size; /* 4096, 2M or 1G: size of the contiguous memory around it,
+			  which has the alignment of the gpa */
 	uint32_t writable;
 };
 
 enum vmmu_flush_scope { VMMU_FLUSH_ALL, VMMU_FLUSH_GVA, VMMU_FLUSH_GPA };
 
 /*
- * What an embedder that caches translations itself must drop: rights to store
- * (a page has become a guest table, the dirty log was harvested), or all of them
- * (memory goes or changes).  Called after the library's own entries went, and before
- * anything is read or answered that depends on it: when flush() returns, no
- * access may go by an old entry.  What the guest's own instructions drop (MOV to a
- * control register, INVLPG, ...) is not told; who executes them knows.
- * This version names guest-physical pages only, and for all vCPUs; an
- * embedder that cannot find them drops everything.
+ * What an embedder that caches translations itself must drop.  It is called when pages lose the
+ * right to write (a page becomes a guest table, the dirty log is harvested), and when memory goes
+ * or changes.  The library has dropped its own entries by then, and uses nothing that depends on
+ * the flush before flush() returns: after that no access may use an old entry. The embedder
+ * executes the guest's instructions, so it knows itself what those drop (MOV to a control register,
+ * INVLPG, ...); they are not reported here. This version names guest-physical pages only, and for
+ * all vCPUs.  An embedder that cannot find entries by guest-physical page drops everything.
  */
 struct vmmu_flush {
 	uint64_t cpus;	/* mask of vCPU numbers; vCPU n >= 63 is bit 63 */
@@ -89,15 +88,16 @@ struct vmmu_flush {
 struct vmmu_callbacks {
 	/*
 	 * A page of a slot without pointer is wanted.  Return 0 with *page
-	 * filled, or anything else for VMMU_EHOST.  `write`: it will be
-	 * written; if the answer is not writable all the same, VMMU_EHOST.
-	 * It may longjmp() out: make the call that asked again later.
+	 * filled; any other value makes the call fail with VMMU_EHOST.  If `write` is
+	 * set the page will be written, and one that is not writable is VMMU_EHOST as
+	 * well.  The callback may longjmp() out; the embedder then makes the interrupted
+	 * call again later.
 	 */
 	int (*host_page)(void *ctx, vmmu_gpa_t gpa, int write, struct vmmu_host_page *page);
 	void (*flush)(void *ctx, const struct vmmu_flush *what);
-	/* cpu is NULL for what belongs to none. */
+	/* cpu is NULL for an event that belongs to no vCPU. */
 	void (*event)(void *ctx, struct vmmu_cpu *cpu, enum vmmu_event ev, uint64_t a, uint64_t b);
-	/* alloc answers NULL or `size` bytes, aligned to `align`, a power of two. */
+	/* alloc returns NULL, or `size` bytes that are aligned to `align`, a power of two. */
 	void *(*alloc)(void *ctx, size_t size, size_t align);
 	void (*free)(void *ctx, void *p, size_t size);
 	void *ctx;
@@ -134,8 +134,8 @@ struct vmmu_config {
 	uint16_t pwc_entries;		 /* page-walk cache, first dimension; 0: none */
 	uint16_t nested_entries;	 /* nested TLB, gpa -> hpa; 0: none */
 	/*
-	 * The whole of it by <vmmu/silicon.h>, instead of the four above, which are then 0;
-	 * copied.  NULL: not so, and nothing is counted of silicon.
+	 * A whole model of silicon by <vmmu/silicon.h>, in the place of the four fields above,
+	 * which are then 0; it is copied.  NULL: there is none, and silicon's statistics stay 0.
 	 */
 	const struct vmmu_silicon *silicon;
 };
@@ -145,7 +145,7 @@ struct vmmu_config {
  * the caller's until vmmu_destroy().  The config may go away after the call;
  * backend and profile must stay.
  * VMMU_EINVAL (a field out of range), VMMU_ENOMEM, or what the backend's
- * init answers; then *vmp is NULL.
+ * init returns; then *vmp is NULL.
  */
 VMMU_API int vmmu_create(const struct vmmu_config *config, struct vmmu **vmp);
 VMMU_API void vmmu_destroy(struct vmmu *vm); /* NULL is fine */
@@ -153,7 +153,7 @@ VMMU_API void vmmu_destroy(struct vmmu *vm); /* NULL is fine */
 /* The smallest cap on table pages that `config` accepts; 0 for a bad one. */
 VMMU_API uint64_t vmmu_min_tables(const struct vmmu_config *config);
 
-/* Why the last call on this VM that failed did so: a sentence, or "". */
+/* Why the last call for this VM failed: a sentence, or "" if it did not fail. */
 VMMU_API const char *vmmu_reason(const struct vmmu *vm);
 
 VMMU_API struct vmmu_cpu *vmmu_cpu(struct vmmu *vm, unsigned n); /* NULL: none */
@@ -213,12 +213,12 @@ VMMU_API int vmmu_write(struct vmmu *vm, struct vmmu_cpu *cpu, vmmu_gpa_t gpa, c
 
 /*
  * The same for a store that the caller performs itself (a locked
- * instruction, a vector store, DMA): begin answers the host pointer for
- * [gpa, gpa + len) in one page; after the store, end makes the MMU read what
- * is there now.  Every successful begin needs its end, with the same
- * arguments and no other call on this VM between.  Pieces of an entry that are
- * stored one after the other belong between one begin and one end, or the MMU
- * reads what the guest never meant to be there.
+ * instruction, a vector store, DMA): begin returns the host pointer for
+ * [gpa, gpa + len) in one page; after the store, end makes the MMU read the new
+ * bytes.  Every successful begin needs its end, with the same
+ * arguments and no other call for this VM between.  An entry that is stored in
+ * several pieces is stored between one begin and one end; else the MMU reads an entry that
+ * is half old and half new.
  */
 VMMU_API int vmmu_write_begin(struct vmmu *vm, vmmu_gpa_t gpa, size_t len, void **pointer);
 VMMU_API int vmmu_write_end(struct vmmu *vm, struct vmmu_cpu *cpu, vmmu_gpa_t gpa, size_t len);
@@ -245,10 +245,10 @@ VMMU_API void vmmu_set_pkrs(struct vmmu_cpu *cpu, uint32_t value);
  * them from memory at CR3 if the state uses PAE paging; else regs->pdpte is
  * taken.  VMMU_EINVAL: no CPU can be in that state; vmmu_reason() says why.
  *
- * These registers are all that there is to save of a vCPU; the rest is memory, or a
- * cache of it.  Restore memory first, by vmmu_write(), or by pointer between
+ * To save a vCPU, save these registers; all else of it is memory, or a
+ * cache of memory.  Restore memory first, by vmmu_write(), or by pointer between
  * vmmu_notify_begin() and vmmu_notify_end(), then the registers with the PDPTEs
- * that were saved.  cr2 is set by faults and read by nobody here.
+ * that were saved.  The library sets cr2 when an access faults, and never reads it.
  */
 VMMU_API int vmmu_set_regs(struct vmmu_cpu *cpu, const struct vmmu_regs *regs, int load_pdptes);
 VMMU_API void vmmu_get_regs(const struct vmmu_cpu *cpu, struct vmmu_regs *regs);
@@ -269,7 +269,7 @@ enum vmmu_invpcid { /* SDM, INVPCID */
 /* VMMU_GP: bad type, PCID > 4095 or != 0 without PCIDE, non-canonical address. */
 VMMU_API int vmmu_invpcid(struct vmmu_cpu *cpu, unsigned type, unsigned pcid, vmmu_gva_t gva);
 
-/* The silicon's TLB is emptied, by nobody's instruction; no exit. */
+/* Empties the silicon's TLB as a CPU may do at any time; this is no exit. */
 VMMU_API void vmmu_hw_flush(struct vmmu_cpu *cpu);
 /* Host instructions, by the hypervisor or a test: APM INVLPGA, SDM INVVPID/INVEPT. */
 VMMU_API void vmmu_hw_invlpga(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned asid);
@@ -328,13 +328,13 @@ struct vmmu_xlat {
  * vmmu_translate_span()).  `access`: VMMU_READ, VMMU_WRITE or VMMU_FETCH with
  * the flags of <vmmu/hw.h>.
  *
- * - VMMU_PROBE: would it succeed?  Sets no A, D or CR2, installs and asks for nothing
- *   (statistics count its walk in software).  host is NULL where the page is not there
- *   yet, and VMMU_AGAIN the answer where a guest table's page is not.
- * - VMMU_NO_AD: does it, leaving A and D alone; caches nothing (debuggers).
+ * - VMMU_PROBE: asks whether the access would succeed.  It sets no A, D or CR2, installs nothing
+ * and does not ask the host (statistics count its walk in software).  host is NULL if the page is
+ *   not there yet; VMMU_AGAIN is returned if a guest table's page is not.
+ * - VMMU_NO_AD: makes the access and leaves A and D alone; caches nothing (debuggers).
  *
- * VMMU_MMIO: gpa and stage are set, shift and all rights 0: ask again for each access.  The
- * guest's side is complete, A and D are set, so the device's access is made once.
+ * VMMU_MMIO: gpa and stage are set, shift and all rights are 0, so that each access is translated
+ * again.  The guest's walk is complete and A and D are set: the device is accessed once.
  *
  * Returns VMMU_OK, VMMU_FAULT, VMMU_MMIO, VMMU_AGAIN, VMMU_EINVAL, VMMU_ENOMEM,
  * VMMU_EHOST, VMMU_ELOOP.  SDM 4.6, 4.7, 28.3.
@@ -346,8 +346,9 @@ VMMU_API int vmmu_translate(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size,
  * An access that may cross one page boundary.  The second page is probed
  * before the first is touched, as a CPU faults before it stores.  out[0]
  * covers *first bytes, out[1] the rest; *first == size: no crossing.  Returns
- * as vmmu_translate(); VMMU_FAULT with the fault in out[0], whichever page it
- * is of; VMMU_MMIO if either page is, which host or stage of each tells.
+ * as vmmu_translate().  VMMU_FAULT: the fault is in out[0], whichever page caused it.
+ * VMMU_MMIO: one page or both are MMIO; a page that is has a stage other than
+ * VMMU_STAGE_NONE, and one that is memory has a host pointer.
  */
 VMMU_API int vmmu_translate_span(struct vmmu_cpu *cpu, vmmu_gva_t gva, unsigned size,
 				 uint32_t access, struct vmmu_xlat out[2], unsigned *first);
@@ -380,9 +381,9 @@ static inline void *vmmu_host(const struct vmmu_cpu *cpu, vmmu_gva_t gva, unsign
 	return (void *)(uintptr_t)(e->host_minus_gva + gva.v);
 }
 
-/* This vCPU holds no host pointer from the library now. */
+/* This vCPU uses no host pointer that it got from the library any more. */
 VMMU_API void vmmu_quiescent(struct vmmu_cpu *cpu);
-/* It will not run for a while: the library need not wait for it. */
+/* This vCPU will not run for a while, so the library does not have to wait for it. */
 VMMU_API void vmmu_halt(struct vmmu_cpu *cpu);
 
 /* ---- host events ------------------------------------------------------- */
@@ -390,8 +391,9 @@ VMMU_API void vmmu_halt(struct vmmu_cpu *cpu);
 /*
  * The host is about to take pages [gpa, gpa + len) away or change them.  On
  * return nothing maps them, and nothing will before vmmu_notify_end() with
- * the same range; of guest tables in them no more is remembered than a TLB may.  Ranges may nest
- * and overlap.  VMMU_EINVAL, VMMU_ENOMEM (too many at once, with nothing changed), VMMU_ENOTSUP.
+ * the same range.  If guest tables lie in the range, the library keeps no more of them than a
+ * CPU's TLB may keep.  Ranges may nest and overlap.  VMMU_EINVAL, VMMU_ENOMEM (too many at once,
+ * with nothing changed), VMMU_ENOTSUP.
  */
 VMMU_API int vmmu_notify_begin(struct vmmu *vm, vmmu_gpa_t gpa, uint64_t len);
 VMMU_API int vmmu_notify_end(struct vmmu *vm, vmmu_gpa_t gpa, uint64_t len);
@@ -399,7 +401,7 @@ VMMU_API int vmmu_notify_end(struct vmmu *vm, vmmu_gpa_t gpa, uint64_t len);
 VMMU_API int vmmu_change_pte(struct vmmu *vm, vmmu_gpa_t gpa, const struct vmmu_host_page *page);
 /*
  * Was the range used since it was last aged?  1 or 0; `clear` makes it old.
- * A backend that keeps no accessed bit answers by what is mapped.
+ * A backend without accessed bits takes a page that is mapped for one that was used.
  */
 VMMU_API int vmmu_age(struct vmmu *vm, vmmu_gpa_t gpa, uint64_t len, int clear);
 
@@ -423,9 +425,9 @@ VMMU_API int vmmu_dirty_harvest(struct vmmu *vm, vmmu_gpa_t slot, uint64_t first
  */
 VMMU_API int vmmu_check(struct vmmu *vm);
 /*
- * The same for about `budget` entries, going on where the last call stopped; after all of them one
- * of slots, table pages and caches.  What is counted of each table is looked at by vmmu_check()
- * alone.
+ * The same for about `budget` entries, beginning where the last call stopped.  When all entries are
+ * checked, the next call checks one of slots, table pages and caches.  Only vmmu_check() checks
+ * what the library counts of each table.
  */
 VMMU_API int vmmu_check_some(struct vmmu *vm, unsigned budget);
 
