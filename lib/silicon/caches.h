@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a walk finds cached of earlier ones, and what its references cost.
+ * What a walk finds in caches of earlier walks, and what its references cost.
  * Not here: TLBs, which are looked at before there is a walk (silicon.c).
  */
 #ifndef VMMU_LIB_CACHES_H
@@ -37,7 +37,7 @@ struct caches {
 	const struct cache_entry *from[2]; /* the link that the walk in progress began with */
 	uint8_t links[2];		   /* by dimension, levels that have a cache: a bitmap */
 	uint8_t used;			   /* a walk has something to look at or to count */
-	uint8_t quiet;	 /* what is read is in the silicon's hands already: uncounted */
+	uint8_t quiet;	 /* references are not counted now: silicon has the entries already */
 	uint8_t bare;	 /* nothing holds entries of tables: each reference goes to memory */
 	uint8_t restart; /* a cached link was in the way of setting A or D */
 	struct vmmu_silicon_stats stats; /* less what timing_tell() works out ... */
@@ -57,10 +57,10 @@ void links_drop(struct caches *c, unsigned dim, unsigned what, uint64_t ia, uint
 /* The walk reads an entry of dimension `dim` and level `level` at hpa: what that costs. */
 void timing_held(struct caches *c, struct vmmu_walk_cell *cell, unsigned dim, unsigned level,
 		 uint64_t hpa);
-/* All that was counted, and what follows from it. */
+/* Fills *s with what was counted, and with what follows from it. */
 void timing_tell(const struct caches *c, struct vmmu_silicon_stats *s);
 void timing_clear(struct caches *c);
-/* The access itself, after its translation. */
+/* The guest's own access, after its translation. */
 void timing_data(struct caches *c, uint64_t hpa);
 
 #endif

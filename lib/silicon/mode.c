@@ -45,7 +45,7 @@ const struct vmmu_profile vmmu_profile_amd = {
 	.efer_valid = EFER_AMD,
 };
 
-/* Rights of an x86 entry against one kind of access: SDM 4.6.1. */
+/* Whether the rights of an x86 way let one kind of access pass: SDM 4.6.1. */
 static int x86_allows(uint32_t ctl, unsigned rights, unsigned type, unsigned mode)
 {
 	int user_page = (rights & VMMU_U) != 0;
@@ -64,7 +64,7 @@ static int x86_allows(uint32_t ctl, unsigned rights, unsigned type, unsigned mod
 	return 1;
 }
 
-/* A nested entry judges by type alone; under NPT every access is a user's. */
+/* In a nested table only the type of an access counts; under NPT each is one by user mode. */
 static int nested_allows(uint32_t ctl, unsigned style, unsigned rights, unsigned type)
 {
 	static const uint8_t need[3] = { VMMU_R, VMMU_W, VMMU_X };
@@ -99,7 +99,7 @@ static void fill_ad(struct vmmu_paging *pg)
 	pg->ad[VMMU_WRITE] = a | (pg->ctl & VMMU_PG_AD ? pg->fmt->dirty : 0);
 }
 
-/* What accumulated bits a nested access of each type needs: as above, by bits. */
+/* The same as accumulated bits of the format: those that a nested access of each type needs. */
 static void fill_need(struct vmmu_paging *pg)
 {
 	const struct vmmu_fmt *f = pg->fmt;
@@ -116,7 +116,7 @@ unsigned vmmu_paging_kinds(const struct vmmu_paging *pg, unsigned rights, unsign
 	uint32_t pkr;
 	unsigned deny = 0;
 
-	/* SDM 4.6.2: by the page's U bit, never on fetches. */
+	/* SDM 4.6.2: the page's U bit chooses the register; keys do not apply to fetches. */
 	if (rights & VMMU_U)
 		pkr = pg->ctl & VMMU_PG_PKE ? pg->pkru : 0;
 	else
@@ -144,13 +144,14 @@ static uint64_t rsvd_at(const struct vmmu_paging *pg, unsigned level, int leaf, 
 		m |= f->leaf_bit;
 	if (level >= 4 && (features & VMMU_CPU_G_RESERVED))
 		m |= f->global;
-	/* SDM table 4-4: of the field for address 39:32, what the CPU has. */
+	/* SDM table 4-4: of the field for address bits 39:32, those beyond MAXPHYADDR are reserved.
+	 */
 	if (leaf && level > 1 && (features & VMMU_CPU_PSE36))
 		m &= ~(f->pse36 & FMT_BITS(wide - 20, 13));
 	return m;
 }
 
-/* Where one bit says present, its absence stops a walk as a reserved bit does. */
+/* In a format with one present bit, that bit clear stops a walk as a reserved bit set does. */
 static void fill_wrong(struct vmmu_paging *pg, unsigned maxphy, uint32_t features)
 {
 	uint64_t p = one_bit(pg->fmt->present) ? pg->fmt->present : 0;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What one vCPU's silicon holds: made, ended, and dropped from.
+ * What one vCPU's silicon holds: how it is made and ended, and what is dropped from it.
  * Not here: looking up and filling TLBs (lookup.c), which instruction drops what (vm/).
- * Keeps: the front holds nothing that the registers do not allow now: it is
- * wiped, by changing its generation, whenever anything that judges changes.
+ * Keeps: the front holds nothing that the registers forbid: whenever a register changes that
+ * decides about accesses, the front is wiped by a change of its generation.
  */
 #include <string.h>
 
@@ -95,7 +95,7 @@ static void plan_fills(struct silicon *s)
 	}
 }
 
-/* In which order they are looked at: level 1 first. */
+/* The order in which TLBs are searched: those of level 1 first. */
 static void order_tlbs(struct silicon *s)
 {
 	const struct vmmu_silicon *m = s->model;
@@ -201,7 +201,7 @@ void silicon_program(struct silicon *s)
 
 /* ---- dropping ------------------------------------------------------------------- */
 
-/* Generation 0 is that of the zeroed entries: no tag has it. */
+/* Entries that are all zero have generation 0, which no tag has. */
 void front_wipe(struct silicon *s)
 {
 	if (++s->front.generation < VMMU_PAGE_SIZE)
@@ -235,7 +235,7 @@ void silicon_drop_nested(struct silicon *s)
 
 void silicon_drop_faulting(struct silicon *s, uint64_t gva, const struct vmmu_walk *w)
 {
-	/* SDM 4.10.4.1 for a #PF; 28.4.3.1 for an EPT violation: what was used. */
+	/* SDM 4.10.4.1: a #PF; 28.4.3.1: an EPT violation drops the entries that were used. */
 	unsigned what = DROP_PAGE | DROP_TAG | (w->dim == 2 ? DROP_EXACT : 0), i;
 
 	for (i = 0; i < s->model->nr_tlbs; i++)
@@ -245,7 +245,7 @@ void silicon_drop_faulting(struct silicon *s, uint64_t gva, const struct vmmu_wa
 		cache_drop(&s->caches.nested, DROP_PAGE, w->gpa.v, 0);
 		links_drop(&s->caches, 2, DROP_PAGE, w->gpa.v, 0);
 	}
-	/* The front holds a large page in many pieces; an exit changes none yet. */
+	/* The front may hold pieces of a large page.  An exit has not changed any of them yet. */
 	if (w->dim == 1 && !(s->hw.intercept & VMMU_ICPT_PF))
 		front_wipe(s);
 	s->front.entry[(gva >> VMMU_PAGE_SHIFT) & s->front.mask].tag = 0;

@@ -30,16 +30,17 @@ struct silicon_memory {
 struct hit {
 	uint64_t tag; /* page | generation */
 	struct cache_entry *entry;
-	struct cache_set *set; /* to become the newest of; NULL: there is more to do */
+	struct cache_set
+		*set; /* in which the entry becomes the newest; NULL: a search has to do that */
 	uint64_t gpa_minus_gva, host_minus_gva;
-	uint32_t written; /* how often the entry was, then */
+	uint32_t written; /* the entry's `written` when the hit was noted */
 	uint32_t rights;  /* that let an access pass as it is: four bits for each of HIT_BY */
 	uint8_t reserved, guest_rights, guest_shift, shift; /* as in struct vmmu_xlat */
 	uint8_t tlb, way;
 	uint8_t fill[10]; /* to a line of the host's */
 };
 
-/* What of an access, beside its type, decides on rights. */
+/* The flags of an access that decide on its rights, beside its type. */
 #define HIT_BY (VMMU_USER | VMMU_AC | VMMU_IMPLICIT)
 
 /*
@@ -122,7 +123,7 @@ static inline struct hit *hit_of(const struct silicon *s, uint64_t gva, uint32_t
 	return &s->hit[(gva >> VMMU_PAGE_SHIFT & (HITS / 2 - 1)) | (access & 2) * (HITS / 4)];
 }
 
-/* What it lets such an access do, from the lowest bit: VMMU_RWX. */
+/* What the hit lets an access with these flags do: VMMU_RWX in the lowest bits. */
 static inline unsigned hit_rights(const struct hit *h, uint32_t access)
 {
 	return h->rights >> (access & HIT_BY);

@@ -5,7 +5,7 @@
  */
 #include "walk_priv.h"
 
-/* SDM 4.7, APM 8.4.2 */
+/* The error code of a #PF: SDM 4.7, APM 8.4.2. */
 static uint32_t pf_code(const struct vmmu_paging *pg, unsigned status, uint32_t access,
 			unsigned rights, unsigned pkey)
 {
@@ -20,7 +20,7 @@ static uint32_t pf_code(const struct vmmu_paging *pg, unsigned status, uint32_t 
 		code |= VMMU_PF_I;
 	if (status == VMMU_WALK_RSVD)
 		code |= VMMU_PF_RSVD;
-	/* PK tells what the key alone says, another reason or not. */
+	/* PK is set if the key alone forbids the access, whatever else forbids it. */
 	if (status == VMMU_WALK_PERM) {
 		struct vmmu_paging key_only = *pg;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What holds the entries that walks read, and so what a reference costs: entries
- * near the walker, data caches, memory.  Tags alone; nothing here decides what a walk reads.
+ * Which cache holds an entry that a walk reads, and so what the reference costs: the entry cache,
+ * data caches, memory.  They hold tags only, and do not decide what a walk reads.
  * Not here: what a walk counts of it (timing.h).
  */
 #include <string.h>
@@ -10,7 +10,7 @@
 
 #define LINE_SHIFT 6
 
-/* Whether the line was there; it is now. */
+/* Looks for the line and puts it in; whether it was there. */
 static int lines_use(struct lines *l, uint64_t hpa)
 {
 	uint64_t line = (hpa >> LINE_SHIFT) + 1, *set, before, now = line;

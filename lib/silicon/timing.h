@@ -2,8 +2,8 @@
 /*
  * What the references of walks cost, as the walk counts them.
  * Not here: who holds what (timing.c).
- * Keeps: every reference is counted in exactly one cell and one level; what follows from other
- * counts is not counted, but worked out when somebody asks.
+ * Keeps: every reference is counted in exactly one cell and one level; a number that follows from
+ * other counts is computed when statistics are read.
  */
 #ifndef VMMU_LIB_TIMING_H
 #define VMMU_LIB_TIMING_H

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The page walk: one dimension or two, checks, A and D bits.
- * Not here: what a CPU caches of it (tlb.c), who repairs what it finds (exit.c).
+ * Not here: what a CPU caches (tlb.c), the hypervisor's part (vm/exit.c).
  * Keeps: an entry is read once and judged on that copy; a dimension that fails
  * has set no A or D bit of its own.
  *
  * This is the general walk: any format, by its run-time descriptor, memory by
  * pointer or by callbacks, step hooks, walk caches, every way to fail.  Its steps are
  * in walk_steps.h.
- * walk_fast.c has what goes well without caches, for the formats there are, and
- * walk_modelled.c the same steps with caches, for those that are common.
+ * walk_fast.c has walks that succeed at once and use no caches, for each pair of formats;
+ * walk_modelled.c has these steps compiled for the common formats, with caches.
  */
 #include "walk_steps.h"
 
@@ -34,7 +34,7 @@ static int swap_entry(struct env *env, uint64_t hpa, unsigned bytes, uint64_t ol
 									: VMMU_MEM_CHANGED;
 }
 
-/* One entry of the path; answers a walk status. */
+/* Sets A, and D in a leaf that is written to, in one entry of the path; a walk status. */
 static unsigned set_ad_entry(struct env *env, const struct ad_walk *w, const struct reach *r)
 {
 	const struct vmmu_fmt *f = w->d.fmt;
@@ -65,7 +65,7 @@ static unsigned set_ad_entry(struct env *env, const struct ad_walk *w, const str
 /*
  * Walks again, setting A on the path and D on the leaf of a write.  Reads are
  * not counted: silicon keeps the entries it has just read.  On failure *r
- * tells at which entry.
+ * says at which entry.
  */
 static unsigned set_ad(struct env *env, const struct ad_walk *w, struct reach *r)
 {
@@ -84,7 +84,8 @@ static unsigned set_ad(struct env *env, const struct ad_walk *w, struct reach *r
 			table + (uint64_t)entry_index(f, r->level, w->ia) * f->entry_bytes;
 		if (w->d.nested) {
 			env->table = (uint8_t)r->level;
-			/* As to the final address: its rights are asked for. */
+			/* The store needs the rights of the nested leaf, as an access to a final
+			 * address does. */
 			r->hpa = w->d.nested->final(env, r->ipa,
 						    table_type(env->hw->n.fmt, &env->hw->n));
 			if (r->hpa == NO_HPA)
@@ -139,7 +140,7 @@ static uint64_t nested_any_table(struct env *env, uint64_t gpa)
 
 static const struct nested any_nested = { nested_any_table, nested_any };
 
-/* What a walk of any format is programmed with. */
+/* The first dimension, by its run-time descriptor. */
 static struct dimension any_dimension(const struct env *env)
 {
 	return (struct dimension){ env->hw->g.fmt, env->hw->n.fmt ? &any_nested : NULL, 1, 0 };
@@ -163,7 +164,7 @@ static int walk_no_first(struct env *env, uint64_t gva, uint32_t access, struct 
 	return finish(any_dimension(env).nested, env, gva, access, out);
 }
 
-/* Answers what it was. */
+/* Returns what it was before. */
 static int be_quiet(const struct walk_opts *o, int quiet)
 {
 	int was;
@@ -175,7 +176,7 @@ static int be_quiet(const struct walk_opts *o, int quiet)
 	return was;
 }
 
-/* Neither counted nor shown: silicon has the entries in hand. */
+/* Sets A and D without counting or showing the reads: silicon still has the entries. */
 static int set_quietly(struct env *env, const struct ad_walk *w, struct vmmu_walk *out)
 {
 	const struct walk_opts *o = env->o;
@@ -196,8 +197,8 @@ static int set_quietly(struct env *env, const struct ad_walk *w, struct vmmu_wal
 }
 
 /*
- * A and D belong to the entries that were used.  Those of a cached link may be
- * in memory no more: the walk begins again, at the root.
+ * A and D are set in the entries that the walk used.  If it began at a cached link, entries above
+ * may have changed in memory since, so the walk begins again at the root.
  */
 static int from_cached_link(const struct dimension *d, struct env *env, uint64_t gva,
 			    struct vmmu_walk *out)

@@ -22,16 +22,16 @@ struct walk_opts {
 typedef int walk_fn(const struct vmmu_hw *hw, const struct walk_opts *o, uint64_t gva,
 		    uint32_t access, struct vmmu_walk *out);
 
-/* The instance for the formats that hw is programmed with: good until they change. */
+/* The walk for the formats that hw is programmed with; good until those change. */
 walk_fn *walk_pick(const struct vmmu_hw *hw);
-walk_fn walk_any; /* the general one, for options */
+walk_fn walk_any; /* the general walk, which heeds all options */
 /* The same for walks with `caches` and nothing else in their options. */
 walk_fn *walk_pick_modelled(const struct vmmu_hw *hw);
-/* Until the tables hold still under the walk, or for long enough. */
+/* Walks again until no entry changes under the walk, or until it has tried often enough. */
 int walk_again(walk_fn *fn, const struct vmmu_hw *hw, const struct walk_opts *o, uint64_t gva,
 	       uint32_t access, struct vmmu_walk *out);
 
-/* vmmu_walk2() by that instance, which is one for these options; NULL: none. */
+/* vmmu_walk2() by the walk fn, which heeds these options; NULL: there are none. */
 static inline int walk(walk_fn *fn, const struct vmmu_hw *hw, const struct walk_opts *o,
 		       uint64_t gva, uint32_t access, struct vmmu_walk *out)
 {
@@ -48,7 +48,7 @@ static inline unsigned paging_kinds(const struct vmmu_paging *pg, unsigned right
 	return vmmu_paging_kinds(pg, rights, pkey);
 }
 
-/* Whether tables of the format may be walked for it at all. */
+/* Whether the address is canonical for tables of the format. */
 static always_inline int canonical(const struct vmmu_fmt *f, uint64_t ia)
 {
 	unsigned up = 64u - f->canonical;
@@ -56,7 +56,7 @@ static always_inline int canonical(const struct vmmu_fmt *f, uint64_t ia)
 	return !f->canonical || (uint64_t)((int64_t)(ia << up) >> up) == ia;
 }
 
-/* What is memory at physical address pa; NULL: nothing. */
+/* The memory at physical address pa; NULL: there is none. */
 void *bus_at(const struct vmmu_bus *bus, uint64_t pa);
 int bus_covers_more(const struct vmmu_bus *bus, uint64_t pa, uint64_t size);
 

@@ -2,9 +2,9 @@
 /*
  * The walk that goes well: every entry present and good, every right there, no
  * A or D bit to set, memory in the bus's main range.  Instances by format.
- * Not here: anything else; that is the general walk's, from the start.
- * Keeps: nothing is stored before all is known to be well, so starting again
- * is always right, and references are counted once.
+ * Not here: all other walks.  The general walk (walk.c) makes them, from the start.
+ * Keeps: this walk stores nothing, so another may start from the beginning, and references are
+ * counted once.
  *
  * With constant formats this compiles to a straight line: a load, a mask, a
  * test, the next load.  No local's address may escape to a function that is
@@ -13,9 +13,9 @@
 #include "fmt_const.h"
 #include "walk_priv.h"
 
-/* Returned in registers. */
+/* Two words, which a function returns in registers. */
 struct found {
-	uint64_t hpa; /* NO_HPA: for the general walk */
+	uint64_t hpa; /* NO_HPA: the general walk has to be made */
 	uint64_t refs;
 };
 
@@ -31,7 +31,7 @@ struct path {
 	unsigned level;
 };
 
-/* One level, a constant.  1: a leaf, 0: a link, -1: not for here. */
+/* One level, a constant.  1: a leaf, 0: a link, -1: the general walk has to be made. */
 static always_inline int fast_level(const struct vmmu_fmt *f, const struct vmmu_paging *pg,
 				    const struct vmmu_hw *hw, const struct fast_nested *nested,
 				    uint64_t ia, unsigned level, uint64_t *table, struct path *p)
@@ -52,8 +52,8 @@ static always_inline int fast_level(const struct vmmu_fmt *f, const struct vmmu_
 	if (unlikely(pa - hw->bus.lo >= hw->bus.size))
 		return -1;
 	/*
-	 * The table's address comes late, out of the entry before, the index
-	 * early: kept apart, only the mask stands between two loads.
+	 * The index is known early, the table's address only when the entry before is loaded.  The
+	 * two are added in the load, so that between two loads there is only the mask.
 	 */
 	hide(at);
 	p->entry = entry_load((const void *)(at + (uintptr_t)late), f->entry_bytes);
@@ -69,7 +69,7 @@ static always_inline int fast_level(const struct vmmu_fmt *f, const struct vmmu_
 	return likely(is_good(f, pg, p->entry, level, 0)) ? 0 : -1;
 }
 
-/* 1: *p tells of a leaf. */
+/* 1: the walk came to a leaf, and *p has it. */
 static always_inline int fast_descend(const struct vmmu_fmt *f, const struct vmmu_paging *pg,
 				      const struct vmmu_hw *hw, const struct fast_nested *nested,
 				      uint64_t ia, struct path *p)
@@ -112,7 +112,7 @@ static always_inline int beyond(const struct vmmu_fmt *f, uint64_t gpa)
 	return gpa >> (f->lv[f->top].shift + f->lv[f->top].bits) != 0;
 }
 
-/* (Reads and writes need no bit that forbids: `all` will do.) */
+/* (Only fetches need a bit that forbids to be clear; for reads and writes `all` is enough.) */
 static always_inline struct found fast_table(const struct vmmu_fmt *f, const struct vmmu_hw *hw,
 					     uint64_t gpa)
 {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the files of the walker share: how far a walk has come, and what is
- * done off its hot path.
+ * What the files of the walker share: the state of a walk, and functions for what happens seldom.
  */
 #ifndef VMMU_LIB_WALK_PRIV_H
 #define VMMU_LIB_WALK_PRIV_H
@@ -22,7 +21,7 @@ struct nres {
 	uint64_t entry, acc;
 };
 
-/* By level, what a nested walk read: where it lies, and what had accumulated before. */
+/* Of each level of a nested walk: where the entry lies, and the bits accumulated above it. */
 struct seen {
 	uint64_t at[VMMU_LEVELS + 1], acc[VMMU_LEVELS + 1];
 };
@@ -32,15 +31,15 @@ struct env {
 	const struct walk_opts *o;
 	unsigned refs;
 	uint32_t access;
-	uint32_t no_ad; /* VMMU_PROBE, VMMU_NO_AD of it: for tables too */
+	uint32_t no_ad; /* VMMU_PROBE and VMMU_NO_AD of it, which hold for its tables as well */
 	uint8_t table;	/* guest level whose table the nested dimension looks for */
 	struct nres n;
 	struct seen seen;
 };
 
 /*
- * The nested dimension, to a guest table and to the final address.  NO_HPA:
- * env->n says why.
+ * How the nested dimension is walked, to a guest table and to the final address.  NO_HPA: it
+ * stopped, and env->n says why.
  */
 struct nested {
 	uint64_t (*table)(struct env *env, uint64_t gpa);
@@ -52,7 +51,7 @@ struct dimension {
 	const struct vmmu_fmt *fmt;
 	const struct nested *nested; /* how its tables are reached; NULL: they lie in the host */
 	uint8_t nr;		     /* 1, 2 */
-	uint8_t lean;		     /* there are caches, memory is the bus, and nobody looks on */
+	uint8_t lean;		     /* there are caches, memory is the bus, and no step hook */
 };
 
 static always_inline const struct vmmu_paging *paging_of(const struct dimension *d,
@@ -71,7 +70,7 @@ struct reach {
 	uint64_t hpa;	/* ... and in the host */
 };
 
-/* The accumulated bits, those that forbid turned round: set is granted. */
+/* The accumulated bits with those inverted that forbid: a bit that is set grants. */
 static always_inline uint64_t acc_of(const struct vmmu_fmt *f, const struct reach *r)
 {
 	return (r->all & ~f->invert) | (~r->any & f->invert);
@@ -90,7 +89,7 @@ static always_inline int is_good(const struct vmmu_fmt *f, const struct vmmu_pag
 {
 	uint64_t wrong = pg->wrong[level - 1][leaf];
 
-	/* One present bit: that it is set and others are not, in one test. */
+	/* With one present bit, one test sees that it is set and that no wrong bit is. */
 	if (one_bit(f->present))
 		return !((e ^ f->present) & wrong);
 	if (!f->bad_rwx)
@@ -99,7 +98,7 @@ static always_inline int is_good(const struct vmmu_fmt *f, const struct vmmu_pag
 	       !(leaf && (f->bad_memtype >> (e >> f->memtype_shift & 7) & 1));
 }
 
-/* Of the bits that an access sets, those that are clear: A on the path, D in the leaf. */
+/* Which of the A and D bits that an access sets are still clear on the path and in the leaf. */
 static always_inline uint64_t ad_missing(const struct vmmu_fmt *f, uint64_t all, uint64_t leaf,
 					 uint64_t bits)
 {
@@ -111,8 +110,8 @@ static inline uint32_t hw_tag(const struct vmmu_hw *hw)
 	return cache_tag(hw->asid, hw->pcid);
 }
 
-/* ---- walk.c: what a walk does seldom ---- */
-/* Why the nested dimension stopped, for whoever asked for it; answers NO_HPA. */
+/* ---- walk.c ---- */
+/* Notes in *env why the nested dimension stopped; returns NO_HPA. */
 uint64_t nested_stop(struct env *env, unsigned level, uint64_t entry, uint64_t acc, unsigned status)
 	__attribute__((__cold__));
 /* Sets A and D on the way to a gpa; a walk status. */
@@ -124,11 +123,11 @@ unsigned nested_set_ad(struct env *env, const struct vmmu_fmt *f, uint64_t gpa, 
  */
 int set_first_ad(struct env *env, uint64_t gva, uint32_t access, struct vmmu_walk *out)
 	__attribute__((__cold__));
-/* The guest's tables once more, from the root; what silicon has read it does not read again. */
+/* Walks the guest's tables again, from the root; entries that were read are not counted again. */
 int walk_from_root(struct env *env, uint64_t gva, uint32_t access, struct vmmu_walk *out)
 	__attribute__((__cold__));
 
-/* ---- stop.c: why a walk stopped; each answers the walk's status ---- */
+/* ---- stop.c: why a walk stopped; each returns the walk's status ---- */
 /*
  * The nested dimension, or memory behind it, stopped the translation of gpa;
  * `table`: of the guest's level-env->table table, whatever `access` says.
