@@ -432,3 +432,27 @@ uint64_t page_reclaim(struct shadow_vm *s)
 		page_zap(s, sp);
 	return page_commit(s);
 }
+
+/* ---- for who wants to see them ----------------------------------------------------- */
+
+void vmmu_shadow_each_page(struct vmmu *vm, vmmu_shadow_page_fn *fn, void *ctx)
+{
+	const struct shadow_vm *s = vmmu_be_vm(vm);
+	const struct spage *sp;
+
+	TAILQ_FOREACH (sp, &s->use, use) {
+		const struct vmmu_shadow_page page = {
+			.gpa = vmmu_gpa(sp->key.gfn << VMMU_PAGE_SHIFT),
+			.hpa = vmmu_table_hpa(sp->table),
+			.level = sp->key.role.level,
+			.direct = !sp->frame,
+			.unsync = sp->unsync,
+			.rights = sp->key.role.rights,
+			.quadrant = sp->key.role.quadrant,
+			.root = sp->roots != 0,
+			.live = vmmu_table_live(sp->table),
+		};
+
+		fn(ctx, &page);
+	}
+}

@@ -900,7 +900,7 @@ Test(api, a_config_is_checked)
 	t_eq(create(&(struct vmmu_config){ .backend = be, .front_entries = 3 }), VMMU_EINVAL);
 	t_eq(create(&(struct vmmu_config){ .backend = be, .l1 = { 3, 4 } }), VMMU_EINVAL);
 	t_eq(create(&(struct vmmu_config){ .backend = be, .l2 = { 12, 4 } }), VMMU_EINVAL);
-	t_eq(create(&(struct vmmu_config){ .backend = be, .base = (void *)4096 }), VMMU_EINVAL);
+	t_eq(create(&(struct vmmu_config){ .backend = be, .base = (void *)2048 }), VMMU_EINVAL);
 	narrow = vmmu_profile_max;
 	narrow.maxphyaddr = 31;
 	t_eq(create(&(struct vmmu_config){ .backend = be, .profile = &narrow }), VMMU_EINVAL);

@@ -214,6 +214,53 @@ Test(shadow, a_leaf_table_traps_once_until_the_next_sync)
 	close_vm();
 }
 
+/* What vmmu_shadow_each_page() tells, by the guest's table; the others are counted. */
+struct told {
+	unsigned nr, direct;
+	struct vmmu_shadow_page root, leaf; /* of A's */
+};
+
+static void hear(void *ctx, const struct vmmu_shadow_page *page)
+{
+	struct told *t = ctx;
+
+	t->nr++;
+	t->direct += page->direct;
+	if (page->gpa.v == A4)
+		t->root = *page;
+	if (page->gpa.v == A1)
+		t->leaf = *page;
+}
+
+Test(shadow, its_pages_are_told_with_what_they_follow)
+{
+	struct told t = { 0 };
+
+	open_without(0);
+	vmmu_shadow_each_page(vm, hear, &t);
+	t_eq(t.nr, 0);
+	reads(0, A_DATA);
+	vmmu_shadow_each_page(vm, hear, &t);
+	t_eq(t.nr, 4);
+	t_eq(t.direct, 0);
+	t_eq(t.root.level, 4);
+	t_eq(t.root.root, 1);
+	t_eq(t.root.live, 1);
+	t_eq(t.leaf.level, 1);
+	t_eq(t.leaf.root, 0);
+	t_eq(t.leaf.unsync, 0);
+	t_eq(t.leaf.rights, VMMU_RWXU);
+	t_true(t.leaf.live >= 1);
+	t_true(t.leaf.hpa.v && t.leaf.hpa.v != t.root.hpa.v);
+	store(A1, A_DATA | P_RO);
+	vmmu_shadow_each_page(vm, hear, &t);
+	t_eq(t.leaf.unsync, 1);
+	load(A4);
+	vmmu_shadow_each_page(vm, hear, &t);
+	t_eq(t.leaf.unsync, 0);
+	close_vm();
+}
+
 Test(shadow, without_unsync_every_store_to_a_leaf_table_traps)
 {
 	unsigned i;

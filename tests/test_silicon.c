@@ -1447,3 +1447,81 @@ Test(wrong, statistics_stay_within_the_size_that_is_given)
 	t_eq(small.walks[0], 0xaaaaaaaaaaaaaaaa);
 	end();
 }
+
+/* ---- what is cached, told ------------------------------------------------------ */
+
+struct heard {
+	unsigned nr[4]; /* by enum vmmu_cached_in */
+	struct vmmu_cached last[4];
+};
+
+static void hear(void *ctx, const struct vmmu_cached *e)
+{
+	struct heard *h = ctx;
+
+	h->nr[e->in]++;
+	h->last[e->in] = *e;
+}
+
+static struct heard hear_all(void)
+{
+	struct heard h;
+
+	memset(&h, 0, sizeof(h));
+	vmmu_each_cached(cpu, hear, &h);
+	return h;
+}
+
+Test(silicon, each_cached_entry_is_told)
+{
+	struct heard h;
+
+	begin(4);
+	m.tlb[0] = (struct vmmu_tlb_model){ .shape = { 1, 4 },
+					    .level = 1,
+					    .serves = VMMU_TLB_DATA | VMMU_TLB_CODE,
+					    .sizes = VMMU_TLB_4K | VMMU_TLB_2M };
+	m.nr_tlbs = 1;
+	m.links[1] = (struct vmmu_cache_shape){ 1, 4 };
+	m.nested_links[1] = (struct vmmu_cache_shape){ 1, 4 };
+	m.nested_tlb = (struct vmmu_cache_shape){ 1, 32 };
+	map(0x5000, 0x123000, 1);
+	start(&vmmu_nested_npt, 4 * KIB);
+	h = hear_all();
+	t_eq(h.nr[VMMU_IN_TLB], 0);
+	touch(0x5008, VMMU_READ);
+	vmmu_hw_flush(cpu);
+	touch(0x5008, VMMU_READ);
+	h = hear_all();
+	t_eq(h.nr[VMMU_IN_TLB], 1);
+	t_eq(h.last[VMMU_IN_TLB].ia, 0x5000);
+	t_eq(h.last[VMMU_IN_TLB].gpa, 0x123000);
+	t_eq(h.last[VMMU_IN_TLB].oa, (uintptr_t)ram + 0x123000);
+	t_eq(h.last[VMMU_IN_TLB].shift, 12);
+	t_eq(h.last[VMMU_IN_TLB].rights, VMMU_RWXU);
+	t_eq(h.nr[VMMU_IN_LINKS], 1);
+	t_eq(h.last[VMMU_IN_LINKS].ia, 0);
+	t_eq(h.last[VMMU_IN_LINKS].level, 1);
+	t_eq(h.last[VMMU_IN_LINKS].shift, 21);
+	t_true(h.nr[VMMU_IN_NESTED_LINKS] >= 1);
+	t_true(h.nr[VMMU_IN_NESTED_TLB] >= 5);
+	t_eq(h.last[VMMU_IN_NESTED_TLB].gpa, h.last[VMMU_IN_NESTED_TLB].ia);
+	t_eq(h.last[VMMU_IN_NESTED_TLB].oa, (uintptr_t)ram + h.last[VMMU_IN_NESTED_TLB].ia);
+	t_eq(vmmu_invlpg(cpu, vmmu_gva(0x5000)), VMMU_OK);
+	h = hear_all();
+	t_eq(h.nr[VMMU_IN_TLB], 0);
+	end();
+}
+
+Test(silicon, told_where_nothing_is_modelled_there_is_nothing)
+{
+	struct heard h;
+
+	begin(4);
+	map(0x5000, 0x123000, 1);
+	start(&vmmu_native, 4 * KIB);
+	touch(0x5008, VMMU_READ);
+	h = hear_all();
+	t_eq(h.nr[VMMU_IN_TLB] + h.nr[VMMU_IN_LINKS] + h.nr[VMMU_IN_NESTED_TLB], 0);
+	end();
+}

@@ -91,6 +91,9 @@ void silicon_drop_nested(struct silicon *s);
 /* After a fault: what was cached for this address may be the reason. */
 void silicon_drop_faulting(struct silicon *s, uint64_t gva, const struct vmmu_walk *w);
 
+/* each.c: every entry of what is found by input address; see vmmu_each_cached(). */
+void silicon_each(const struct silicon *s, vmmu_cached_fn *fn, void *ctx);
+
 static inline uint32_t silicon_tag(const struct silicon *s)
 {
 	return cache_tag(s->hw.asid, s->hw.pcid);

@@ -27,7 +27,7 @@ int vm_read_config(const struct vmmu_config *in, struct vmmu_config *cfg)
 		return VMMU_EINVAL;
 	if (cfg->profile->maxphyaddr < 32 || cfg->profile->maxphyaddr > 52)
 		return VMMU_EINVAL;
-	if ((uintptr_t)cfg->base & ((1u << 30) - 1))
+	if ((uintptr_t)cfg->base & (VMMU_PAGE_SIZE - 1))
 		return VMMU_EINVAL;
 	if (cfg->front_entries & (cfg->front_entries - 1))
 		return VMMU_EINVAL;

@@ -56,3 +56,8 @@ void vmmu_get_silicon(const struct vmmu_cpu *cpu, struct vmmu_silicon_stats *sta
 	memcpy(stats, &all, size);
 	stats->size = size;
 }
+
+void vmmu_each_cached(const struct vmmu_cpu *cpu, vmmu_cached_fn *fn, void *ctx)
+{
+	silicon_each(&cpu->silicon, fn, ctx);
+}

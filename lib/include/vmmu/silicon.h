@@ -154,6 +154,37 @@ struct vmmu_front {
 
 struct vmmu_cpu;
 
+/* ---- what is cached now --------------------------------------------------- */
+
+enum vmmu_cached_in {
+	VMMU_IN_TLB,	      /* gva -> hpa */
+	VMMU_IN_LINKS,	      /* a page-walk cache of the first dimension: gva -> a table */
+	VMMU_IN_NESTED_LINKS, /* the same of the nested one: gpa -> a table */
+	VMMU_IN_NESTED_TLB,   /* gpa -> hpa */
+};
+
+/* One entry of a modelled structure that is found by input address. */
+struct vmmu_cached {
+	uint8_t in;	/* enum vmmu_cached_in */
+	uint8_t number; /* IN_TLB: which TLB of the model */
+	uint8_t level;	/* of links: of the table that it leads to */
+	uint8_t shift;	/* log2 of the input addresses that it serves */
+	uint8_t rights; /* VMMU_RWXU; of the dimension that it caches */
+	uint8_t global;
+	uint16_t asid, pcid;
+	uint64_t ia;  /* the first address that it serves, less its sign extension */
+	uint64_t oa;  /* hpa of the page, or of the table */
+	uint64_t gpa; /* of the page, or of the guest's table; of a nested structure: ia */
+};
+
+/*
+ * Calls fn for every entry that a vCPU's modelled structures hold, those of one structure
+ * together, in no order within it.  Changes nothing and ages nothing; fn must not use the VM.
+ * Entries by physical address and data caches hold tags and are not among them.
+ */
+typedef void vmmu_cached_fn(void *ctx, const struct vmmu_cached *entry);
+VMMU_API void vmmu_each_cached(const struct vmmu_cpu *cpu, vmmu_cached_fn *fn, void *ctx);
+
 /* A vCPU's; zeros where nothing is modelled. */
 VMMU_API void vmmu_get_silicon(const struct vmmu_cpu *cpu, struct vmmu_silicon_stats *stats);
 /* Why no CPU can be as the model says, in a sentence; NULL: the model is good. */

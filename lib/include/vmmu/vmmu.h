@@ -116,7 +116,7 @@ struct vmmu_config {
 	struct vmmu_callbacks cb;	    /* each may be NULL */
 	unsigned nr_cpus;		    /* 0 means 1 */
 	/*
-	 * HPA = pointer - base.  1G-aligned, or NULL for 0.  Memory and
+	 * HPA = pointer - base.  The beginning of a page, or NULL for 0.  Memory and
 	 * tables whose HPA needs more than host_maxphyaddr bits are refused.
 	 */
 	void *base;

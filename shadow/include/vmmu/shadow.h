@@ -62,6 +62,28 @@ struct vmmu_shadow_config {
 	unsigned roots;	   /* roots kept beside the current one, <= 16; 0 means 3 */
 };
 
+/*
+ * One shadow page: which of the guest's tables it follows, as what, and whether it is in step.
+ */
+struct vmmu_shadow_page {
+	vmmu_gpa_t gpa;	  /* of the guest's table; direct: of the first page that it maps */
+	vmmu_hpa_t hpa;	  /* of the table that the CPU walks */
+	uint8_t level;	  /* 1 to 5 */
+	uint8_t direct;	  /* it stands for a part of a large guest page, and no guest table */
+	uint8_t unsync;	  /* the guest stores to its table untold, its entries may be stale */
+	uint8_t rights;	  /* granted above it: VMMU_RWXU */
+	uint8_t quadrant; /* which part of a guest's table of 1024 entries */
+	uint8_t root;	  /* a vCPU's root, in use or kept */
+	unsigned live;	  /* entries that are links or leaves */
+};
+
+/*
+ * Calls fn for every shadow page of a VM whose backend is vmmu_shadow, those used last last.
+ * Changes nothing; fn must not use the VM.  The virtual TLB has none.
+ */
+typedef void vmmu_shadow_page_fn(void *ctx, const struct vmmu_shadow_page *page);
+VMMU_API void vmmu_shadow_each_page(struct vmmu *vm, vmmu_shadow_page_fn *fn, void *ctx);
+
 /* vmmu_create(): VMMU_EINVAL for a config with a value out of range. */
 extern VMMU_API const struct vmmu_backend vmmu_shadow;
 
