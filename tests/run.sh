@@ -12,6 +12,11 @@ cd "$(dirname "$0")/.."
 . tools/setup.sh
 need $build_packages libcriterion-dev clang libclang-rt-dev llvm python3 zstd || exit 1
 need_unicorn
+# The page and the browser that tries it; without them its test is skipped.
+# shellcheck disable=SC2046 # nothing, or a package
+need clang lld wasi-libc libclang-rt-14-dev-wasm32 chromium \
+	$(command -v npm >/dev/null 2>&1 || echo npm) ||
+	echo "The playground's page will not be tested." >&2
 root=${BUILD:-build-tests}
 mkdir -p "$root"
 logs=

@@ -29,6 +29,7 @@ LAYERS = {
     "shadow": "realmode",
     "nested": "realmode",
     "examples/native": "",
+    "examples/playground": "examples/native",
     "examples": "examples/native",
     "tools/check/oracle/include/vmmu-oracle": "",
     "tools/check/oracle": "tools/check/oracle/include/vmmu-oracle",
@@ -47,6 +48,7 @@ LAYERS = {
 }
 # The door of a folder is the header of its name; these have others, None: every header.
 DOORS = {
+    "examples/playground": ["play.h"],
     "lib": ["util.h"],
     "lib/silicon": ["silicon.h", "entry.h"],
     "tools/check": None,
