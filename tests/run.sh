@@ -10,7 +10,7 @@
 set -u
 cd "$(dirname "$0")/.."
 . tools/setup.sh
-need $build_packages libcriterion-dev clang libclang-rt-dev llvm python3 zstd || exit 1
+need $build_packages libcriterion-dev clang libclang-rt-dev llvm python3 tmux zstd || exit 1
 need_unicorn
 # The page and the browser that tries it; without them its test is skipped.
 # shellcheck disable=SC2046 # nothing, or a package

@@ -48,7 +48,7 @@ static int copy_entry(struct fork *f, uint64_t from, uint64_t to, unsigned level
 	if (x.kind != VMMU_ENTRY_LINK)
 		return 0;
 	if (!f->left || f->p->next_free + VMMU_PAGE_SIZE > f->p->ram_bytes)
-		return world_fail(f->p, "fork: more tables than the guest has free frames for");
+		return play_fail(f->p, "fork: more tables than the guest has free frames for");
 	f->left--;
 	child = f->p->next_free;
 	f->p->next_free += VMMU_PAGE_SIZE;
@@ -76,9 +76,9 @@ int act_fork(struct play *p)
 	uint64_t root;
 
 	if (!pg->fmt)
-		return world_fail(p, "fork: the guest has no paging");
+		return play_fail(p, "fork: the guest has no paging");
 	if (pg->ctl & VMMU_PG_PDPTES)
-		return world_fail(p, "fork: not in PAE mode, whose top level is in registers");
+		return play_fail(p, "fork: not in PAE mode, whose top level is in registers");
 	root = p->next_free;
 	p->next_free += VMMU_PAGE_SIZE;
 	if (copy_table(&f, pg->root, root, pg->fmt->top))
@@ -98,8 +98,8 @@ int act_flood(struct play *p, uint64_t gpa, unsigned nr)
 	unsigned bytes = pg->fmt ? pg->fmt->entry_bytes : 8;
 
 	if (nr > VMMU_PAGE_SIZE / bytes)
-		return world_fail(p, "a stream of stores stays within one page: %u at most",
-				  VMMU_PAGE_SIZE / bytes);
+		return play_fail(p, "a stream of stores stays within one page: %u at most",
+				 VMMU_PAGE_SIZE / bytes);
 	for (unsigned i = 0; i < nr; i++)
 		if (guest_store(p, gpa + i * bytes, 0, bytes))
 			return -1;
@@ -129,15 +129,13 @@ static int swap_out(struct machine *m, uint64_t gpa)
 int act_swap(struct play *p, uint64_t gpa)
 {
 	if (gpa >= p->ram_bytes)
-		return world_fail(p, "0x%llx is not memory of the guest's",
-				  (unsigned long long)gpa);
+		return play_fail(p, "0x%llx is not memory of the guest's", (unsigned long long)gpa);
 	if (p->with.large)
-		return world_fail(p,
-				  "this host swaps 4K pages alone: back the guest with 4K pages");
+		return play_fail(p, "this host swaps 4K pages alone: back the guest with 4K pages");
 	for (unsigned i = SHADOW; i < NR_MACHINES; i++) {
 		p->machine[i].status = swap_out(&p->machine[i], gpa);
 		if (p->machine[i].status)
-			return world_fail(p, "%s", vmmu_strerror(p->machine[i].status));
+			return play_fail(p, "%s", vmmu_strerror(p->machine[i].status));
 	}
 	return 0;
 }
@@ -149,7 +147,7 @@ int act_dirty(struct play *p, const char *how)
 	int on = !strcmp(how, "on"), st = VMMU_OK;
 
 	if (!bits)
-		return world_fail(p, "no memory for the dirty log");
+		return play_fail(p, "no memory for the dirty log");
 	for (unsigned i = SHADOW; !st && i < NR_MACHINES; i++) {
 		struct machine *m = &p->machine[i];
 
@@ -161,5 +159,5 @@ int act_dirty(struct play *p, const char *how)
 			st = VMMU_EINVAL;
 	}
 	free(bits);
-	return st ? world_fail(p, "dirty log: %s (on, off or harvest?)", vmmu_strerror(st)) : 0;
+	return st ? play_fail(p, "dirty log: %s (on, off or harvest?)", vmmu_strerror(st)) : 0;
 }

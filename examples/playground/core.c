@@ -47,16 +47,16 @@ static int check_head(struct reader *r)
 	uint64_t machine;
 
 	if (r->size < 64 || memcmp(r->bytes, magic, 4))
-		return world_fail(r->p, "this is no ELF core: its first bytes are not 7f 45 4c 46");
+		return play_fail(r->p, "this is no ELF core: its first bytes are not 7f 45 4c 46");
 	if (r->bytes[4] < 1 || r->bytes[4] > 2 || r->bytes[5] != 1)
-		return world_fail(r->p, "this ELF file is of no x86: class %u, data %u",
-				  r->bytes[4], r->bytes[5]);
+		return play_fail(r->p, "this ELF file is of no x86: class %u, data %u", r->bytes[4],
+				 r->bytes[5]);
 	r->wide = r->bytes[4] == 2;
 	machine = get(r->bytes + 18, 2);
 	if (get(r->bytes + 16, 2) != ET_CORE || (machine != EM_386 && machine != EM_X86_64))
-		return world_fail(r->p,
-				  "this ELF file is no core of an x86 guest: type %u, machine %u",
-				  (unsigned)get(r->bytes + 16, 2), (unsigned)machine);
+		return play_fail(r->p,
+				 "this ELF file is no core of an x86 guest: type %u, machine %u",
+				 (unsigned)get(r->bytes + 16, 2), (unsigned)machine);
 	/* A core does not tell EFER: what QEMU's guests of this kind have. */
 	if (machine == EM_X86_64)
 		r->regs.efer = VMMU_EFER_LME | VMMU_EFER_LMA | VMMU_EFER_NXE;
@@ -71,7 +71,7 @@ static int get_header(struct reader *r, unsigned n, struct header *h)
 	const uint8_t *b;
 
 	if (at > r->size || (uint64_t)(n + 1) * bytes > r->size - at)
-		return world_fail(r->p, "truncated: program header %u lies outside the file", n);
+		return play_fail(r->p, "truncated: program header %u lies outside the file", n);
 	b = r->bytes + at + (uint64_t)n * bytes;
 	h->type = (uint32_t)get(b, 4);
 	h->offset = r->wide ? get(b + 8, 8) : get(b + 4, 4);
@@ -81,11 +81,11 @@ static int get_header(struct reader *r, unsigned n, struct header *h)
 	if (h->type != PT_LOAD && h->type != PT_NOTE)
 		return 0;
 	if (h->offset > r->size || h->filesz > r->size - h->offset)
-		return world_fail(
+		return play_fail(
 			r->p, "truncated: the bytes of program header %u lie outside the file", n);
 	if (h->type == PT_LOAD &&
 	    (h->filesz > h->memsz || h->paddr > RAM_MOST || h->memsz > RAM_MOST - h->paddr))
-		return world_fail(
+		return play_fail(
 			r->p,
 			"program header %u: memory at 0x%llx, 0x%llx bytes; this page takes "
 			"guests of %llu MiB at most",
@@ -145,9 +145,9 @@ static int survey(struct reader *r, uint64_t *end)
 			*end = h.paddr + h.memsz;
 	}
 	if (!*end)
-		return world_fail(r->p, "there is no memory in this core");
+		return play_fail(r->p, "there is no memory in this core");
 	if (!r->found)
-		return world_fail(r->p, "there are no registers in this core: no note of QEMU's");
+		return play_fail(r->p, "there are no registers in this core: no note of QEMU's");
 	return 0;
 }
 

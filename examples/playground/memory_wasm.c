@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Memory for a guest in WebAssembly: new pages of it are zero, and untouched ones cost nothing. */
+#include <string.h>
 #include <unistd.h>
 
 #include "world.h"
@@ -18,4 +19,9 @@ uint8_t *memory_get(uint64_t bytes)
 	if (p == (void *)-1)
 		return NULL;
 	return p + (-(uintptr_t)p & (ALIGN - 1));
+}
+
+void memory_clear(uint8_t *at, uint64_t bytes)
+{
+	memset(at, 0, bytes);
 }

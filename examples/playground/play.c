@@ -55,7 +55,7 @@ static int number(struct play *p, const char *word, uint64_t *out)
 	errno = 0;
 	*out = strtoull(word ? word : "", &end, 0);
 	if (!word || !*word || *word == '-' || *end || errno)
-		return world_fail(p, "'%.40s' is no number", word ? word : "");
+		return play_fail(p, "'%.40s' is no number", word ? word : "");
 	return 0;
 }
 
@@ -76,11 +76,11 @@ static int parse_access(struct play *p, char **word, uint64_t *gva, uint32_t *ac
 	if (number(p, word[1], gva))
 		return -1;
 	if (!type || !who || !*type || !*who)
-		return world_fail(p, "access GVA r|w|x [u|s|a] is wanted");
+		return play_fail(p, "access GVA r|w|x [u|s|a] is wanted");
 	if (!is_canonical(p, *gva))
-		return world_fail(p,
-				  "0x%llx has more than 32 bits, and the guest is not in long mode",
-				  (unsigned long long)*gva);
+		return play_fail(p,
+				 "0x%llx has more than 32 bits, and the guest is not in long mode",
+				 (unsigned long long)*gva);
 	*access = (uint32_t)(type - types);
 	*access |= *who == 'u' ? VMMU_USER : *who == 'a' ? VMMU_AC : 0;
 	return 0;
@@ -102,13 +102,13 @@ static int parse_entry(struct play *p, char **word, uint64_t *gpa, unsigned *lev
 	uint64_t n;
 
 	if (!pg->fmt)
-		return world_fail(p, "the guest has no paging, so it has no entries");
+		return play_fail(p, "the guest has no paging, so it has no entries");
 	if (number(p, word[1], gpa) || number(p, word[2], &n))
 		return -1;
 	if (!n || n > pg->fmt->top)
-		return world_fail(p, "the guest's tables have levels 1 to %u", pg->fmt->top);
+		return play_fail(p, "the guest's tables have levels 1 to %u", pg->fmt->top);
 	if (*gpa % entry_bytes(p) || *gpa >= p->ram_bytes)
-		return world_fail(p, "no entry lies at 0x%llx", (unsigned long long)*gpa);
+		return play_fail(p, "no entry lies at 0x%llx", (unsigned long long)*gpa);
 	*level = (unsigned)n;
 	*e = ram_entry(p, *gpa, entry_bytes(p));
 	return 0;
@@ -147,8 +147,8 @@ static int do_flip(struct play *p, char **word)
 		return -1;
 	bit = word[3] && !word[3][1] ? bit_of(guest_paging(p)->fmt, *word[3]) : 0;
 	if (!bit)
-		return world_fail(p, "the guest's entries have no bit '%.10s'",
-				  word[3] ? word[3] : "");
+		return play_fail(p, "the guest's entries have no bit '%.10s'",
+				 word[3] ? word[3] : "");
 	return guest_store(p, gpa, e ^ bit, entry_bytes(p));
 }
 
@@ -162,7 +162,7 @@ static int do_point(struct play *p, char **word)
 		return -1;
 	f = guest_paging(p)->fmt;
 	if (to & ~f->addr)
-		return world_fail(p, "0x%llx is not the address of a page", (unsigned long long)to);
+		return play_fail(p, "0x%llx is not the address of a page", (unsigned long long)to);
 	return guest_store(p, gpa, (e & ~f->addr) | to, entry_bytes(p));
 }
 
@@ -176,7 +176,7 @@ static int do_key(struct play *p, char **word)
 		return -1;
 	f = guest_paging(p)->fmt;
 	if (!f->pkey_shift || key > 15)
-		return world_fail(p, "protection keys are 0 to 15, of 4-level and 5-level paging");
+		return play_fail(p, "protection keys are 0 to 15, of 4-level and 5-level paging");
 	e = (e & ~(15ull << f->pkey_shift)) | key << f->pkey_shift;
 	return guest_store(p, gpa, e, entry_bytes(p));
 }
@@ -211,10 +211,10 @@ static int set_reg(struct play *p, enum reg reg, uint64_t value)
 
 		m->status = set_one(m, reg, value);
 		if (m->status == VMMU_GP)
-			return world_fail(p, "#GP: this CPU in this state refuses %s = 0x%llx",
-					  reg_names[reg], (unsigned long long)value);
+			return play_fail(p, "#GP: this CPU in this state refuses %s = 0x%llx",
+					 reg_names[reg], (unsigned long long)value);
 		if (m->status)
-			return world_fail(p, "%s: %s", reg_names[reg], vmmu_strerror(m->status));
+			return play_fail(p, "%s: %s", reg_names[reg], vmmu_strerror(m->status));
 	}
 	return 0;
 }
@@ -228,11 +228,11 @@ static int do_set(struct play *p, char **word)
 		if (word[1] && !strcmp(word[1], reg_names[i]))
 			break;
 	if (i == NR_REGS)
-		return world_fail(p, "set cr0, cr3, cr4, efer or pkru");
+		return play_fail(p, "set cr0, cr3, cr4, efer or pkru");
 	if (number(p, word[2], &value))
 		return -1;
 	if (i == PKRU && value > UINT32_MAX)
-		return world_fail(p, "pkru has 32 bits");
+		return play_fail(p, "pkru has 32 bits");
 	return set_reg(p, (enum reg)i, value);
 }
 
@@ -257,7 +257,7 @@ static int do_toggle(struct play *p, char **word)
 		if (!strcmp(bits[i].name, word[1]))
 			return set_reg(p, bits[i].reg, was ^ bits[i].bit);
 	}
-	return world_fail(p, "toggle WP, SMEP, SMAP, PGE, PCIDE, PKE or NXE");
+	return play_fail(p, "toggle WP, SMEP, SMAP, PGE, PCIDE, PKE or NXE");
 }
 
 /* ---- machines --------------------------------------------------------------------------- */
@@ -293,7 +293,7 @@ static int set_switch(struct play *p, struct switches *w, const char *word)
 	else if (!strcmp(word, "shadow=vtlb"))
 		w->shadow_off = VMMU_SHADOW_ALL;
 	else
-		return world_fail(p, "'%.40s' is no switch of the machines", word);
+		return play_fail(p, "'%.40s' is no switch of the machines", word);
 	return 0;
 }
 
@@ -329,7 +329,7 @@ static int do_store(struct play *p, char **word)
 	if (number(p, word[1], &gpa) || number(p, word[2], &value))
 		return -1;
 	if (entry_bytes(p) == 4 && value > UINT32_MAX)
-		return world_fail(p, "the guest's entries have 32 bits");
+		return play_fail(p, "the guest's entries have 32 bits");
 	return guest_store(p, gpa, value, entry_bytes(p));
 }
 
@@ -378,7 +378,7 @@ static int do_check(struct play *p, char **word)
 	(void)word;
 	for (unsigned i = 0; i < NR_MACHINES; i++)
 		if (vmmu_check(p->machine[i].vm))
-			return world_fail(p, "machine %u: %s", i, vmmu_reason(p->machine[i].vm));
+			return play_fail(p, "machine %u: %s", i, vmmu_reason(p->machine[i].vm));
 	return 0;
 }
 
@@ -412,16 +412,16 @@ static int obey(struct play *p, char **word)
 {
 	if (!strcmp(word[0], "preset")) {
 		return word[1] ? preset_make(p, word[1])
-			       : world_fail(p, "which preset? %s", preset_names());
+			       : play_fail(p, "which preset? %s", preset_names());
 	}
 	if (!p->machine[NESTED].vm)
-		return world_fail(p, "there is no guest yet: begin with preset NAME");
+		return play_fail(p, "there is no guest yet: begin with preset NAME");
 	for (unsigned i = 0; i < sizeof(commands) / sizeof(*commands); i++)
 		if (!strcmp(commands[i].name, word[0])) {
 			world_mark(p);
 			return commands[i].act(p, word);
 		}
-	return world_fail(p, "'%.40s' is no command", word[0]);
+	return play_fail(p, "'%.40s' is no command", word[0]);
 }
 
 /* What is answered without a change. */
@@ -456,9 +456,9 @@ static void begin(struct play *p)
 static int read_line(struct play *p, const char *command, char line[LINE], char *word[WORDS + 1])
 {
 	if (snprintf(line, LINE, "%s", command) >= LINE)
-		return world_fail(p, "a command has less than %d characters", LINE);
+		return play_fail(p, "a command has less than %d characters", LINE);
 	if (!split(line, word))
-		return world_fail(p, "an empty line is no command");
+		return play_fail(p, "an empty line is no command");
 	return 0;
 }
 
@@ -471,7 +471,7 @@ int play_attempt(struct play *p, const char *command)
 		return -1;
 	if (!obey(p, word))
 		return 0;
-	return p->error[0] ? -1 : world_fail(p, "the machine refused");
+	return p->error[0] ? -1 : play_fail(p, "the machine refused");
 }
 
 const char *play_error(const struct play *p)

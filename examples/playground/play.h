@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <vmmu/explain.h>
+
 struct play;
 
 struct play *play_new(void); /* NULL: no memory */
@@ -31,6 +33,29 @@ const char *play_error(const struct play *p);
 /* An ELF core of a guest becomes the guest; answered as by play_do().  The bytes stay the caller's.
  */
 const char *play_core(struct play *p, const void *bytes, size_t size);
+
+/* ---- the last command, for who draws without JSON ------------------------------------- */
+
+enum { PLAY_NATIVE, PLAY_SHADOW, PLAY_NESTED, PLAY_MACHINES };
+extern const char *const play_machine[PLAY_MACHINES]; /* their names */
+
+/* The last walk of an access on one machine. */
+struct play_walk {
+	const struct vmmu_step *step;
+	unsigned nr;   /* steps from its beginning */
+	unsigned refs; /* of them that were read; the others a cache knew */
+	const struct vmmu_walk *end;
+};
+
+/* 1, or 0: there was none, or it read nothing. */
+int play_walk(const struct play *p, unsigned machine, struct play_walk *out);
+/* Event number n in words, as snprintf(); 0 beyond the last. */
+int play_event(const struct play *p, unsigned machine, unsigned n, char *buf, size_t len);
+/* What became of the access in words, as snprintf(); 0: there was none. */
+int play_outcome(const struct play *p, unsigned machine, char *buf, size_t len);
+/* "4-level, CR3 0x1000", as snprintf(); 0: there is no guest. */
+int play_guest(const struct play *p, char *buf, size_t len);
+const char *play_presets(void); /* names, in a row */
 
 /* ---- stories ------------------------------------------------------------------------- */
 

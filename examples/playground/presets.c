@@ -132,5 +132,5 @@ int preset_make(struct play *p, const char *name)
 		snprintf(p->preset, sizeof(p->preset), "%s", name);
 		return world_start(p, &s->regs);
 	}
-	return world_fail(p, "no preset is called '%.40s': there are %s", name, preset_names());
+	return play_fail(p, "no preset is called '%.40s': there are %s", name, preset_names());
 }

@@ -175,12 +175,17 @@ static const char *event_words(enum vmmu_event ev)
 		return "0x%llx 0x%llx";
 	}
 }
+static int event_text(const struct happened *h, char *buf, size_t len)
+{
+	return snprintf(buf, len, event_words(h->event), (unsigned long long)h->a,
+			(unsigned long long)h->b);
+}
+
 static void show_event(struct text *t, const struct happened *h)
 {
 	char words[256], why[256];
 
-	snprintf(words, sizeof(words), event_words(h->event), (unsigned long long)h->a,
-		 (unsigned long long)h->b);
+	event_text(h, words, sizeof(words));
 	put(t, "{\"key\":\"%s\",\"exit\":%s,\"text\":", vmmu_event_key(h->event),
 	    h->event < VMMU_NR_EXITS ? "true" : "false");
 	put_string(t, words);
@@ -368,7 +373,7 @@ static void show_cells(struct text *t, const struct machine *m)
 
 static void show_machine(struct play *p, unsigned n)
 {
-	static const char *const name[] = { "native", "shadow", "nested" };
+	const char *const *name = play_machine;
 	struct machine *m = &p->machine[n];
 	struct text *t = &p->json;
 
@@ -750,4 +755,65 @@ void show_map(struct play *p)
 	put(&p->json, ",\"whole\":%s,\"bits\":%u}",
 	    m.looks == LOOKS || m.nr == RANGES ? "false" : "true",
 	    pg->fmt && pg->fmt->canonical ? pg->fmt->canonical : 32);
+}
+
+/* ---- without JSON ---------------------------------------------------------------------------- */
+
+const char *const play_machine[PLAY_MACHINES] = { "native", "shadow", "nested" };
+
+int play_walk(const struct play *p, unsigned machine, struct play_walk *out)
+{
+	const struct machine *m = &p->machine[machine];
+
+	for (unsigned i = m->nr_happened; i-- > 0;) {
+		const struct happened *h = &m->happened[i];
+
+		if (h->event != VMMU_EV_WALK || !h->nr_steps)
+			continue;
+		*out = (struct play_walk){ h->step, h->nr_steps, (unsigned)h->b, &h->walk };
+		return 1;
+	}
+	return 0;
+}
+
+int play_event(const struct play *p, unsigned machine, unsigned n, char *buf, size_t len)
+{
+	const struct machine *m = &p->machine[machine];
+
+	return n < m->nr_happened ? event_text(&m->happened[n], buf, len) : 0;
+}
+
+int play_outcome(const struct play *p, unsigned machine, char *buf, size_t len)
+{
+	const struct machine *m = &p->machine[machine];
+	struct vmmu_walk w;
+	char why[200];
+
+	if (p->act != ACT_ACCESS || !m->vm)
+		return 0;
+	if (m->status == VMMU_OK)
+		return snprintf(buf, len, "gpa 0x%llx", (unsigned long long)m->xlat.gpa.v);
+	if (m->status == VMMU_MMIO)
+		return snprintf(buf, len, "no memory at gpa 0x%llx: a device answers",
+				(unsigned long long)m->xlat.gpa.v);
+	if (m->status != VMMU_FAULT)
+		return snprintf(buf, len, "%s", vmmu_strerror(m->status));
+	vmmu_explain(m->cpu, vmmu_gva(p->gva), p->access, VMMU_EXPLAIN_GUEST, NULL, NULL, &w);
+	vmmu_explain_walk(&w, why, sizeof(why));
+	return snprintf(buf, len, "%s", why);
+}
+
+int play_guest(const struct play *p, char *buf, size_t len)
+{
+	struct vmmu_regs r;
+
+	if (!p->machine[NESTED].vm)
+		return 0;
+	vmmu_get_regs(p->machine[NATIVE].cpu, &r);
+	return snprintf(buf, len, "%s, CR3 0x%llx", mode_name(&r), (unsigned long long)r.cr3);
+}
+
+const char *play_presets(void)
+{
+	return preset_names();
 }

@@ -15,7 +15,7 @@ const struct story stories[] = {
 	      "the first one is.",
 	      "preset four" },
 	    { "The program reads that address, and the CPU follows one entry at each level. "
-	      "Play the walk on the left: four references, and the last one holds the page's "
+	      "Play the native walk: four references, and the last one holds the page's "
 	      "address.",
 	      "access " PAGE " r u" },
 	    { "The program stores to the same page, and the CPU sets the entry's D bit as it "
@@ -42,10 +42,11 @@ const struct story stories[] = {
 	      "preset four" },
 	    { "The first access finds nested tables that are empty, and each gap is an exit: the "
 	      "hypervisor fills it and the walk begins again. "
-	      "Look at the list of events under the grid to see who did what.",
+	      "The list of events says who did what.",
 	      "access " PAGE " r u" },
 	    { "Now all is mapped. "
-	      "Play the walk on the right: a row for each guest level, and in it four nested "
+	      "Play the walk under nested paging: a row for each guest level, and in it four "
+	      "nested "
 	      "references that find the table before the guest's own entry is read.",
 	      "access " PAGE " r u" } },
 	  { "How many references did this last walk make under nested paging?",

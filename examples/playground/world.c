@@ -10,7 +10,7 @@
 
 #include "world.h"
 
-int world_fail(struct play *p, const char *fmt, ...)
+int play_fail(struct play *p, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -171,11 +171,11 @@ static int start(struct play *p, unsigned n)
 	m->lost = 0;
 	st = vmmu_create(&config, &m->vm);
 	if (st)
-		return world_fail(p, "the machine cannot be made: %s", vmmu_strerror(st));
+		return play_fail(p, "the machine cannot be made: %s", vmmu_strerror(st));
 	m->cpu = vmmu_cpu(m->vm, 0);
 	m->hw = vmmu_be_hw(m->cpu);
 	st = n == NATIVE ? VMMU_OK : vmmu_slot_add(m->vm, &slot);
-	return st ? world_fail(p, "no memory for the guest: %s", vmmu_strerror(st)) : 0;
+	return st ? play_fail(p, "no memory for the guest: %s", vmmu_strerror(st)) : 0;
 }
 
 void world_stop(struct play *p)
@@ -212,8 +212,8 @@ int world_start(struct play *p, const struct vmmu_regs *regs)
 			return -1;
 		st = vmmu_set_regs(m->cpu, regs, 1);
 		if (st)
-			return world_fail(p, "no CPU can have these registers: %s",
-					  vmmu_reason(m->vm));
+			return play_fail(p, "no CPU can have these registers: %s",
+					 vmmu_reason(m->vm));
 	}
 	world_mark(p);
 	for (unsigned i = 0; i < NR_MACHINES; i++) {
@@ -236,18 +236,19 @@ int world_memory(struct play *p, uint64_t bytes)
 
 			m->memory = memory_get(RAM_HPA + bytes);
 			if (!m->memory)
-				return world_fail(p, "no room for a guest of %llu MiB, three times",
-						  (unsigned long long)(bytes >> 20));
+				return play_fail(p, "no room for a guest of %llu MiB, three times",
+						 (unsigned long long)(bytes >> 20));
 			m->ram = m->memory + RAM_HPA;
 		}
 		p->swap = memory_get(NR_MACHINES * bytes);
 		p->swapped = memory_get(pages);
 		if (!p->swap || !p->swapped)
-			return world_fail(p, "no room for the pages that a host takes away");
+			return play_fail(p, "no room for the pages that a host takes away");
 		p->arena_bytes = bytes;
 	} else {
 		for (unsigned i = 0; i < NR_MACHINES; i++)
-			memset(p->machine[i].ram, 0, p->ram_bytes > bytes ? p->ram_bytes : bytes);
+			memory_clear(p->machine[i].ram,
+				     p->ram_bytes > bytes ? p->ram_bytes : bytes);
 		memset(p->swapped, 0, pages);
 	}
 	for (unsigned i = 0; i < NR_MACHINES; i++)
@@ -298,8 +299,8 @@ void ram_poke(struct play *p, uint64_t gpa, uint64_t value, unsigned bytes)
 int guest_store(struct play *p, uint64_t gpa, uint64_t value, unsigned bytes)
 {
 	if (gpa % bytes || gpa > p->ram_bytes || bytes > p->ram_bytes - gpa)
-		return world_fail(p, "0x%llx is no place for %u bytes of the guest's memory",
-				  (unsigned long long)gpa, bytes);
+		return play_fail(p, "0x%llx is no place for %u bytes of the guest's memory",
+				 (unsigned long long)gpa, bytes);
 	for (unsigned i = 0; i < NR_MACHINES; i++) {
 		struct machine *m = &p->machine[i];
 

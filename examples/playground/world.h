@@ -90,6 +90,8 @@ struct play {
 /* ---- memory.c ---- */
 /* Zeroed memory, aligned to 2M, for good; NULL: none. */
 uint8_t *memory_get(uint64_t bytes);
+/* Zero again: whole pages of it. */
+void memory_clear(uint8_t *at, uint64_t bytes);
 
 /* ---- world.c ---- */
 /* RAM of that size, empty; 0, or -1 with p->error. */
@@ -97,7 +99,7 @@ int world_memory(struct play *p, uint64_t bytes);
 /* The machines, around what memory there is, with these registers; 0, or -1 with p->error. */
 int world_start(struct play *p, const struct vmmu_regs *regs);
 void world_stop(struct play *p);
-int world_fail(struct play *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int play_fail(struct play *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Counts and events of the next command begin. */
 void world_mark(struct play *p);
 uint64_t ram_entry(const struct play *p, uint64_t gpa, unsigned bytes);

@@ -44,7 +44,7 @@ LAYERS = {
     "tools/walk": "tools/base tools/draw",
     "tools/report": "tools/base tools/model tools/draw",
     "tools/cmd": "tools/base tools/input tools/guest tools/model tools/machine tools/replay"
-                 " tools/walk tools/report tools/check examples/native",
+                 " tools/walk tools/report tools/check examples/native examples/playground",
 }
 # The door of a folder is the header of its name; these have others, None: every header.
 DOORS = {
