@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""The README's tables of shadow strategies, from the command's own numbers.
+"""docs/comparing.md's tables of shadow strategies, from the command's own numbers.
 
 usage: strategies.py VMMU DATA-FOLDER
 Exits for each operation, and of these the trapped stores beside the trace's own count of stores.

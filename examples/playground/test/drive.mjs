@@ -174,7 +174,7 @@ try {
 		const bad = [Buffer.alloc(0), Buffer.from("hello"), core.subarray(0, 64), core.subarray(0, 5000), Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 1, 2, 3])];
 		let seed = 1;
 		const chance = n => (seed = seed * 1103515245 + 12345 & 0x7fffffff) % n;
-		for (let i = 0; i < 24; i++) {
+		for (let i = 0; i < 14; i++) {
 			const b = Buffer.from(core);
 			for (let k = 0; k < 20; k++) b[chance(chance(2) ? 1200 : b.length)] = chance(256);
 			bad.push(b);
@@ -227,7 +227,7 @@ try {
 	await test("axe finds nothing", async () => {
 		for (const scheme of ["light", "dark"]) {
 			await p.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
-			for (const f of ["#c=preset+four&story=twentyfour.2", "#c=preset+two;access+0x402000+w+u;machine+tlb=on+pwc=on;access+0x402000+r+u", "#c=preset+four;access+0x8080604abc+r+u;store+0x4020+0x47067&story=stale.2"]) {
+			for (const f of ["#c=preset+two;access+0x402000+w+u;machine+tlb=on+pwc=on;access+0x402000+r+u", "#c=preset+four;access+0x8080604abc+r+u;store+0x4020+0x47067&story=twentyfour.2"]) {
 				await open(f);
 				await p.locator(".row").first().click();
 				await p.evaluate(axe);
@@ -239,10 +239,14 @@ try {
 	});
 
 	await test("every width from 360 to 1920", async () => {
-		for (const w of [360, 768, 1280, 1920]) {
+		for (const w of [360, 700, 768, 1100, 1280, 1500, 1920]) {
 			await p.setViewportSize({ width: w, height: 900 });
 			await open("#c=preset+four;access+0x8080604abc+r+u;access+0x8080604abc+r+u&story=twentyfour.2");
 			assert.ok(await p.evaluate(() => document.documentElement.scrollWidth) <= w, "nothing sticks out at " + w);
+			const out = await p.evaluate(() => [...document.querySelectorAll("section, article, .cell, .table")].filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth).length);
+			assert.equal(out, 0, "nothing is cut off at " + w);
+			const over = await p.evaluate(() => [...document.querySelectorAll("article")].filter(e => e.getBoundingClientRect().right > e.closest("section").getBoundingClientRect().right).length);
+			assert.equal(over, 0, "no machine leaves its box at " + w);
 			for (const scheme of shots ? ["light", "dark"] : []) {
 				await p.emulateMedia({ colorScheme: scheme });
 				await p.screenshot({ path: join(shots, `${w}-${scheme}.png`), fullPage: true });
