@@ -22,7 +22,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # What looks at single facts, by speed.
 COMMANDS = [('tools/vmmu', [], ''), ('tests/vmmu-yield', ['--mix', 'smp'], ', in a race')]
-TESTS = ['shadow', 'events', 'walk', 'pt', 'mode', 'api', 'entry', 'oom', 'explain']
+TESTS = ['silicon_alone', 'refs', 'shadow', 'events', 'walk', 'pt', 'mode', 'api', 'entry', 'oom', 'explain']
 
 
 def read_mutants(path):

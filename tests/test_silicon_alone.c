@@ -148,3 +148,106 @@ Test(silicon_alone, drops_a_page)
 	t_check(!silicon_lookup(&l->s, 0x5000, 0, &kinds), "the page is still there");
 	lone_free(l);
 }
+
+/* ---- the memo of the nested dimension, which silicon without a model has ------------------ */
+
+static uint64_t plain_walk(struct lone *l, unsigned refs)
+{
+	struct vmmu_walk w;
+
+	t_eq(walk(l->s.walk, &l->s.hw, &l->s.plain, 0x5123, VMMU_WRITE, &w), VMMU_WALK_OK);
+	t_check(w.refs == refs, "%u references, not %u", w.refs, refs);
+	return w.hpa.v;
+}
+
+/* The guest's page table is found in page 10 from now on, where gva 0x5000 is page 11. */
+static void move_page_table(struct lone *l)
+{
+	l->page[10][5] = 11 << 12 | P_W_U_A_D;
+	l->page[8][4] = 10 << 12 | P_W_U_A_D;
+}
+
+Test(silicon_alone, a_memo_counts_what_it_saves)
+{
+	struct lone *l = lone_new(1);
+	uint64_t gpa;
+
+	t_eq(plain_walk(l, 24), 0x9123);
+	t_eq(plain_walk(l, 24), 0x9123);
+	t_eq(silicon_check(&l->s, &gpa), 0);
+	lone_free(l);
+}
+
+Test(silicon_alone, a_flush_drops_the_memo_and_a_missed_one_is_seen)
+{
+	struct lone *l = lone_new(1);
+	uint64_t gpa = 0;
+
+	plain_walk(l, 24);
+	move_page_table(l);
+	t_eq(plain_walk(l, 24), 0x9123);
+	t_eq(silicon_check(&l->s, &gpa), (uint64_t)-1);
+	t_eq(gpa, 0x4000);
+	silicon_drop_nested(&l->s);
+	t_eq(plain_walk(l, 24), 0xb123);
+	t_eq(silicon_check(&l->s, &gpa), 0);
+	lone_free(l);
+}
+
+Test(silicon_alone, a_missed_flush_of_a_link_is_seen)
+{
+	struct lone *l = lone_new(1);
+	uint64_t gpa = 0;
+
+	plain_walk(l, 24);
+	/* The nested table of level 1 is page 12 now, with the same leaves. */
+	memcpy(l->page[12], l->page[8], 4096);
+	l->page[7][0] = 12 << 12 | P_W_U_A_D;
+	t_eq(silicon_check(&l->s, &gpa), (uint64_t)-1);
+	silicon_drop_nested(&l->s);
+	plain_walk(l, 24);
+	t_eq(silicon_check(&l->s, &gpa), 0);
+	lone_free(l);
+}
+
+Test(silicon_alone, a_nested_leaf_that_is_no_longer_writable_is_seen)
+{
+	struct lone *l = lone_new(1);
+	uint64_t gpa = 0;
+
+	plain_walk(l, 24);
+	l->page[8][3] &= ~2ull;
+	t_eq(silicon_check(&l->s, &gpa), (uint64_t)-1);
+	t_eq(gpa, 0x3000);
+	lone_free(l);
+}
+
+Test(silicon_alone, generations_of_the_memo_come_round)
+{
+	struct lone *l = lone_new(1);
+	uint64_t was = l->s.memo.generation;
+
+	plain_walk(l, 24);
+	move_page_table(l);
+	/* As many flushes as there are generations: nothing from before may be good again. */
+	do
+		silicon_drop_nested(&l->s);
+	while (l->s.memo.generation != was);
+	t_eq(plain_walk(l, 24), 0xb123);
+	lone_free(l);
+}
+
+/* A in a link has to be set by a walk: what was noted before would set it again each time. */
+Test(silicon_alone, a_link_without_a_is_not_remembered)
+{
+	struct lone *l = lone_new(1);
+	uint64_t gpa;
+
+	l->page[6][0] &= ~0x20ull;
+	plain_walk(l, 24);
+	t_eq(l->page[6][0] >> 5 & 1, 1);
+	t_eq(silicon_check(&l->s, &gpa), 0);
+	plain_walk(l, 24);
+	t_eq(silicon_check(&l->s, &gpa), 0);
+	lone_free(l);
+}

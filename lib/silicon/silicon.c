@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "silicon.h"
+#include "walk_priv.h"
 
 /* ---- making and ending ----------------------------------------------------------- */
 
@@ -165,6 +166,8 @@ int silicon_init(struct silicon *s, const struct vmmu_silicon *model, int walks,
 {
 	s->model = model;
 	s->front.generation = 1;
+	s->memo.generation = 1;
+	s->plain.memo = &s->memo;
 	s->caches.model = model;
 	s->caches.used = walks != 0;
 	s->with_caches.caches = &s->caches;
@@ -193,8 +196,70 @@ void silicon_fini(struct silicon *s, const struct silicon_memory *memory)
 	give_back(memory, c->nested_refs, sizeof(*c->nested_refs));
 }
 
+/* Whether the links that are remembered for gpa are those that the nested tables have now. */
+static int link_is_true(const struct vmmu_hw *hw, const struct memo_link *e, uint64_t gpa)
+{
+	const struct vmmu_fmt *f = hw->n.fmt;
+	uint64_t table = hw->n.root, all = ~0ull, any = 0, entry;
+	unsigned level;
+
+	for (level = f->top; level > MEMO_LEVEL(e); level--) {
+		const void *at = bus_at(&hw->bus, table + (uint64_t)entry_index(f, level, gpa) *
+								  f->entry_bytes);
+
+		entry = at ? entry_load(at, f->entry_bytes) : 0;
+		if (!(entry & f->present) || entry_is_leaf(f, level, entry))
+			return 0;
+		all &= entry | entry_absent(f, level, 0);
+		any |= entry & ~entry_absent(f, level, 0);
+		table = entry_table(f, entry);
+	}
+	return table == MEMO_TABLE(e) && MEMO_REFS(e) == f->top - level &&
+	       e->acc == ((all & ~f->invert) | (~any & f->invert));
+}
+
+/* Whether an access to a guest table in this page is what is remembered of it. */
+static int page_is_true(const struct vmmu_hw *hw, const struct memo_page *e, uint64_t gpa)
+{
+	uint32_t type = table_type(hw->n.fmt, &hw->n);
+	struct vmmu_walk w;
+
+	return !vmmu_walk_nested(hw, NULL, vmmu_gpa(gpa), type | VMMU_NO_AD, &w) &&
+	       w.hpa.v == (e->hpa & PAGE_MASK) && w.refs == (e->hpa & ~PAGE_MASK) &&
+	       (type != VMMU_WRITE || w.dirty);
+}
+
+int silicon_check(const struct silicon *s, uint64_t *gpa)
+{
+	const struct memo *m = &s->memo;
+	const struct memo_link *link;
+	const struct memo_page *page;
+
+	for (link = m->link; s->hw.n.fmt && link < m->link + MEMO_LINKS; link++) {
+		*gpa = link->tag >> MEMO_SHIFT << MEMO_SHIFT;
+		if ((link->tag ^ *gpa) == m->generation && !link_is_true(&s->hw, link, *gpa))
+			return -1;
+	}
+	for (page = m->page; s->hw.n.fmt && page < m->page + MEMO_PAGES; page++) {
+		*gpa = page->tag & PAGE_MASK;
+		if ((page->tag ^ *gpa) == m->generation && !page_is_true(&s->hw, page, *gpa))
+			return -1;
+	}
+	return 0;
+}
+
+/* Generation 0 is that of entries that are all zero. */
+static void memo_wipe(struct memo *m)
+{
+	if (++m->generation < VMMU_PAGE_SIZE)
+		return;
+	memset(m, 0, sizeof(*m));
+	m->generation = 1;
+}
+
 void silicon_program(struct silicon *s)
 {
+	memo_wipe(&s->memo);
 	s->walk = walk_pick(&s->hw);
 	s->modelled_walk = walk_pick_modelled(&s->hw);
 }
@@ -229,6 +294,7 @@ void silicon_drop(struct silicon *s, unsigned what, uint64_t ia, uint32_t tag)
 
 void silicon_drop_nested(struct silicon *s)
 {
+	memo_wipe(&s->memo);
 	cache_drop(&s->caches.nested, 0, 0, 0);
 	links_drop(&s->caches, 2, 0, 0, 0);
 }
@@ -242,6 +308,8 @@ void silicon_drop_faulting(struct silicon *s, uint64_t gva, const struct vmmu_wa
 		cache_drop(&s->tlb[i], what, gva, silicon_tag(s));
 	links_drop(&s->caches, 1, what, gva, silicon_tag(s));
 	if (w->dim == 2) {
+		memo_link(&s->memo, w->gpa.v)->tag = 0;
+		memo_page(&s->memo, w->gpa.v)->tag = 0;
 		cache_drop(&s->caches.nested, DROP_PAGE, w->gpa.v, 0);
 		links_drop(&s->caches, 2, DROP_PAGE, w->gpa.v, 0);
 	}

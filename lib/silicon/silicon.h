@@ -12,6 +12,7 @@
 
 #include "../util.h"
 #include "caches.h"
+#include "memo.h"
 #include "walk.h"
 
 /* Memory for what the silicon holds: zeroed, aligned to `align`; NULL: there is none. */
@@ -59,6 +60,7 @@ struct silicon {
 	uint8_t modelled;	/* has a TLB, walk cache or nested TLB to look at */
 	uint8_t unfronted;	/* the front stays empty: the model sees every access */
 	uint8_t missed;		/* TLBs in which the access in progress found nothing: a bitmap */
+	struct walk_opts plain; /* of walks without modelled caches */
 	walk_fn *walk;		/* the instance for hw ... */
 	walk_fn *modelled_walk; /* ... and that with walk caches ... */
 	struct walk_opts with_caches;
@@ -70,6 +72,7 @@ struct silicon {
 	const struct hit *last_hit;  /* of the last access, if nothing aged since; or NULL */
 	struct fill_plan plan[2][3]; /* by code, and size of the page */
 	struct caches caches;
+	struct memo memo; /* of the nested dimension, for walks without modelled caches */
 };
 
 /* ---- silicon.c ---- */
@@ -93,6 +96,8 @@ void silicon_drop_faulting(struct silicon *s, uint64_t gva, const struct vmmu_wa
 
 /* each.c: every entry of what is found by input address; see vmmu_each_cached(). */
 void silicon_each(const struct silicon *s, vmmu_cached_fn *fn, void *ctx);
+/* 0; or -1: what is remembered of the nested dimension is not so, at *gpa. */
+int silicon_check(const struct silicon *s, uint64_t *gpa);
 
 static inline uint32_t silicon_tag(const struct silicon *s)
 {

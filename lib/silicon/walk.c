@@ -271,7 +271,7 @@ int walk_again(walk_fn *fn, const struct vmmu_hw *hw, const struct walk_opts *o,
 int vmmu_walk_nested(const struct vmmu_hw *hw, const struct vmmu_mem_ops *ops, vmmu_gpa_t gpa,
 		     uint32_t access, struct vmmu_walk *out)
 {
-	struct walk_opts o = { ops, NULL, NULL, NULL };
+	struct walk_opts o = { ops, NULL, NULL, NULL, NULL };
 	struct env env;
 
 	set_env(&env, hw, &o, access);

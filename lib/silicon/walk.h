@@ -11,12 +11,14 @@
 #include "../util.h"
 
 struct caches;
+struct memo;
 
 struct walk_opts {
 	const struct vmmu_mem_ops *ops; /* NULL: the bus */
 	vmmu_step_fn *step;
 	void *step_ctx;
 	struct caches *caches; /* NULL: none that a walk uses */
+	struct memo *memo;     /* of the nested dimension; NULL: none */
 };
 
 typedef int walk_fn(const struct vmmu_hw *hw, const struct walk_opts *o, uint64_t gva,

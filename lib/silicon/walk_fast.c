@@ -11,6 +11,7 @@
  * not inlined, or the state leaves its registers.
  */
 #include "fmt_const.h"
+#include "memo.h"
 #include "walk_priv.h"
 
 /* Two words, which a function returns in registers. */
@@ -20,9 +21,9 @@ struct found {
 };
 
 struct fast_nested {
-	struct found (*table)(const struct vmmu_hw *hw, uint64_t gpa);
-	struct found (*final)(const struct vmmu_hw *hw, uint64_t gpa, uint32_t access,
-			      struct vmmu_walk *out);
+	struct found (*table)(const struct vmmu_hw *hw, struct memo *memo, uint64_t gpa);
+	struct found (*final)(const struct vmmu_hw *hw, struct memo *memo, uint64_t gpa,
+			      uint32_t access, struct vmmu_walk *out);
 };
 
 struct path {
@@ -34,7 +35,8 @@ struct path {
 /* One level, a constant.  1: a leaf, 0: a link, -1: the general walk has to be made. */
 static always_inline int fast_level(const struct vmmu_fmt *f, const struct vmmu_paging *pg,
 				    const struct vmmu_hw *hw, const struct fast_nested *nested,
-				    uint64_t ia, unsigned level, uint64_t *table, struct path *p)
+				    struct memo *memo, uint64_t ia, unsigned level, uint64_t *table,
+				    struct path *p)
 {
 	uint64_t index = (uint64_t)entry_index(f, level, ia) * f->entry_bytes;
 	uint64_t pa = *table + index, late = *table, absent;
@@ -42,7 +44,14 @@ static always_inline int fast_level(const struct vmmu_fmt *f, const struct vmmu_
 	struct found t;
 
 	if (nested) {
-		t = nested->table(hw, pa);
+		const struct memo_page *known = memo ? memo_page(memo, pa) : NULL;
+
+		if (known && likely(known->tag == memo_page_tag(memo, pa))) {
+			t.hpa = (known->hpa & PAGE_MASK) | (pa & ~PAGE_MASK);
+			t.refs = known->hpa & ~PAGE_MASK;
+		} else {
+			t = nested->table(hw, memo, pa);
+		}
 		if (unlikely(t.hpa == NO_HPA))
 			return -1;
 		p->refs += t.refs;
@@ -72,7 +81,7 @@ static always_inline int fast_level(const struct vmmu_fmt *f, const struct vmmu_
 /* 1: the walk came to a leaf, and *p has it. */
 static always_inline int fast_descend(const struct vmmu_fmt *f, const struct vmmu_paging *pg,
 				      const struct vmmu_hw *hw, const struct fast_nested *nested,
-				      uint64_t ia, struct path *p)
+				      struct memo *memo, uint64_t ia, struct path *p)
 {
 	uint64_t table = pg->root, e;
 	unsigned from = f->top;
@@ -88,7 +97,7 @@ static always_inline int fast_descend(const struct vmmu_fmt *f, const struct vmm
 	}
 #define LEVEL(n)                                                                                   \
 	if (from >= (n)) {                                                                         \
-		int end = fast_level(f, pg, hw, nested, ia, n, &table, p);                         \
+		int end = fast_level(f, pg, hw, nested, memo, ia, n, &table, p);                   \
                                                                                                    \
 		if (end)                                                                           \
 			return end > 0;                                                            \
@@ -107,6 +116,61 @@ static always_inline uint64_t path_acc(const struct vmmu_fmt *f, const struct pa
 	return (p->all & ~f->invert) | (~p->any & f->invert);
 }
 
+/* The links that are remembered for gpa, and the leaf below them.  0: nothing, or no leaf there. */
+static always_inline int memo_leaf(const struct vmmu_fmt *f, const struct vmmu_paging *pg,
+				   const struct vmmu_hw *hw, const struct memo_link *e,
+				   uint64_t gpa, struct path *p)
+{
+	uint64_t table = MEMO_TABLE(e);
+
+	p->all = e->acc;
+	p->any = ~e->acc & f->invert;
+	p->refs = MEMO_REFS(e);
+	if (likely(MEMO_LEVEL(e) == 1))
+		return fast_level(f, pg, hw, NULL, NULL, gpa, 1, &table, p) > 0;
+	return fast_level(f, pg, hw, NULL, NULL, gpa, 2, &table, p) > 0;
+}
+
+/*
+ * fast_descend() in the nested dimension, which remembers where the leaf's table is.  Links in
+ * which A has still to be set are not remembered.
+ */
+static always_inline int nested_descend(const struct vmmu_fmt *f, const struct vmmu_hw *hw,
+					struct memo *memo, uint64_t gpa, struct path *p)
+{
+	const struct vmmu_paging *pg = &hw->n;
+	struct memo_link *e = memo ? memo_link(memo, gpa) : NULL;
+	uint64_t table = pg->root;
+	struct path above;
+
+	if (!e)
+		return fast_descend(f, pg, hw, NULL, NULL, gpa, p);
+	if (likely(e->tag == memo_link_tag(memo, gpa)) && likely(memo_leaf(f, pg, hw, e, gpa, p)))
+		return 1;
+	p->all = ~0ull;
+	p->any = p->refs = 0;
+#define LEVEL(n)                                                                                   \
+	if (f->top >= (n)) {                                                                       \
+		int end;                                                                           \
+                                                                                                   \
+		above = *p;                                                                        \
+		end = fast_level(f, pg, hw, NULL, NULL, gpa, n, &table, p);                        \
+		if (end > 0 && (n) <= 2 && !(pg->ad[VMMU_READ] & ~above.all))                      \
+			*e = (struct memo_link){ memo_link_tag(memo, gpa),                         \
+						 (p->hpa & PAGE_MASK) | (above.refs << 4) | (n),   \
+						 path_acc(f, &above) };                            \
+		if (end)                                                                           \
+			return end > 0;                                                            \
+	}
+	LEVEL(5)
+	LEVEL(4)
+	LEVEL(3)
+	LEVEL(2)
+	LEVEL(1)
+#undef LEVEL
+	return 0;
+}
+
 static always_inline int beyond(const struct vmmu_fmt *f, uint64_t gpa)
 {
 	return gpa >> (f->lv[f->top].shift + f->lv[f->top].bits) != 0;
@@ -114,7 +178,7 @@ static always_inline int beyond(const struct vmmu_fmt *f, uint64_t gpa)
 
 /* (Only fetches need a bit that forbids to be clear; for reads and writes `all` is enough.) */
 static always_inline struct found fast_table(const struct vmmu_fmt *f, const struct vmmu_hw *hw,
-					     uint64_t gpa)
+					     struct memo *memo, uint64_t gpa)
 {
 	const struct found none = { NO_HPA, 0 };
 	const struct vmmu_paging *pg = &hw->n;
@@ -122,18 +186,22 @@ static always_inline struct found fast_table(const struct vmmu_fmt *f, const str
 	struct found t;
 	struct path p;
 
-	if (unlikely(beyond(f, gpa)) || !fast_descend(f, pg, hw, NULL, gpa, &p))
+	if (unlikely(beyond(f, gpa)) || !nested_descend(f, hw, memo, gpa, &p))
 		return none;
 	if (unlikely((p.all & pg->need[type]) != pg->need[type] ||
 		     ad_missing(f, p.all, p.entry, pg->ad[type])))
 		return none;
 	t.hpa = entry_output(f, p.level, p.entry, gpa);
 	t.refs = p.refs;
+	if (memo)
+		*memo_page(memo, gpa) = (struct memo_page){ memo_page_tag(memo, gpa),
+							    (t.hpa & PAGE_MASK) | p.refs };
 	return t;
 }
 
 static always_inline struct found fast_final(const struct vmmu_fmt *f, const struct vmmu_hw *hw,
-					     uint64_t gpa, uint32_t access, struct vmmu_walk *out)
+					     struct memo *memo, uint64_t gpa, uint32_t access,
+					     struct vmmu_walk *out)
 {
 	const struct found none = { NO_HPA, 0 };
 	const struct vmmu_paging *pg = &hw->n;
@@ -142,7 +210,7 @@ static always_inline struct found fast_final(const struct vmmu_fmt *f, const str
 	struct found t;
 	struct path p;
 
-	if (unlikely(beyond(f, gpa)) || !fast_descend(f, pg, hw, NULL, gpa, &p))
+	if (unlikely(beyond(f, gpa)) || !nested_descend(f, hw, memo, gpa, &p))
 		return none;
 	acc = path_acc(f, &p);
 	if (unlikely((acc & pg->need[type]) != pg->need[type] ||
@@ -159,8 +227,8 @@ static always_inline struct found fast_final(const struct vmmu_fmt *f, const str
 }
 
 static always_inline int fast_walk(const struct vmmu_fmt *f, const struct fast_nested *nested,
-				   const struct vmmu_hw *hw, uint64_t gva, uint32_t access,
-				   struct vmmu_walk *out)
+				   const struct vmmu_hw *hw, struct memo *memo, uint64_t gva,
+				   uint32_t access, struct vmmu_walk *out)
 {
 	const struct vmmu_paging *pg = &hw->g;
 	unsigned type = access & VMMU_TYPE_MASK, rights, pkey, kinds;
@@ -169,7 +237,7 @@ static always_inline int fast_walk(const struct vmmu_fmt *f, const struct fast_n
 	struct path p;
 
 	if (unlikely(!canonical(f, gva) || (access & (VMMU_PROBE | VMMU_NO_AD))) ||
-	    !fast_descend(f, pg, hw, nested, gva, &p))
+	    !fast_descend(f, pg, hw, nested, memo, gva, &p))
 		return walk_any(hw, NULL, gva, access, out);
 	rights = entry_rights(f, path_acc(f, &p));
 	pkey = f->pkey_shift ? (unsigned)(p.entry >> f->pkey_shift) & 15 : 0;
@@ -193,7 +261,7 @@ static always_inline int fast_walk(const struct vmmu_fmt *f, const struct fast_n
 	oa = entry_output(f, p.level, p.entry, gva);
 	out->gpa = vmmu_gpa(oa);
 	if (nested) {
-		t = nested->final(hw, oa, access, out);
+		t = nested->final(hw, memo, oa, access, out);
 		if (unlikely(t.hpa == NO_HPA))
 			return walk_any(hw, NULL, gva, access, out);
 		oa = t.hpa;
@@ -211,31 +279,32 @@ static always_inline int fast_walk(const struct vmmu_fmt *f, const struct fast_n
 #define GUEST_FORMATS(X) X(legacy32) X(legacy32_nopse) X(pae) X(x64) X(x64_la57)
 
 #define X(fmt_)                                                                                    \
-	static struct found table_##fmt_(const struct vmmu_hw *hw, uint64_t gpa)                   \
+	static struct found table_##fmt_(const struct vmmu_hw *hw, struct memo *memo,              \
+					 uint64_t gpa)                                             \
 	{                                                                                          \
-		return fast_table(&k_##fmt_, hw, gpa);                                             \
+		return fast_table(&k_##fmt_, hw, memo, gpa);                                       \
 	}                                                                                          \
-	static struct found final_##fmt_(const struct vmmu_hw *hw, uint64_t gpa, uint32_t access,  \
-					 struct vmmu_walk *out)                                    \
+	static struct found final_##fmt_(const struct vmmu_hw *hw, struct memo *memo,              \
+					 uint64_t gpa, uint32_t access, struct vmmu_walk *out)     \
 	{                                                                                          \
-		return fast_final(&k_##fmt_, hw, gpa, access, out);                                \
+		return fast_final(&k_##fmt_, hw, memo, gpa, access, out);                          \
 	}                                                                                          \
 	static const struct fast_nested nested_##fmt_ = { table_##fmt_, final_##fmt_ };
 NESTED_FORMATS(X)
 #undef X
 
-#define WALK_INSTANCE(fmt_, name_, nested_)                                                        \
+#define WALK_INSTANCE(fmt_, name_, nested_, memo_)                                                 \
 	static never_inline int walk_##fmt_##_##name_(const struct vmmu_hw *hw,                    \
 						      const struct walk_opts *o, uint64_t gva,     \
 						      uint32_t access, struct vmmu_walk *out)      \
 	{                                                                                          \
 		(void)o;                                                                           \
-		return fast_walk(&k_##fmt_, nested_, hw, gva, access, out);                        \
+		return fast_walk(&k_##fmt_, nested_, hw, memo_, gva, access, out);                 \
 	}
 #define X(fmt_)                                                                                    \
-	WALK_INSTANCE(fmt_, flat, NULL)                                                            \
-	WALK_INSTANCE(fmt_, npt, &nested_npt)                                                      \
-	WALK_INSTANCE(fmt_, ept, &nested_ept)
+	WALK_INSTANCE(fmt_, flat, NULL, NULL)                                                      \
+	WALK_INSTANCE(fmt_, npt, &nested_npt, o ? o->memo : NULL)                                  \
+	WALK_INSTANCE(fmt_, ept, &nested_ept, o ? o->memo : NULL)
 GUEST_FORMATS(X)
 #undef X
 

@@ -41,7 +41,14 @@ static int check_caches(struct vmmu *vm)
 {
 	unsigned i, k;
 	int st = VMMU_OK;
+	uint64_t gpa;
 
+	for (i = 0; i < vm->core.cfg.nr_cpus; i++)
+		if (silicon_check(&vm->cpu[i]->silicon, &gpa))
+			return vmmu_be_broken(vm,
+					      "vCPU %u remembers a nested table of gpa 0x%llx that "
+					      "is none",
+					      i, (unsigned long long)gpa);
 	for (i = 0; i < vm->core.cfg.nr_cpus && !st; i++)
 		for (k = 0; k < VMMU_TLBS && !st; k++)
 			st = check_cache(vm, &vm->cpu[i]->silicon.tlb[k]);

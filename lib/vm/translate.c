@@ -89,8 +89,8 @@ static inline int cpu_walk(struct vmmu_cpu *cpu, const struct walk_opts *o, uint
 	int status;
 
 	cpu->reader.in_walk = 1;
-	status = walk(o ? cpu->silicon.modelled_walk : cpu->silicon.walk, &cpu->silicon.hw, o, gva,
-		      access, w);
+	status = walk(o ? cpu->silicon.modelled_walk : cpu->silicon.walk, &cpu->silicon.hw,
+		      o ? o : &cpu->silicon.plain, gva, access, w);
 	cpu->reader.in_walk = 0;
 	cpu->vm->walk_refs += w->refs;
 	event(cpu->vm, cpu, VMMU_EV_WALK, gva, w->refs);
