@@ -43,6 +43,17 @@ static inline int one_bit(uint64_t mask)
 	return !(mask & (mask - 1));
 }
 
+typedef uint8_t byte16 __attribute__((vector_size(16)));
+typedef uint64_t word2 __attribute__((vector_size(16)));
+
+/* Whether one of 16 aligned bytes is this. */
+static always_inline int has_byte(const uint8_t *bytes, uint8_t b)
+{
+	word2 same = (word2)(*(const byte16 *)(const void *)bytes == b);
+
+	return (same[0] | same[1]) != 0;
+}
+
 static inline uint64_t min64(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;

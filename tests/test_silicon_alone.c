@@ -96,12 +96,13 @@ static void lone_free(struct lone *l)
 static void walk_and_fill(struct lone *l, unsigned refs)
 {
 	unsigned kind = vmmu_kind(VMMU_WRITE), kinds = 0;
+	struct walk_opts told = *l->s.modelled_opts;
 	struct vmmu_walk w;
 	struct tlb_fill f;
 
+	told.found = NULL;
 	t_true(!silicon_lookup(&l->s, 0x5123, kind, &kinds));
-	t_eq(walk(l->s.modelled_walk, &l->s.hw, l->s.modelled_opts, 0x5123, VMMU_WRITE, &w),
-	     VMMU_WALK_OK);
+	t_eq(walk(l->s.modelled_walk, &l->s.hw, &told, 0x5123, VMMU_WRITE, &w), VMMU_WALK_OK);
 	t_check(w.refs == refs, "%u references, not %u", w.refs, refs);
 	t_eq(w.hpa.v, 0x9123u);
 	f = (struct tlb_fill){ .key = cache_key(12, silicon_tag(&l->s)),
@@ -109,7 +110,16 @@ static void walk_and_fill(struct lone *l, unsigned refs)
 					    (uint64_t)w.nrights << INFO_NRIGHTS |
 					    1ull << INFO_DIRTY),
 			       .out = w.hpa.v & PAGE_MASK,
-			       .gpa = 0x1234000 };
+			       .gpa = w.gpa.v & PAGE_MASK };
+	t_eq(walk(l->s.modelled_walk, &l->s.hw, l->s.modelled_opts, 0x5123, VMMU_WRITE, &w),
+	     VMMU_WALK_OK);
+	t_eq(l->s.found.key, f.key);
+	t_eq(l->s.found.out, f.out);
+	t_eq(l->s.found.gpa, f.gpa);
+	t_eq(l->s.found.refs, refs);
+	t_eq(l->s.found.kinds, w.kinds & nested_kinds(w.nrights, w.dirty));
+	t_eq(l->s.found.info, f.info | le64((uint64_t)w.shift << INFO_GUEST_SHIFT));
+	f.gpa = 0x1234000;
 	silicon_fill(&l->s, 0x5123, kind, &f);
 }
 

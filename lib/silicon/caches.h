@@ -34,12 +34,11 @@ struct caches {
 	struct lines lines[VMMU_DATA_CACHES];
 	struct noted path[2][VMMU_LEVELS];
 	unsigned depth[2];
-	const struct cache_entry *from[2]; /* the link that the walk in progress began with */
-	uint8_t links[2];		   /* by dimension, levels that have a cache: a bitmap */
-	uint8_t used;			   /* a walk has something to look at or to count */
-	uint8_t quiet;	 /* references are not counted now: silicon has the entries already */
-	uint8_t bare;	 /* nothing holds entries of tables: each reference goes to memory */
-	uint8_t restart; /* a cached link was in the way of setting A or D */
+	uint8_t links[2]; /* by dimension, levels that have a cache: a bitmap */
+	uint8_t used;	  /* a walk has something to look at or to count */
+	uint8_t quiet;	  /* references are not counted now: silicon has the entries already */
+	uint8_t bare;	  /* nothing holds entries of tables: each reference goes to memory */
+	uint8_t restart;  /* a cached link was in the way of setting A or D */
 	struct vmmu_silicon_stats stats; /* less what timing_tell() works out ... */
 	struct nested_refs *nested_refs; /* ... of these; if a walk has something to count */
 };

@@ -68,14 +68,13 @@ links_find(const struct dimension *d, const struct env *env, struct caches *c, u
 {
 	const struct cache_entry *e = links_peek(d, env, c, ia);
 
-	c->from[d->nr - 1] = e;
 	if (e)
 		links_use(d, c, e);
 	return e;
 }
 
 /*
- * The walk has come to the table at (gpa, hpa) of level r->level.  A link
+ * The walk has come to the table at (gpa, hpa) of level r->level, by no cached link.  A link
  * whose A bit is clear may not be cached (SDM 4.10.3.1).
  */
 static always_inline void links_note(const struct dimension *d, const struct env *env,
@@ -99,17 +98,13 @@ static always_inline void links_note(const struct dimension *d, const struct env
 	to->acc = acc_of(f, r);
 }
 
-/* The walk was good: what it noted is kept.  All but the link it began with is new. */
+/* The walk was good: what it noted is kept. */
 static always_inline void links_commit(const struct dimension *d, const struct env *env,
 				       struct caches *c, uint64_t ia)
 {
 	const struct noted *from = c->path[d->nr - 1], *end = from + c->depth[d->nr - 1];
 	uint32_t tag = links_tag(d, env);
 
-	if (from < end && c->from[d->nr - 1] && c->from[d->nr - 1]->level == from->level) {
-		cache_touch(link_cache(c, d->nr, from->level), c->from[d->nr - 1]);
-		from++;
-	}
 	for (; from < end; from++) {
 		struct cache_entry *e =
 			cache_put(link_cache(c, d->nr, from->level), ia >> from->shift,

@@ -10,11 +10,11 @@
 /* The kinds of access that an entry lets pass as it is. */
 static unsigned entry_kinds(const struct silicon *s, const struct cache_entry *e)
 {
-	unsigned kinds = nested_kinds(e->nrights);
+	unsigned kinds = nested_kinds(e->nrights, e->dirty);
 
 	if (s->hw.g.fmt)
 		kinds &= vmmu_paging_kinds(&s->hw.g, e->rights, e->pkey);
-	return e->dirty ? kinds : kinds & ~WRITE_KINDS;
+	return kinds;
 }
 
 /* 0: 4K, 1: 2M or 4M, 2: 1G. */
@@ -24,17 +24,18 @@ static unsigned size_class(unsigned shift)
 }
 
 /* All of it; `absent`: there is no entry for it yet. */
-static inline void fill_whole(struct cache *c, uint64_t gva, const struct tlb_fill *f,
-			      unsigned absent)
+static always_inline void fill_whole(struct cache *c, uint64_t page, const struct tlb_fill *f,
+				     unsigned absent)
 {
-	unsigned shift = cache_shift(f->key);
-	struct cache_entry *e = likely(absent)
-					? cache_put(c, gva >> shift, f->key, f->info, f->out)
-					: cache_make(c, gva >> shift, f->key, f->info, f->out);
+	struct cache_entry *e;
 
+	if (unlikely(!absent))
+		e = cache_make(c, page, f->key, f->info, f->out);
+	else if (unlikely(c->many || c->policy == VMMU_REPLACE_RANDOM))
+		e = cache_put(c, page, f->key, f->info, f->out);
+	else
+		e = cache_put_few(c, page, f->key, f->info, f->out);
 	e->gpa = f->gpa;
-	if (unlikely(e->guest_shift > shift))
-		c->fragments = 1;
 }
 
 /* The piece around gva, of log2 size `piece`. */
@@ -53,18 +54,22 @@ static never_inline void fill_piece(struct cache *c, uint64_t gva, const struct 
 }
 
 /* What some of the TLBs keep of it. */
-static inline void fill_at(struct silicon *s, uint64_t gva, const struct fill_plan *plan,
-			   unsigned nr, const struct tlb_fill *f)
+static always_inline void fill_at(struct silicon *s, uint64_t gva, const struct fill_plan *plan,
+				  unsigned nr, const struct tlb_fill *f)
 {
-	unsigned i;
+	unsigned shift = cache_shift(f->key), i;
+	int fragments = info_byte(f->info, INFO_GUEST_SHIFT) > shift;
 
 	for (i = 0; i < nr; i++) {
 		unsigned tlb = plan->tlb[i];
 
-		if (unlikely(plan->shift && i < plan->nr_first))
+		if (unlikely(plan->shift && i < plan->nr_first)) {
 			fill_piece(&s->tlb[tlb], gva, f, plan->shift);
-		else
-			fill_whole(&s->tlb[tlb], gva, f, s->missed >> tlb & 1);
+			continue;
+		}
+		fill_whole(&s->tlb[tlb], gva >> shift, f, s->missed >> tlb & 1);
+		if (unlikely(fragments))
+			s->tlb[tlb].fragments = 1;
 	}
 }
 
@@ -72,7 +77,7 @@ static inline void fill_at(struct silicon *s, uint64_t gva, const struct fill_pl
 static void fill_first_level(struct silicon *s, uint64_t gva, unsigned code,
 			     const struct cache_entry *e)
 {
-	const struct tlb_fill f = { e->key, e->info, e->out, e->gpa };
+	const struct tlb_fill f = { e->key, e->info, e->out, e->gpa, 0, 0 };
 	const struct fill_plan *plan = &s->plan[code][size_class(cache_shift(e->key))];
 
 	fill_at(s, gva, plan, plan->nr_first, &f);
@@ -124,10 +129,39 @@ static never_inline int found(struct silicon *s, uint64_t gva, unsigned kind, un
 	return 1;
 }
 
+/* What is looked for: an address as part of a page of this size. */
+struct wanted {
+	uint64_t page;
+	unsigned shift;
+	uint8_t mark;
+};
+
+static always_inline struct wanted want(uint64_t gva, unsigned shift, uint32_t tag)
+{
+	uint64_t page = gva >> shift, hash = cache_hash(page, cache_key(shift, tag));
+
+	return (struct wanted){ page, shift, cache_mark(hash) };
+}
+
+/* Whether there is surely no entry; 0: cache_look() knows. */
+static always_inline int is_absent(const struct cache *c, uint64_t gva, uint32_t tag,
+				   struct wanted *w)
+{
+	unsigned shift = (unsigned)__builtin_ctzll(c->shifts | 1ull << 63);
+
+	if (unlikely(c->many || !one_bit(c->shifts)))
+		return 0;
+	/* Mostly it is a page of 4K in all of them. */
+	if (unlikely(shift != w->shift))
+		*w = want(gva, shift, tag);
+	return !has_byte(c->set[w->page & (c->sets - 1)].mark, w->mark);
+}
+
 struct cache_entry *silicon_lookup(struct silicon *s, uint64_t gva, unsigned kind, unsigned *kinds)
 {
 	unsigned code = kind >> 2 == VMMU_FETCH, n;
 	uint32_t tag = silicon_tag(s);
+	struct wanted w = want(gva, VMMU_PAGE_SHIFT, tag);
 	struct cache_entry *e;
 
 	s->missed = 0;
@@ -135,7 +169,7 @@ struct cache_entry *silicon_lookup(struct silicon *s, uint64_t gva, unsigned kin
 	for (n = 0; n < s->nr_order[code]; n++) {
 		unsigned i = s->order[code][n];
 
-		e = cache_look(&s->tlb[i], gva, tag);
+		e = is_absent(&s->tlb[i], gva, tag, &w) ? NULL : cache_look(&s->tlb[i], gva, tag);
 		if (likely(!e))
 			s->missed |= (uint8_t)(1u << i);
 		else if (found(s, gva, kind, n, e, kinds))

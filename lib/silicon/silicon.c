@@ -262,6 +262,8 @@ void silicon_program(struct silicon *s)
 	memo_wipe(&s->memo);
 	s->walk = walk_pick(&s->hw);
 	s->modelled_walk = walk_pick_modelled(&s->hw);
+	/* The rest of what is found then is not the silicon's to know. */
+	s->with_caches.found = s->unfronted && s->hw.gpa_from == VMMU_GPA_OUT ? &s->found : NULL;
 }
 
 /* ---- dropping ------------------------------------------------------------------- */

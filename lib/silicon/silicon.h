@@ -65,6 +65,7 @@ struct silicon {
 	walk_fn *modelled_walk; /* ... and that with walk caches ... */
 	struct walk_opts with_caches;
 	const struct walk_opts *modelled_opts; /* ... and these; NULL: there are none */
+	struct tlb_fill found; /* by the last such walk, unless struct vmmu_walk tells */
 	struct cache tlb[VMMU_TLBS];
 	uint8_t order[2][VMMU_TLBS]; /* by code: TLBs in the order of looking, level 1 first */
 	uint8_t nr_order[2];
@@ -111,12 +112,6 @@ static inline uint32_t silicon_tag(const struct silicon *s)
  */
 struct cache_entry *silicon_lookup(struct silicon *s, uint64_t gva, unsigned kind, unsigned *kinds);
 
-/* What a walk found, for TLBs: the fields of an entry that they fill. */
-struct tlb_fill {
-	uint64_t key; /* of the whole */
-	uint64_t info, out, gpa;
-};
-
 /*
  * Fills the TLBs with what a walk for this kind of access found; in those of s->missed
  * there is no entry for it.
@@ -148,20 +143,11 @@ static inline int hit_serves(const struct silicon *s, const struct hit *h, uint6
 
 /* ---- kinds and rights ---- */
 
-#define WRITE_KINDS 0xf0u
-
 /* The kinds of one mode, as rights. */
 static inline uint8_t rights_in_mode(unsigned kinds, uint32_t access)
 {
 	kinds >>= vmmu_mode(access);
 	return (uint8_t)((kinds & 1) | (kinds >> 3 & 2) | (kinds >> 6 & 4));
-}
-
-/* The kinds that a nested mapping lets pass, by its rights. */
-static inline unsigned nested_kinds(unsigned nrights)
-{
-	return (nrights & VMMU_R ? 0x00f : 0) | (nrights & VMMU_W ? 0x0f0 : 0) |
-	       (nrights & VMMU_X ? 0xf00 : 0);
 }
 
 #endif

@@ -34,7 +34,7 @@ static void no_marks(struct cache *c)
 	uint32_t i;
 
 	for (i = 0; i < c->sets; i++)
-		c->set[i].mark[0] = c->set[i].mark[1] = 0;
+		memset(c->set[i].mark, 0, sizeof(c->set[i].mark));
 }
 
 static void start_few(struct cache *c)
@@ -90,46 +90,30 @@ void cache_start(struct cache *c, void *memory, uint32_t sets, uint32_t ways)
 
 /* ---- finding ---------------------------------------------------------------- */
 
-/* Bit 7 of the bytes of ways whose mark is that of a hash, and perhaps of some others. */
-static inline uint64_t marked(const struct cache_set *s, unsigned half, uint64_t hash)
+#define BYTES 0x0101010101010101ull /* one in each byte */
+
+/* Of eight bytes: bit 7 of those that are 0, and perhaps of some above such a one that are 1. */
+static inline uint64_t zeros(uint64_t bytes)
 {
-	return cache_zeros(s->mark[half] ^ cache_mark(hash) * CACHE_BYTES);
+	return (bytes - BYTES) & ~bytes & BYTES << 7;
 }
 
-/* Some way is marked so: it is looked at. */
-static never_inline struct cache_entry *peek_marked(const struct cache *c, uint64_t page,
-						    uint64_t key)
+struct cache_entry *cache_peek_marked(const struct cache *c, uint64_t page, uint64_t key)
 {
-	uint32_t set = (uint32_t)page & (c->sets - 1), half;
+	uint32_t set = (uint32_t)page & (c->sets - 1), first;
+	uint8_t mark = cache_mark(cache_hash(page, key));
 	struct cache_entry *e;
-	uint64_t todo;
+	uint64_t marks, todo;
 
-	for (half = 0; half < 2; half++) {
-		for (todo = marked(&c->set[set], half, cache_hash(page, key)); todo;
-		     todo &= todo - 1) {
-			e = &c->entry[set * c->ways + half * 8 +
-				      (unsigned)__builtin_ctzll(todo) / 8];
+	for (first = 0; first < FEW_WAYS; first += 8) {
+		memcpy(&marks, &c->set[set].mark[first], 8);
+		for (todo = zeros(le64(marks) ^ mark * BYTES); todo; todo &= todo - 1) {
+			e = &c->entry[set * c->ways + first + (unsigned)__builtin_ctzll(todo) / 8];
 			if (likely(cache_is(e, page, key)))
 				return e;
 		}
 	}
 	return NULL;
-}
-
-/* Mostly there is none, which takes no register that has to be saved.  (Free ways have no mark.) */
-static inline struct cache_entry *peek_few(const struct cache *c, uint64_t page, uint64_t key)
-{
-	const struct cache_set *s = &c->set[page & (c->sets - 1)];
-	uint64_t hash = cache_hash(page, key);
-
-	if (likely(!(marked(s, 0, hash) | marked(s, 1, hash))))
-		return NULL;
-	return peek_marked(c, page, key);
-}
-
-struct cache_entry *cache_peek_few(const struct cache *c, uint64_t page, uint64_t key)
-{
-	return peek_few(c, page, key);
 }
 
 static never_inline struct cache_entry *look_sizes(const struct cache *c, uint64_t ia, uint32_t tag)
@@ -154,7 +138,7 @@ struct cache_entry *cache_look(const struct cache *c, uint64_t ia, uint32_t tag)
 		return look_sizes(c, ia, tag);
 	if (c->many)
 		return cache_peek_many(c, ia >> shift, cache_key(shift, tag));
-	return peek_few(c, ia >> shift, cache_key(shift, tag));
+	return cache_peek_few(c, ia >> shift, cache_key(shift, tag));
 }
 
 /* ---- of many ways: chains ------------------------------------------------------- */
@@ -177,34 +161,6 @@ static always_inline void unchain(struct cache *c, const struct cache_entry *e, 
 
 /* ---- an entry of some number ------------------------------------------------------ */
 
-/* A way's byte of the marks; 0: it is free. */
-static inline void set_mark(struct cache_set *s, uint32_t way, uint64_t mark)
-{
-	unsigned at = way % 8 * 8;
-
-	s->mark[way / 8] = (s->mark[way / 8] & ~(0xffull << at)) | mark << at;
-}
-
-static always_inline void fill_key(struct cache *c, struct cache_entry *e, uint64_t page,
-				   uint64_t key)
-{
-	e->page = page;
-	e->key = key;
-	e->written++;
-	if (unlikely(!(c->shifts >> cache_shift(key) & 1)))
-		c->shifts |= 1ull << cache_shift(key);
-}
-
-static always_inline struct cache_entry *put_in_few(struct cache *c, uint32_t i, uint64_t page,
-						    uint64_t key)
-{
-	uint32_t set = (uint32_t)page & (c->sets - 1);
-
-	set_mark(&c->set[set], i - set * c->ways, cache_mark(cache_hash(page, key)));
-	fill_key(c, &c->entry[i], page, key);
-	return &c->entry[i];
-}
-
 static always_inline struct cache_entry *put_in_many(struct cache *c, uint32_t i, uint64_t page,
 						     uint64_t key)
 {
@@ -212,18 +168,12 @@ static always_inline struct cache_entry *put_in_many(struct cache *c, uint32_t i
 
 	if (e->key)
 		unchain(c, e, i);
-	fill_key(c, e, page, key);
+	cache_fill_key(c, e, page, key);
 	chain(c, e, i, (uint32_t)(cache_hash(page, key) >> c->hash_shift));
 	return e;
 }
 
-/* The way that is the oldest of its set. */
-static always_inline uint32_t oldest_few(const struct cache *c, uint32_t set)
-{
-	return c->set[set].order >> (c->ways - 1) * 4 & 15;
-}
-
-/* The number of the entry that is. */
+/* The number of the entry that is the oldest of its set. */
 static always_inline uint32_t oldest_many(const struct cache *c, uint32_t set)
 {
 	return c->age[c->newest[set]].newer;
@@ -281,7 +231,7 @@ static void drop_one(struct cache *c, struct cache_entry *e)
 	e->key = 0;
 	e->written++;
 	if (!c->many) {
-		set_mark(cache_set_of(c, e), cache_way_of(c, e), 0);
+		cache_set_of(c, e)->mark[cache_way_of(c, e)] = 0;
 		set_oldest(cache_set_of(c, e), cache_way_of(c, e), c->ways);
 		return;
 	}
@@ -319,9 +269,10 @@ static never_inline struct cache_entry *put_any(struct cache *c, uint64_t page, 
 		e = put_in_many(c, i, page, key);
 		cache_renew(c, e);
 	} else {
-		i = any_of(c, set, set * c->ways + oldest_few(c, set));
-		e = put_in_few(c, i, page, key);
-		cache_newest(&c->set[set], i - set * c->ways);
+		i = any_of(c, set, set * c->ways + cache_oldest(c, &c->set[set]));
+		i -= set * c->ways;
+		e = cache_fill_few(c, &c->set[set], i, page, key);
+		cache_newest(&c->set[set], i);
 	}
 	e->info = info;
 	e->out = out;
@@ -345,21 +296,11 @@ static never_inline struct cache_entry *put_many(struct cache *c, uint64_t page,
 struct cache_entry *cache_put(struct cache *c, uint64_t page, uint64_t key, uint64_t info,
 			      uint64_t out)
 {
-	uint32_t set = (uint32_t)page & (c->sets - 1), way;
-	struct cache_entry *e;
-	uint64_t order;
-
 	if (unlikely(c->policy == VMMU_REPLACE_RANDOM))
 		return put_any(c, page, key, info, out);
 	if (c->many)
 		return put_many(c, page, key, info, out);
-	way = oldest_few(c, set);
-	order = c->set[set].order;
-	c->set[set].order = (order & ~c->in_order) | ((order << 4 | way) & c->in_order);
-	e = put_in_few(c, set * c->ways + way, page, key);
-	e->info = info;
-	e->out = out;
-	return e;
+	return cache_put_few(c, page, key, info, out);
 }
 
 struct cache_entry *cache_make(struct cache *c, uint64_t page, uint64_t key, uint64_t info,

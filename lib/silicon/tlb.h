@@ -83,8 +83,8 @@ struct cache_age {
 #define FEW_WAYS 16u
 
 struct cache_set {
-	uint64_t mark[2]; /* a byte per way, from the lowest: 0: free */
-	uint64_t order;	  /* four bits per way: the newest lowest; behind the oldest, no ways */
+	_Alignas(32) uint8_t mark[FEW_WAYS]; /* by way; 0: it is free.  A set is in one line */
+	uint64_t order; /* four bits per way: the newest lowest; behind the oldest, no ways */
 };
 
 struct cache {
@@ -152,18 +152,11 @@ static inline uint64_t cache_hash(uint64_t page, uint64_t key)
 	return (page + (key >> 32 << 56)) * 0x9e3779b97f4a7c15ull;
 }
 
-#define CACHE_BYTES 0x0101010101010101ull   /* one in each byte ... */
-#define CACHE_NIBBLES 0x1111111111111111ull /* ... and in each four bits */
+#define CACHE_NIBBLES 0x1111111111111111ull /* one in each four bits */
 
-static inline unsigned cache_mark(uint64_t hash)
+static inline uint8_t cache_mark(uint64_t hash)
 {
-	return (unsigned)(hash >> 57) | 0x80;
-}
-
-/* Bit 7 of the bytes that are 0, and perhaps of some above such a one that are 1. */
-static inline uint64_t cache_zeros(uint64_t bytes)
-{
-	return (bytes - CACHE_BYTES) & ~bytes & CACHE_BYTES << 7;
+	return (uint8_t)(hash >> 57 | 0x80);
 }
 
 static inline int cache_is(const struct cache_entry *e, uint64_t page, uint64_t key)
@@ -185,8 +178,20 @@ static always_inline struct cache_entry *cache_peek_many(const struct cache *c, 
 	return NULL;
 }
 
-/* The same of few ways. */
-struct cache_entry *cache_peek_few(const struct cache *c, uint64_t page, uint64_t key);
+/* Of few ways: some are marked so, and one of them may be the entry. */
+struct cache_entry *cache_peek_marked(const struct cache *c, uint64_t page, uint64_t key);
+
+/* The same of few ways.  (Free ways have no mark.) */
+static always_inline struct cache_entry *cache_peek_few(const struct cache *c, uint64_t page,
+							uint64_t key)
+{
+	const struct cache_set *s = &c->set[page & (c->sets - 1)];
+
+	/* Mostly there is none, which takes no register that has to be saved. */
+	if (likely(!has_byte(s->mark, cache_mark(cache_hash(page, key)))))
+		return NULL;
+	return cache_peek_marked(c, page, key);
+}
 
 /* The entry with this key; it gets no younger. */
 static always_inline struct cache_entry *cache_peek(const struct cache *c, uint64_t page,
@@ -252,12 +257,55 @@ static always_inline struct cache_entry *cache_find_size(struct cache *c, uint64
 struct cache_entry *cache_look(const struct cache *c, uint64_t ia, uint32_t tag);
 
 /* ---- making and dropping ---- */
+
+/* Few ways: the oldest of the set. */
+static inline uint32_t cache_oldest(const struct cache *c, const struct cache_set *s)
+{
+	return s->order >> (c->ways - 1) * 4 & 15;
+}
+
+static always_inline void cache_fill_key(struct cache *c, struct cache_entry *e, uint64_t page,
+					 uint64_t key)
+{
+	e->page = page;
+	e->key = key;
+	e->written++;
+	if (unlikely(!(c->shifts >> cache_shift(key) & 1)))
+		c->shifts |= 1ull << cache_shift(key);
+}
+
+/* Few ways: this one of the set has another entry now. */
+static always_inline struct cache_entry *cache_fill_few(struct cache *c, struct cache_set *s,
+							uint32_t way, uint64_t page, uint64_t key)
+{
+	struct cache_entry *e = &c->entry[((uint32_t)page & (c->sets - 1)) * c->ways + way];
+
+	s->mark[way] = cache_mark(cache_hash(page, key));
+	cache_fill_key(c, e, page, key);
+	return e;
+}
+
 /*
  * Makes room for an entry for this page and fills in key, info and out; the caller fills in
  * the rest.  No entry has that key: it was looked for and is not there.
  */
 struct cache_entry *cache_put(struct cache *c, uint64_t page, uint64_t key, uint64_t info,
 			      uint64_t out);
+/* The same of few ways, where any but VMMU_REPLACE_RANDOM says who makes room. */
+static always_inline struct cache_entry *cache_put_few(struct cache *c, uint64_t page, uint64_t key,
+						       uint64_t info, uint64_t out)
+{
+	struct cache_set *s = &c->set[page & (c->sets - 1)];
+	uint32_t way = cache_oldest(c, s);
+	struct cache_entry *e;
+
+	s->order = (s->order & ~c->in_order) | ((s->order << 4 | way) & c->in_order);
+	e = cache_fill_few(c, s, way, page, key);
+	e->info = info;
+	e->out = out;
+	return e;
+}
+
 /* The same where there may be such an entry, or a global one: it is replaced. */
 struct cache_entry *cache_make(struct cache *c, uint64_t page, uint64_t key, uint64_t info,
 			       uint64_t out);

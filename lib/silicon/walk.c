@@ -233,16 +233,21 @@ int walk_from_root(struct env *env, uint64_t gva, uint32_t access, struct vmmu_w
 {
 	const struct dimension d = any_dimension(env);
 	unsigned refs = env->refs;
-	int status;
+	struct first g;
+	int stopped;
 
 	env->o->caches->restart = 0;
 	env->o->caches->depth[0] = 0;
 	be_quiet(env->o, 1);
-	status = walk_guest(&d, env, gva, access, out);
+	stopped = walk_guest(&d, env, gva, access, &g, out);
 	be_quiet(env->o, 0);
 	env->refs = refs;
-	out->refs = (uint16_t)refs;
-	return status ? status : finish(d.nested, env, out->gpa.v, access, out);
+	if (stopped) {
+		out->refs = (uint16_t)refs;
+		return out->status;
+	}
+	tell_first(d.fmt, &g, out);
+	return finish(d.nested, env, g.gpa, access, out);
 }
 
 int walk_any(const struct vmmu_hw *hw, const struct walk_opts *o, uint64_t gva, uint32_t access,
@@ -262,16 +267,18 @@ int walk_again(walk_fn *fn, const struct vmmu_hw *hw, const struct walk_opts *o,
 	       uint32_t access, struct vmmu_walk *out)
 {
 	unsigned tries = 0;
+	int status;
 
-	while (fn(hw, o, gva, access, out) == VMMU_WALK_RACE && ++tries < MAX_RACES)
-		;
-	return out->status;
+	do
+		status = fn(hw, o, gva, access, out);
+	while (status == VMMU_WALK_RACE && ++tries < MAX_RACES);
+	return status;
 }
 
 int vmmu_walk_nested(const struct vmmu_hw *hw, const struct vmmu_mem_ops *ops, vmmu_gpa_t gpa,
 		     uint32_t access, struct vmmu_walk *out)
 {
-	struct walk_opts o = { ops, NULL, NULL, NULL, NULL };
+	struct walk_opts o = { .ops = ops };
 	struct env env;
 
 	set_env(&env, hw, &o, access);

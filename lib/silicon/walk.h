@@ -13,12 +13,24 @@
 struct caches;
 struct memo;
 
+/* What a good walk found, as TLBs keep it (tlb.h), and which kinds of access it lets pass. */
+struct tlb_fill {
+	uint64_t key; /* of the whole; 0: nothing */
+	uint64_t info, out, gpa;
+	uint32_t kinds, refs;
+};
+
 struct walk_opts {
 	const struct vmmu_mem_ops *ops; /* NULL: the bus */
 	vmmu_step_fn *step;
 	void *step_ctx;
 	struct caches *caches; /* NULL: none that a walk uses */
 	struct memo *memo;     /* of the nested dimension; NULL: none */
+	/*
+	 * Where a walk that is made for caches may tell what it found, if one entry of the TLB
+	 * can hold all of it, instead of in struct vmmu_walk; NULL: it tells there.
+	 */
+	struct tlb_fill *found;
 };
 
 typedef int walk_fn(const struct vmmu_hw *hw, const struct walk_opts *o, uint64_t gva,
@@ -37,8 +49,10 @@ int walk_again(walk_fn *fn, const struct vmmu_hw *hw, const struct walk_opts *o,
 static inline int walk(walk_fn *fn, const struct vmmu_hw *hw, const struct walk_opts *o,
 		       uint64_t gva, uint32_t access, struct vmmu_walk *out)
 {
-	if (likely(fn(hw, o, gva, access, out) != VMMU_WALK_RACE))
-		return out->status;
+	int status = fn(hw, o, gva, access, out);
+
+	if (likely(status != VMMU_WALK_RACE))
+		return status;
 	return walk_again(fn, hw, o, gva, access, out);
 }
 
@@ -48,6 +62,16 @@ static inline unsigned paging_kinds(const struct vmmu_paging *pg, unsigned right
 	if (likely(!(pg->ctl & (VMMU_PG_PKE | VMMU_PG_PKS))))
 		return pg->kinds[rights];
 	return vmmu_paging_kinds(pg, rights, pkey);
+}
+
+#define WRITE_KINDS 0xf0u
+
+/* The kinds that a nested mapping lets pass, by its rights, and of which leaf D is set. */
+static always_inline unsigned nested_kinds(unsigned nrights, unsigned dirty)
+{
+	static const uint16_t kinds[8] = { 0, 0x00f, 0x0f0, 0x0ff, 0xf00, 0xf0f, 0xff0, 0xfff };
+
+	return kinds[nrights & VMMU_RWX] & (dirty ? ~0u : ~WRITE_KINDS);
 }
 
 /* Whether the address is canonical for tables of the format. */

@@ -7,7 +7,7 @@
 int vmmu_walk2(const struct vmmu_hw *hw, const struct vmmu_mem_ops *ops, vmmu_gva_t gva,
 	       uint32_t access, vmmu_step_fn *step, void *step_ctx, struct vmmu_walk *out)
 {
-	struct walk_opts o = { ops, step, step_ctx, NULL, NULL };
+	struct walk_opts o = { .ops = ops, .step = step, .step_ctx = step_ctx };
 
 	return walk(ops || step ? walk_any : walk_pick(hw), hw, ops || step ? &o : NULL, gva.v,
 		    access, out);

@@ -191,18 +191,9 @@ static always_inline void nested_found_keep(struct env *env, struct cache *c, ui
 		cache_put(c, page, key, r->info, out);
 }
 
-static always_inline void tell_nested(struct env *env, uint64_t info, unsigned shift)
-{
-	env->n.level = (uint8_t)info_byte(info, INFO_LEVEL);
-	env->n.shift = (uint8_t)shift;
-	env->n.rights = (uint8_t)info_byte(info, INFO_NRIGHTS);
-	env->n.dirty = (uint8_t)info_byte(info, INFO_DIRTY);
-}
-
-/* nested_full(), which tries what is quick first.  Of tables, nobody asks for more than the
- * address. */
-static always_inline uint64_t nested_modelled(const struct dimension *d, struct env *env,
-					      uint64_t gpa, uint32_t access, int final)
+/* nested_full(), which tries what is quick first. */
+static always_inline struct nested_found nested_modelled(const struct dimension *d, struct env *env,
+							 uint64_t gpa, uint32_t access)
 {
 	struct caches *all = caches_of(d, env);
 	struct cache *c = nested_tlb(env, all);
@@ -215,18 +206,101 @@ static always_inline uint64_t nested_modelled(const struct dimension *d, struct 
 		cache_touch(c, e);
 		if (nested_serves(env, e, type)) {
 			timing_nested(env, all, 1);
-			return e->out | (gpa & ((1ull << cache_shift(e->key)) - 1));
+			r.shift = cache_shift(e->key);
+			r.info = e->info;
+			r.hpa = e->out | (gpa & ((1ull << r.shift) - 1));
+			return r;
 		}
 	}
 	timing_nested(env, all, 0);
 	r = nested_quick(d, env, all, gpa, type);
 	if (unlikely(r.hpa == NO_HPA))
 		r = nested_slow(d, env, gpa, access);
-	else if (final)
-		tell_nested(env, r.info, r.shift);
 	if (likely(r.hpa != NO_HPA) && c)
 		nested_found_keep(env, c, gpa, &r, e != NULL);
-	return r.hpa;
+	return r;
+}
+
+/* ---- both dimensions ---------------------------------------------------------------- */
+
+/* The whole of what a walk found, if the TLB holds it in one piece.  0: it is not for here. */
+static always_inline int tell_found(const struct dimension *d, const struct env *env,
+				    const struct first *g, const struct nested_found *n)
+{
+	const struct vmmu_bus *bus = &env->hw->bus;
+	struct tlb_fill *to = env->o->found;
+	unsigned guest_shift = d->fmt->lv[g->level].shift;
+	unsigned shift = d->nested && n->shift < guest_shift ? n->shift : guest_shift;
+	unsigned nrights = info_byte(n->info, INFO_NRIGHTS);
+	unsigned dirty = g->dirty & info_byte(n->info, INFO_DIRTY);
+	uint64_t size = 1ull << shift, page = n->hpa & -size, at = page - bus->lo;
+
+	if (unlikely(!to || at >= bus->size || size > bus->size - at))
+		return 0;
+	to->key = cache_key(shift, hw_tag(env->hw)) | (g->global ? CACHE_GLOBAL : 0);
+	to->info = le64((uint64_t)g->rights << INFO_RIGHTS | (uint64_t)nrights << INFO_NRIGHTS |
+			(uint64_t)g->pkey << INFO_PKEY | (uint64_t)dirty << INFO_DIRTY |
+			(uint64_t)guest_shift << INFO_GUEST_SHIFT);
+	to->out = page;
+	to->gpa = g->gpa & -size;
+	to->kinds = g->kinds & nested_kinds(nrights, dirty);
+	to->refs = env->refs;
+	return 1;
+}
+
+/* As finish() does it. */
+static never_inline void tell_both(const struct dimension *d, const struct env *env,
+				   const struct first *g, const struct nested_found *n,
+				   struct vmmu_walk *out)
+{
+	tell_first(d->fmt, g, out);
+	if (d->nested) {
+		out->nlevel = (uint8_t)info_byte(n->info, INFO_LEVEL);
+		out->nshift = (uint8_t)n->shift;
+		out->nrights = (uint8_t)info_byte(n->info, INFO_NRIGHTS);
+		out->dirty &= (uint8_t)info_byte(n->info, INFO_DIRTY);
+	}
+	out->hpa = vmmu_hpa(n->hpa);
+	out->refs = (uint16_t)env->refs;
+}
+
+/* Why it stopped, after the guest's tables said where. */
+static never_inline int stop_final(const struct dimension *d, struct env *env,
+				   const struct first *g, uint32_t access, struct vmmu_walk *out)
+{
+	tell_first(d->fmt, g, out);
+	return stop_nested(env, g->gpa, access, 0, out);
+}
+
+/* walk_whole() for caches alone; `nested`: the nested dimension, or NULL. */
+static always_inline int walk_both(const struct dimension *d, const struct dimension *nested,
+				   struct env *env, uint64_t gva, uint32_t access,
+				   struct vmmu_walk *out)
+{
+	struct caches *c = caches_of(d, env);
+	struct nested_found n = { 0, nested_info(0, VMMU_RWX, 1), 0 };
+	struct first g;
+	int status;
+
+	c->stats.walks[nested != NULL]++;
+	c->depth[0] = 0;
+	if (unlikely(walk_guest(d, env, gva, access, &g, out))) {
+		status = c->restart ? walk_from_root(env, gva, access, out) : out->status;
+		if (!status)
+			links_commit(d, env, c, gva);
+		return status;
+	}
+	n.hpa = g.gpa;
+	if (nested) {
+		env->table = 0;
+		n = nested_modelled(nested, env, g.gpa, access);
+		if (unlikely(n.hpa == NO_HPA))
+			return stop_final(d, env, &g, access, out);
+	}
+	links_commit(d, env, c, gva);
+	if (unlikely(!tell_found(d, env, &g, &n)))
+		tell_both(d, env, &g, &n, out);
+	return VMMU_WALK_OK;
 }
 
 /* ---- instances -------------------------------------------------------------------- */
@@ -234,23 +308,21 @@ static always_inline uint64_t nested_modelled(const struct dimension *d, struct 
 #define NESTED_FORMATS(X) X(npt) X(ept)
 #define GUEST_FORMATS(X) X(x64) X(x64_la57)
 
+/* Of tables, nobody asks for more than the address. */
 #define X(fmt_)                                                                                    \
 	static const struct dimension n_##fmt_ = { &k_##fmt_, NULL, 2, 1 };                        \
 	static never_inline uint64_t table_##fmt_(struct env *env, uint64_t gpa)                   \
 	{                                                                                          \
-		return nested_modelled(&n_##fmt_, env, gpa, table_type(&k_##fmt_, &env->hw->n),    \
-				       0);                                                         \
+		uint32_t type = table_type(&k_##fmt_, &env->hw->n);                                \
+                                                                                                   \
+		return nested_modelled(&n_##fmt_, env, gpa, type).hpa;                             \
 	}                                                                                          \
-	static never_inline uint64_t final_##fmt_(struct env *env, uint64_t gpa, uint32_t access)  \
-	{                                                                                          \
-		return nested_modelled(&n_##fmt_, env, gpa, access, 1);                            \
-	}                                                                                          \
-	static const struct nested nested_##fmt_ = { table_##fmt_, final_##fmt_ };
+	static const struct nested nested_##fmt_ = { table_##fmt_, NULL };
 NESTED_FORMATS(X)
 #undef X
 
 /* (A test may program a CPU by hand, with other formats than it was picked for.) */
-#define WALK_INSTANCE(fmt_, name_, nested_, nfmt_)                                                 \
+#define WALK_INSTANCE(fmt_, name_, nested_, n_, nfmt_)                                             \
 	static int walk_##fmt_##_##name_(const struct vmmu_hw *hw, const struct walk_opts *o,      \
 					 uint64_t gva, uint32_t access, struct vmmu_walk *out)     \
 	{                                                                                          \
@@ -260,12 +332,12 @@ NESTED_FORMATS(X)
 		if (unlikely(hw->g.fmt != &vmmu_fmt_##fmt_ || hw->n.fmt != (nfmt_)))               \
 			return walk_any(hw, o, gva, access, out);                                  \
 		set_env(&env, hw, o, access);                                                      \
-		return walk_whole(&d, &env, gva, access, out);                                     \
+		return walk_both(&d, n_, &env, gva, access, out);                                  \
 	}
 #define X(fmt_)                                                                                    \
-	WALK_INSTANCE(fmt_, flat, NULL, NULL)                                                      \
-	WALK_INSTANCE(fmt_, npt, &nested_npt, &vmmu_fmt_npt)                                       \
-	WALK_INSTANCE(fmt_, ept, &nested_ept, &vmmu_fmt_ept)
+	WALK_INSTANCE(fmt_, flat, NULL, NULL, NULL)                                                \
+	WALK_INSTANCE(fmt_, npt, &nested_npt, &n_npt, &vmmu_fmt_npt)                               \
+	WALK_INSTANCE(fmt_, ept, &nested_ept, &n_ept, &vmmu_fmt_ept)
 GUEST_FORMATS(X)
 #undef X
 

@@ -112,14 +112,14 @@ static always_inline uint64_t start(const struct dimension *d, struct env *env, 
 	return pg->root;
 }
 
-/* Where the entry lies in the host; 1: the nested dimension stopped. */
+/* Where the entry lies in the host, in the table of a cached link or another; 1: the nested
+ * dimension stopped. */
 static always_inline int find_entry(const struct dimension *d, struct env *env, uint64_t table,
 				    uint64_t index, uint64_t *table_hpa, struct reach *r)
 {
 	r->ipa = r->hpa = table + index;
-	if (d->nested && *table_hpa != NO_HPA) {
+	if (*table_hpa != NO_HPA) {
 		r->hpa = *table_hpa + index;
-		*table_hpa = NO_HPA;
 	} else if (d->nested) {
 		env->table = (uint8_t)r->level;
 		r->hpa = d->nested->table(env, r->ipa);
@@ -138,6 +138,7 @@ static always_inline int descend_level(const struct dimension *d, struct env *en
 {
 	const struct vmmu_fmt *f = d->fmt;
 	uint64_t index = (uint64_t)entry_index(f, r->level, ia) * f->entry_bytes, absent;
+	int linked = *table_hpa != NO_HPA;
 
 	if (find_entry(d, env, *table, index, table_hpa, r))
 		return 1;
@@ -148,7 +149,8 @@ static always_inline int descend_level(const struct dimension *d, struct env *en
 	r->leaf = entry_is_leaf(f, r->level, r->entry);
 	if (c) {
 		timing_ref(d, env, c, r->level, r->hpa);
-		links_note(d, env, c, r, *table, r->hpa - index);
+		if (!linked)
+			links_note(d, env, c, r, *table, r->hpa - index);
 	}
 	if (!d->lean && env->o->step)
 		tell_step(env, f, d->nr, ia, r);
@@ -160,6 +162,7 @@ static always_inline int descend_level(const struct dimension *d, struct env *en
 	r->all &= r->entry | absent;
 	r->any |= r->entry & ~absent;
 	*table = entry_table(f, r->entry);
+	*table_hpa = NO_HPA;
 	return (int)r->leaf;
 }
 
@@ -265,18 +268,20 @@ static always_inline struct cache *nested_tlb(const struct env *env, struct cach
 }
 
 /* Whether an entry of the nested TLB serves such an access, for any format. */
-static always_inline int nested_serves(struct env *env, const struct cache_entry *e, unsigned type)
+static always_inline int nested_serves(const struct env *env, const struct cache_entry *e,
+				       unsigned type)
 {
-	const struct vmmu_paging *pg = &env->hw->n;
+	return (env->hw->n.kinds[e->nrights] >> (type * 4 + VMMU_MODE_USER) & 1) &&
+	       (type != VMMU_WRITE || e->dirty);
+}
 
-	if (!(pg->kinds[e->nrights] >> (type * 4 + VMMU_MODE_USER) & 1) ||
-	    (type == VMMU_WRITE && !e->dirty))
-		return 0;
-	env->n.level = e->level;
-	env->n.shift = (uint8_t)cache_shift(e->key);
-	env->n.rights = e->nrights;
-	env->n.dirty = e->dirty;
-	return 1;
+/* What the nested dimension has found. */
+static always_inline void tell_nested(struct env *env, uint64_t info, unsigned shift)
+{
+	env->n.level = (uint8_t)info_byte(info, INFO_LEVEL);
+	env->n.shift = (uint8_t)shift;
+	env->n.rights = (uint8_t)info_byte(info, INFO_NRIGHTS);
+	env->n.dirty = (uint8_t)info_byte(info, INFO_DIRTY);
 }
 
 /* Keeps what a walk found; `seen`: some entry of that address was there. */
@@ -306,8 +311,10 @@ static always_inline uint64_t nested_full(const struct dimension *d, struct env 
 		cache_touch(c, e);
 	if (all)
 		timing_nested(env, all, hit);
-	if (hit)
+	if (hit) {
+		tell_nested(env, e->info, cache_shift(e->key));
 		return e->out | (gpa & ((1ull << cache_shift(e->key)) - 1));
+	}
 	hpa = nested_final(d, env, gpa, access);
 	if (likely(hpa != NO_HPA) && c)
 		nested_keep(env, c, gpa, hpa, e != NULL);
@@ -353,50 +360,89 @@ static always_inline void clear(struct vmmu_walk *out)
 	out->hpa = out->leaf = vmmu_hpa(0);
 }
 
-/* The first dimension of a walk, with its A and D bits: to out->gpa. */
+/* What the first dimension of a walk found. */
+struct first {
+	uint64_t gpa, entry, leaf; /* the leaf's entry, and where it lies in the host */
+	unsigned level, rights, pkey, kinds, global, dirty;
+};
+
+/* A result that tells of rights alone. */
+static always_inline void tell_rights(const struct first *g, struct vmmu_walk *out)
+{
+	clear(out);
+	out->rights = (uint8_t)g->rights;
+	out->pkey = (uint8_t)g->pkey;
+	out->kinds = (uint16_t)g->kinds;
+}
+
+static always_inline void tell_first(const struct vmmu_fmt *f, const struct first *g,
+				     struct vmmu_walk *out)
+{
+	tell_rights(g, out);
+	out->level = (uint8_t)g->level;
+	out->shift = f->lv[g->level].shift;
+	out->global = (uint8_t)g->global;
+	out->dirty = (uint8_t)g->dirty;
+	out->entry = g->entry;
+	out->leaf = vmmu_hpa(g->leaf);
+	out->gpa = vmmu_gpa(g->gpa);
+}
+
+/* The first dimension of a walk, with its A and D bits.  1: it stops, and *out says why. */
 static always_inline int walk_guest(const struct dimension *d, struct env *env, uint64_t gva,
-				    uint32_t access, struct vmmu_walk *out)
+				    uint32_t access, struct first *g, struct vmmu_walk *out)
 {
 	const struct vmmu_fmt *f = d->fmt;
 	const struct vmmu_paging *pg = &env->hw->g;
 	uint64_t acc, ad;
 	struct reach r;
 
-	clear(out);
 	if (unlikely(!canonical(f, gva))) {
+		clear(out);
 		out->dim = 1;
 		out->status = VMMU_WALK_NONCANON;
-		return VMMU_WALK_NONCANON;
+		return 1;
 	}
 	descend(d, env, gva, &r);
 	env->refs += r.refs;
-	if (unlikely(r.status))
-		return stop_first(env, r.level, r.entry, r.ipa, r.status, out);
+	if (unlikely(r.status)) {
+		clear(out);
+		stop_first(env, r.level, r.entry, r.ipa, r.status, out);
+		return 1;
+	}
 	acc = acc_of(f, &r);
-	out->rights = (uint8_t)entry_rights(f, acc);
-	out->pkey = (uint8_t)(f->pkey_shift ? r.entry >> f->pkey_shift & 15 : 0);
-	out->kinds = (uint16_t)paging_kinds(pg, out->rights, out->pkey);
-	if (unlikely(!(out->kinds >> vmmu_kind(access) & 1)))
-		return stop_first(env, r.level, r.entry, r.ipa, VMMU_WALK_PERM, out);
+	g->rights = entry_rights(f, acc);
+	g->pkey = entry_pkey(f, r.entry);
+	g->kinds = paging_kinds(pg, g->rights, g->pkey);
+	if (unlikely(!(g->kinds >> vmmu_kind(access) & 1))) {
+		tell_rights(g, out);
+		stop_first(env, r.level, r.entry, r.ipa, VMMU_WALK_PERM, out);
+		return 1;
+	}
 	ad = unlikely(env->no_ad) ? 0 : pg->ad[access & VMMU_TYPE_MASK];
-	if (unlikely(ad_missing(f, r.all, r.entry, ad)) && set_first_ad(env, gva, access, out))
-		return out->status;
-	out->level = (uint8_t)r.level;
-	out->shift = f->lv[r.level].shift;
-	out->global = (pg->ctl & VMMU_PG_GLOBAL) && (r.entry & f->global);
-	out->dirty = (uint8_t)is_dirty(f, pg, &r, ad);
-	out->entry = r.entry;
-	out->leaf = vmmu_hpa(r.hpa);
-	out->gpa = vmmu_gpa(entry_output(f, r.level, r.entry, gva));
-	return VMMU_WALK_OK;
+	if (unlikely(ad_missing(f, r.all, r.entry, ad))) {
+		tell_rights(g, out);
+		if (set_first_ad(env, gva, access, out))
+			return 1;
+	}
+	g->level = r.level;
+	g->global = (pg->ctl & VMMU_PG_GLOBAL) && (r.entry & f->global);
+	g->dirty = (unsigned)is_dirty(f, pg, &r, ad);
+	g->entry = r.entry;
+	g->leaf = r.hpa;
+	g->gpa = entry_output(f, r.level, r.entry, gva);
+	return 0;
 }
 
 static always_inline int walk_first(const struct dimension *d, struct env *env, uint64_t gva,
 				    uint32_t access, struct vmmu_walk *out)
 {
-	int status = walk_guest(d, env, gva, access, out);
+	struct first g;
 
-	return status ? status : finish(d->nested, env, out->gpa.v, access, out);
+	if (unlikely(walk_guest(d, env, gva, access, &g, out)))
+		return out->status;
+	tell_first(d->fmt, &g, out);
+	return finish(d->nested, env, g.gpa, access, out);
 }
 
 static always_inline void set_env(struct env *env, const struct vmmu_hw *hw,

@@ -124,7 +124,7 @@ enum vmmu_walk_status vmmu_be_walk_guest(struct vmmu_cpu *cpu, vmmu_gva_t gva, u
 					 struct vmmu_walk *out, struct vmmu_trail *trail)
 {
 	struct vmmu_mem_ops ops = slot_mem_ops;
-	struct walk_opts o = { &ops, trail ? note_step : NULL, trail, NULL, NULL };
+	struct walk_opts o = { .ops = &ops, .step = trail ? note_step : NULL, .step_ctx = trail };
 
 	ops.ctx = cpu->vm;
 	if (trail)

@@ -16,7 +16,7 @@ int vmmu_explain(struct vmmu_cpu *cpu, vmmu_gva_t gva, uint32_t access, enum vmm
 		 vmmu_step_fn *step, void *ctx, struct vmmu_walk *out)
 {
 	struct vmmu_mem_ops ops = slot_mem_ops;
-	struct walk_opts o = { NULL, step, ctx, NULL, NULL };
+	struct walk_opts o = { .step = step, .step_ctx = ctx };
 	const struct vmmu_hw *hw = &cpu->silicon.hw;
 
 	if (what == VMMU_EXPLAIN_GUEST) {

@@ -41,21 +41,22 @@ static void read_note(uint16_t note, struct vmmu_xlat *out)
 	out->guest_shift = note & 1 ? shift[note >> 4 & 3] : VMMU_PAGE_SHIFT;
 }
 
-static void fill_result(const struct vmmu_cpu *cpu, const struct cache_entry *e, uint64_t gva,
-			uint32_t access, unsigned kinds, struct vmmu_xlat *out)
+/* Of an entry of the TLB, there already or about to be. */
+static inline void fill_result(const struct vmmu_cpu *cpu, const struct tlb_fill *e, uint64_t gva,
+			       uint32_t access, struct vmmu_xlat *out)
 {
 	unsigned shift = cache_shift(e->key);
 	uint64_t low = gva & ((1ull << shift) - 1);
 
 	out->gpa = vmmu_gpa(e->gpa + low);
 	out->host = vm_pointer(cpu->vm, e->out + low);
-	out->rights = rights_in_mode(kinds, access);
+	out->rights = rights_in_mode(e->kinds, access);
 	out->shift = (uint8_t)shift;
 	out->trap = out->once = 0;
 	out->stage = VMMU_STAGE_NONE;
 	if (cpu->silicon.hw.gpa_from == VMMU_GPA_OUT) {
-		out->guest_rights = e->rights;
-		out->guest_shift = e->guest_shift;
+		out->guest_rights = (uint8_t)info_byte(e->info, INFO_RIGHTS);
+		out->guest_shift = (uint8_t)info_byte(e->info, INFO_GUEST_SHIFT);
 	} else {
 		read_note(info_note(e->info), out);
 	}
@@ -86,14 +87,18 @@ static inline void fill_shape(struct vmmu_xlat *out, const uint8_t *first)
 static inline int cpu_walk(struct vmmu_cpu *cpu, const struct walk_opts *o, uint64_t gva,
 			   uint32_t access, struct vmmu_walk *w)
 {
+	unsigned refs;
 	int status;
 
 	cpu->reader.in_walk = 1;
+	if (o)
+		cpu->silicon.found.key = 0;
 	status = walk(o ? cpu->silicon.modelled_walk : cpu->silicon.walk, &cpu->silicon.hw,
 		      o ? o : &cpu->silicon.plain, gva, access, w);
 	cpu->reader.in_walk = 0;
-	cpu->vm->walk_refs += w->refs;
-	event(cpu->vm, cpu, VMMU_EV_WALK, gva, w->refs);
+	refs = o && cpu->silicon.found.key ? cpu->silicon.found.refs : w->refs;
+	cpu->vm->walk_refs += refs;
+	event(cpu->vm, cpu, VMMU_EV_WALK, gva, refs);
 	return status;
 }
 
@@ -172,13 +177,12 @@ static inline void fill_tlbs(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access
 static inline int finish_walk(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
 			      const struct vmmu_walk *w, struct vmmu_xlat *out)
 {
-	unsigned shift = cached_shift(cpu, w), kinds = w->kinds & nested_kinds(w->nrights);
+	unsigned shift = cached_shift(cpu, w), kinds = w->kinds;
 	uint16_t note = 0;
 
 	if (unlikely(!shift))
 		return vm_result_mmio(w->gpa.v, 0, w, out);
-	if (!w->dirty)
-		kinds &= ~WRITE_KINDS;
+	kinds &= nested_kinds(w->nrights, w->dirty);
 	out->gpa = w->gpa;
 	out->host = vm_pointer(cpu->vm, w->hpa.v);
 	out->rights = rights_in_mode(kinds, access);
@@ -197,6 +201,19 @@ static inline int finish_walk(struct vmmu_cpu *cpu, uint64_t gva, uint32_t acces
 	return VMMU_OK;
 }
 
+/* The same after a walk of modelled silicon, which found what the TLB keeps, or tells of more. */
+static inline int finish_found(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
+			       const struct vmmu_walk *w, struct vmmu_xlat *out)
+{
+	const struct tlb_fill *f = &cpu->silicon.found;
+
+	if (unlikely(!f->key))
+		return finish_walk(cpu, gva, access, w, out);
+	fill_result(cpu, f, gva, access, out);
+	silicon_fill(&cpu->silicon, gva, vmmu_kind(access), f);
+	return VMMU_OK;
+}
+
 /* After a walk that stopped with this status: handles why, and walks again if that helps. */
 static never_inline int walk_stopped(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
 				     int status, struct vmmu_walk *w, struct vmmu_xlat *out)
@@ -208,7 +225,7 @@ static never_inline int walk_stopped(struct vmmu_cpu *cpu, uint64_t gva, uint32_
 	for (tries = 0; tries < MAX_TRIES; tries++) {
 		switch (status) {
 		case VMMU_WALK_OK:
-			return finish_walk(cpu, gva, access, w, out);
+			return finish_found(cpu, gva, access, w, out);
 		case VMMU_WALK_NOMEM:
 			/* The bus has nothing there, and no backend could repair that. */
 			return vm_result_mmio(w->gpa.v, w->table, w, out);
@@ -269,13 +286,15 @@ static never_inline int probe_tlbs(struct vmmu_cpu *cpu, uint64_t gva, uint32_t 
 	int status;
 
 	if (e) {
-		fill_result(cpu, e, gva, access, kinds, out);
+		const struct tlb_fill f = { e->key, e->info, e->out, e->gpa, kinds, 0 };
+
+		fill_result(cpu, &f, gva, access, out);
 		note_result(cpu, e, gva, access, out);
 		return finish_modelled(cpu, VMMU_OK, out);
 	}
 	status = cpu_walk(cpu, cpu->silicon.modelled_opts, gva, access, &w);
 	if (likely(status == VMMU_WALK_OK))
-		status = finish_walk(cpu, gva, access, &w, out);
+		status = finish_found(cpu, gva, access, &w, out);
 	else
 		status = walk_stopped(cpu, gva, access, status, &w, out);
 	return finish_modelled(cpu, status, out);
