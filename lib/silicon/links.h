@@ -86,7 +86,7 @@ static always_inline void links_note(const struct dimension *d, const struct env
 	struct noted *to;
 
 	if (!(c->links[d->nr - 1] & (1u | 1u << r->level)) || r->level == f->top ||
-	    (pg->ad[VMMU_READ] & ~r->all))
+	    (pg->ad[VMMU_READ] & ~r->acc))
 		return;
 	if (f->lv[r->level + 1].cached && (pg->ctl & VMMU_PG_PDPTES))
 		return;
@@ -95,7 +95,7 @@ static always_inline void links_note(const struct dimension *d, const struct env
 	to->shift = f->lv[r->level + 1].shift;
 	to->gpa = gpa;
 	to->out = hpa;
-	to->acc = acc_of(f, r);
+	to->acc = r->acc;
 }
 
 /* The walk was good: what it noted is kept. */

@@ -23,19 +23,28 @@ static unsigned size_class(unsigned shift)
 	return shift >= 30 ? 2 : shift > VMMU_PAGE_SHIFT;
 }
 
-/* All of it; `absent`: there is no entry for it yet. */
-static always_inline void fill_whole(struct cache *c, uint64_t page, const struct tlb_fill *f,
-				     unsigned absent)
-{
-	struct cache_entry *e;
+/* An address as part of a page of this size. */
+struct wanted {
+	uint64_t page, hash;
+	unsigned shift;
+};
 
-	if (unlikely(!absent))
-		e = cache_make(c, page, f->key, f->info, f->out);
-	else if (unlikely(c->many || c->policy == VMMU_REPLACE_RANDOM))
-		e = cache_put(c, page, f->key, f->info, f->out);
-	else
-		e = cache_put_few(c, page, f->key, f->info, f->out);
+static always_inline struct wanted want(uint64_t gva, unsigned shift)
+{
+	/* The hash is the same for all tags. */
+	return (struct wanted){ gva >> shift, cache_hash(gva >> shift, cache_key(shift, 0)),
+				shift };
+}
+
+/* All of it; `absent`: there is no entry for it yet. */
+static void fill_whole(struct cache *c, uint64_t page, const struct tlb_fill *f, unsigned absent)
+{
+	struct cache_entry *e = absent ? cache_put(c, page, f->key, f->info, f->out)
+				       : cache_make(c, page, f->key, f->info, f->out);
+
 	e->gpa = f->gpa;
+	if (e->guest_shift > cache_shift(f->key))
+		c->fragments = 1;
 }
 
 /* The piece around gva, of log2 size `piece`. */
@@ -54,22 +63,42 @@ static never_inline void fill_piece(struct cache *c, uint64_t gva, const struct 
 }
 
 /* What some of the TLBs keep of it. */
-static always_inline void fill_at(struct silicon *s, uint64_t gva, const struct fill_plan *plan,
-				  unsigned nr, const struct tlb_fill *f)
+static never_inline void fill_at(struct silicon *s, uint64_t gva, const struct fill_plan *plan,
+				 unsigned nr, const struct tlb_fill *f)
 {
-	unsigned shift = cache_shift(f->key), i;
-	int fragments = info_byte(f->info, INFO_GUEST_SHIFT) > shift;
+	unsigned i;
 
 	for (i = 0; i < nr; i++) {
-		unsigned tlb = plan->tlb[i];
+		struct cache *c = plan->tlb[i];
 
-		if (unlikely(plan->shift && i < plan->nr_first)) {
-			fill_piece(&s->tlb[tlb], gva, f, plan->shift);
-			continue;
-		}
-		fill_whole(&s->tlb[tlb], gva >> shift, f, s->missed >> tlb & 1);
-		if (unlikely(fragments))
-			s->tlb[tlb].fragments = 1;
+		if (plan->shift && i < plan->nr_first)
+			fill_piece(c, gva, f, plan->shift);
+		else
+			fill_whole(c, gva >> cache_shift(f->key), f, s->missed >> c->nr & 1);
+	}
+}
+
+/* What these TLBs of a plan keep of it: the first `nr`. */
+static always_inline void fill(struct silicon *s, uint64_t gva, const struct fill_plan *plan,
+			       unsigned tlbs, unsigned nr, const struct tlb_fill *from)
+{
+	const struct tlb_fill f = *from;
+	const struct wanted w = want(gva, cache_shift(f.key));
+	unsigned i;
+
+	/* One has an entry, gets a piece, or is to know that this is one. */
+	if (unlikely((tlbs & ~(unsigned)s->missed) || plan->shift ||
+		     info_byte(f.info, INFO_GUEST_SHIFT) > w.shift)) {
+		fill_at(s, gva, plan, nr, from);
+		return;
+	}
+	for (i = 0; i < nr; i++) {
+		struct cache *c = plan->tlb[i];
+
+		if (likely(c->few_of == w.shift))
+			cache_put_few(c, w.hash, w.page, f.key, f.info, f.out)->gpa = f.gpa;
+		else
+			cache_put(c, w.page, f.key, f.info, f.out)->gpa = f.gpa;
 	}
 }
 
@@ -80,7 +109,7 @@ static void fill_first_level(struct silicon *s, uint64_t gva, unsigned code,
 	const struct tlb_fill f = { e->key, e->info, e->out, e->gpa, 0, 0 };
 	const struct fill_plan *plan = &s->plan[code][size_class(cache_shift(e->key))];
 
-	fill_at(s, gva, plan, plan->nr_first, &f);
+	fill(s, gva, plan, plan->tlbs_first, plan->nr_first, &f);
 }
 
 /* Of kinds that pass, the rights of each access by what of it decides. */
@@ -94,10 +123,9 @@ static uint32_t rights_by_access(unsigned kinds)
 }
 
 /* What a level-1 hit found, for the next one to the page. */
-static void note_hit(struct silicon *s, uint64_t gva, unsigned code, unsigned tlb,
+static void note_hit(struct silicon *s, uint64_t gva, unsigned code, const struct cache *c,
 		     struct cache_entry *e, unsigned kinds)
 {
-	const struct cache *c = &s->tlb[tlb];
 	struct hit *h = hit_of(s, gva, code ? VMMU_FETCH : VMMU_READ);
 
 	h->set = NULL;
@@ -108,73 +136,49 @@ static void note_hit(struct silicon *s, uint64_t gva, unsigned code, unsigned tl
 	h->entry = e;
 	h->written = e->written;
 	h->rights = rights_by_access(kinds);
-	h->tlb = (uint8_t)tlb;
+	h->tlb = c->nr;
 }
 
-/* In the n-th TLB that is looked at there is an entry: whether it lets this access pass. */
-static never_inline int found(struct silicon *s, uint64_t gva, unsigned kind, unsigned n,
+/* In a TLB there is an entry: whether it lets this access pass. */
+static never_inline int found(struct silicon *s, uint64_t gva, unsigned kind, struct cache *c,
 			      struct cache_entry *e, unsigned *kinds)
 {
-	unsigned code = kind >> 2 == VMMU_FETCH, i = s->order[code][n];
+	unsigned code = kind >> 2 == VMMU_FETCH;
 
-	cache_touch(&s->tlb[i], e);
+	cache_touch(c, e);
 	*kinds = entry_kinds(s, e);
 	if (!(*kinds >> kind & 1))
 		return 0;
-	s->caches.stats.tlb_hits[i]++;
-	if (s->model->tlb[i].level == 2)
+	s->caches.stats.tlb_hits[c->nr]++;
+	if (s->model->tlb[c->nr].level == 2)
 		fill_first_level(s, gva, code, e);
 	else
-		note_hit(s, gva, code, i, e, *kinds);
+		note_hit(s, gva, code, c, e, *kinds);
 	return 1;
-}
-
-/* What is looked for: an address as part of a page of this size. */
-struct wanted {
-	uint64_t page;
-	unsigned shift;
-	uint8_t mark;
-};
-
-static always_inline struct wanted want(uint64_t gva, unsigned shift, uint32_t tag)
-{
-	uint64_t page = gva >> shift, hash = cache_hash(page, cache_key(shift, tag));
-
-	return (struct wanted){ page, shift, cache_mark(hash) };
-}
-
-/* Whether there is surely no entry; 0: cache_look() knows. */
-static always_inline int is_absent(const struct cache *c, uint64_t gva, uint32_t tag,
-				   struct wanted *w)
-{
-	unsigned shift = (unsigned)__builtin_ctzll(c->shifts | 1ull << 63);
-
-	if (unlikely(c->many || !one_bit(c->shifts)))
-		return 0;
-	/* Mostly it is a page of 4K in all of them. */
-	if (unlikely(shift != w->shift))
-		*w = want(gva, shift, tag);
-	return !has_byte(c->set[w->page & (c->sets - 1)].mark, w->mark);
 }
 
 struct cache_entry *silicon_lookup(struct silicon *s, uint64_t gva, unsigned kind, unsigned *kinds)
 {
-	unsigned code = kind >> 2 == VMMU_FETCH, n;
-	uint32_t tag = silicon_tag(s);
-	struct wanted w = want(gva, VMMU_PAGE_SHIFT, tag);
+	struct cache *const *next = s->order[kind >> 2 == VMMU_FETCH], *c;
+	struct wanted w = want(gva, VMMU_PAGE_SHIFT);
+	unsigned missed = 0;
 	struct cache_entry *e;
 
-	s->missed = 0;
 	s->last_hit = NULL;
-	for (n = 0; n < s->nr_order[code]; n++) {
-		unsigned i = s->order[code][n];
-
-		e = is_absent(&s->tlb[i], gva, tag, &w) ? NULL : cache_look(&s->tlb[i], gva, tag);
-		if (likely(!e))
-			s->missed |= (uint8_t)(1u << i);
-		else if (found(s, gva, kind, n, e, kinds))
+	for (c = *next; c; c = *++next) {
+		/* Mostly only pages of 4K are in all of them, and not this one. */
+		if (likely(c->few_of == w.shift) && likely(!cache_may_have(c, w.hash, w.page))) {
+			missed |= 1u << c->nr;
+			continue;
+		}
+		e = cache_look(c, gva, silicon_tag(s));
+		s->missed = (uint8_t)missed;
+		if (!e)
+			missed |= 1u << c->nr;
+		else if (found(s, gva, kind, c, e, kinds))
 			return e;
 	}
+	s->missed = (uint8_t)missed;
 	s->caches.stats.tlb_misses++;
 	return NULL;
 }
@@ -185,5 +189,5 @@ void silicon_fill(struct silicon *s, uint64_t gva, unsigned kind, const struct t
 		&s->plan[kind >> 2 == VMMU_FETCH][size_class(cache_shift(f->key))];
 
 	s->last_hit = NULL;
-	fill_at(s, gva, plan, plan->nr, f);
+	fill(s, gva, plan, plan->tlbs, plan->nr, f);
 }

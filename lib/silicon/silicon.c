@@ -88,10 +88,12 @@ static void plan_fills(struct silicon *s)
 				;
 			k->shift = piece == size ? 0 : shift[piece];
 			for (todo = tlbs_for(m, 1, code, 1u << piece); todo; todo &= todo - 1)
-				k->tlb[k->nr++] = (uint8_t)__builtin_ctz(todo);
+				k->tlb[k->nr++] = &s->tlb[__builtin_ctz(todo)];
 			k->nr_first = k->nr;
+			k->tlbs_first = (uint8_t)tlbs_for(m, 1, code, 1u << piece);
+			k->tlbs = k->tlbs_first | (uint8_t)tlbs_for(m, 2, code, 1u << size);
 			for (todo = tlbs_for(m, 2, code, 1u << size); todo; todo &= todo - 1)
-				k->tlb[k->nr++] = (uint8_t)__builtin_ctz(todo);
+				k->tlb[k->nr++] = &s->tlb[__builtin_ctz(todo)];
 		}
 	}
 }
@@ -101,11 +103,15 @@ static void order_tlbs(struct silicon *s)
 {
 	const struct vmmu_silicon *m = s->model;
 	unsigned code, level, todo;
+	struct cache **next;
 
-	for (code = 0; code < 2; code++)
+	for (code = 0; code < 2; code++) {
+		next = s->order[code];
 		for (level = 1; level <= 2; level++)
 			for (todo = tlbs_for(m, level, code, ~0u); todo; todo &= todo - 1)
-				s->order[code][s->nr_order[code]++] = (uint8_t)__builtin_ctz(todo);
+				*next++ = &s->tlb[__builtin_ctz(todo)];
+		*next = NULL;
+	}
 }
 
 static int tlbs_init(struct silicon *s, const struct silicon_memory *memory)
@@ -113,10 +119,12 @@ static int tlbs_init(struct silicon *s, const struct silicon_memory *memory)
 	const struct vmmu_silicon *m = s->model;
 	unsigned i, parts = m->partitions ? m->partitions : 1;
 
-	for (i = 0; i < m->nr_tlbs; i++)
+	for (i = 0; i < m->nr_tlbs; i++) {
 		if (cache_init(memory, &s->tlb[i], part_of(m->tlb[i].shape, parts),
 			       m->tlb[i].replace))
 			return -1;
+		s->tlb[i].nr = (uint8_t)i;
+	}
 	plan_fills(s);
 	order_tlbs(s);
 	if (!m->nr_tlbs)

@@ -50,7 +50,8 @@ struct hit {
  */
 struct fill_plan {
 	uint8_t nr, nr_first, shift;
-	uint8_t tlb[VMMU_TLBS];
+	uint8_t tlbs, tlbs_first; /* bitmaps of them */
+	struct cache *tlb[VMMU_TLBS];
 };
 
 struct silicon {
@@ -67,11 +68,11 @@ struct silicon {
 	const struct walk_opts *modelled_opts; /* ... and these; NULL: there are none */
 	struct tlb_fill found; /* by the last such walk, unless struct vmmu_walk tells */
 	struct cache tlb[VMMU_TLBS];
-	uint8_t order[2][VMMU_TLBS]; /* by code: TLBs in the order of looking, level 1 first */
-	uint8_t nr_order[2];
-	struct hit *hit;	     /* HITS of them, if there are TLBs */
-	const struct hit *last_hit;  /* of the last access, if nothing aged since; or NULL */
-	struct fill_plan plan[2][3]; /* by code, and size of the page */
+	struct cache *
+		order[2][VMMU_TLBS + 1]; /* by code: in which they are looked at, NULL at the end */
+	struct hit *hit;		 /* HITS of them, if there are TLBs */
+	const struct hit *last_hit;	 /* of the last access, if nothing aged since; or NULL */
+	struct fill_plan plan[2][3];	 /* by code, and size of the page */
 	struct caches caches;
 	struct memo memo; /* of the nested dimension, for walks without modelled caches */
 };

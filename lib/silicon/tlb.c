@@ -42,7 +42,6 @@ static void start_few(struct cache *c)
 	uint32_t i;
 
 	c->set = (struct cache_set *)(void *)(c->entry + cache_entries(c));
-	c->in_order = ~0ull >> (64 - 4 * c->ways);
 	no_marks(c);
 	for (i = 0; i < c->sets; i++)
 		c->set[i].order = 0xfedcba9876543210ull;
@@ -141,36 +140,17 @@ struct cache_entry *cache_look(const struct cache *c, uint64_t ia, uint32_t tag)
 	return cache_peek_few(c, ia >> shift, cache_key(shift, tag));
 }
 
-/* ---- of many ways: chains ------------------------------------------------------- */
+/* ---- making ---------------------------------------------------------------- */
 
-static inline void chain(struct cache *c, struct cache_entry *e, uint32_t i, uint32_t bucket)
+/* Entries of this size may be present from now on. */
+static void add_size(struct cache *c, unsigned shift)
 {
-	e->bucket = (uint16_t)bucket;
-	e->chain = c->head[bucket];
-	c->head[bucket] = (uint16_t)i;
-}
+	unsigned only;
 
-static always_inline void unchain(struct cache *c, const struct cache_entry *e, uint32_t i)
-{
-	uint16_t *at = &c->head[e->bucket];
-
-	while (unlikely(*at != i))
-		at = &c->entry[*at].chain;
-	*at = e->chain;
-}
-
-/* ---- an entry of some number ------------------------------------------------------ */
-
-static always_inline struct cache_entry *put_in_many(struct cache *c, uint32_t i, uint64_t page,
-						     uint64_t key)
-{
-	struct cache_entry *e = &c->entry[i];
-
-	if (e->key)
-		unchain(c, e, i);
-	cache_fill_key(c, e, page, key);
-	chain(c, e, i, (uint32_t)(cache_hash(page, key) >> c->hash_shift));
-	return e;
+	c->shifts |= 1ull << shift;
+	only = one_bit(c->shifts) && c->policy != VMMU_REPLACE_RANDOM ? shift : 0;
+	c->few_of = (uint8_t)(c->many ? 0 : only);
+	c->many_of = (uint8_t)(c->many ? only : 0);
 }
 
 /* The number of the entry that is the oldest of its set. */
@@ -179,38 +159,73 @@ static always_inline uint32_t oldest_many(const struct cache *c, uint32_t set)
 	return c->age[c->newest[set]].newer;
 }
 
-/* ---- age ----------------------------------------------------------------- */
-
-static inline uint16_t *newest_of(const struct cache *c, const struct cache_entry *e)
+/* Of a set, any entry in the place of the oldest, unless that is free. */
+static uint32_t any_of(struct cache *c, uint32_t set, uint32_t oldest)
 {
-	return &c->newest[e->page & (c->sets - 1)];
+	if (!c->entry[oldest].key)
+		return oldest;
+	/* An xorshift: any sequence that is the same each time will do. */
+	c->rng ^= c->rng << 13;
+	c->rng ^= c->rng >> 17;
+	c->rng ^= c->rng << 5;
+	return set * c->ways + c->rng % c->ways;
 }
 
-/* Out of the circle, and in again between the newest and the oldest. */
-static void move_to_seam(struct cache *c, uint32_t i, uint32_t newest)
+/* With VMMU_REPLACE_RANDOM. */
+static never_inline struct cache_entry *put_any(struct cache *c, uint64_t hash, uint64_t page,
+						uint64_t key)
 {
-	struct cache_age *age = c->age;
-	uint16_t oldest;
+	uint32_t set = (uint32_t)page & (c->sets - 1), i;
+	struct cache_entry *e;
 
-	age[age[i].newer].older = age[i].older;
-	age[age[i].older].newer = age[i].newer;
-	oldest = age[newest].newer;
-	age[i].newer = oldest;
-	age[i].older = (uint16_t)newest;
-	age[oldest].older = age[newest].newer = (uint16_t)i;
+	if (c->many) {
+		i = any_of(c, set, oldest_many(c, set));
+		e = cache_fill_many(c, i, hash, page, key);
+		cache_renew(c, e);
+	} else {
+		i = any_of(c, set, set * c->ways + cache_oldest(c, &c->set[set])) - set * c->ways;
+		e = cache_fill_few(c, &c->set[set], i, hash, page, key);
+		cache_newest(&c->set[set], i);
+	}
+	return e;
 }
 
-void cache_renew(struct cache *c, const struct cache_entry *e)
+struct cache_entry *cache_put(struct cache *c, uint64_t page, uint64_t key, uint64_t info,
+			      uint64_t out)
 {
-	uint16_t *newest = newest_of(c, e), i = (uint16_t)(e - c->entry);
+	uint64_t hash = cache_hash(page, key);
+	struct cache_entry *e;
 
-	if (*newest == i)
-		return;
-	/* The oldest is beside the newest already: turning the circle will do. */
-	if (c->age[*newest].newer != i)
-		move_to_seam(c, i, *newest);
-	*newest = i;
+	if (unlikely(!(c->shifts >> cache_shift(key) & 1)))
+		add_size(c, cache_shift(key));
+	if (likely(c->policy != VMMU_REPLACE_RANDOM))
+		return c->many ? cache_put_many(c, hash, page, key, info, out)
+			       : cache_put_few(c, hash, page, key, info, out);
+	e = put_any(c, hash, page, key);
+	e->info = info;
+	e->out = out;
+	return e;
 }
+
+struct cache_entry *cache_make(struct cache *c, uint64_t page, uint64_t key, uint64_t info,
+			       uint64_t out)
+{
+	struct cache_entry *e = cache_peek(c, page, key & ~CACHE_GLOBAL);
+
+	if (!e)
+		return cache_put(c, page, key, info, out);
+	e->written++;
+	if (c->many)
+		cache_renew(c, e);
+	else
+		cache_newest(cache_set_of(c, e), cache_way_of(c, e));
+	e->key = key;
+	e->info = info;
+	e->out = out;
+	return e;
+}
+
+/* ---- dropping -------------------------------------------------------------- */
 
 /* The way is the oldest of the set's `ways`. */
 static void set_oldest(struct cache_set *s, uint64_t way, uint32_t ways)
@@ -235,93 +250,13 @@ static void drop_one(struct cache *c, struct cache_entry *e)
 		set_oldest(cache_set_of(c, e), cache_way_of(c, e), c->ways);
 		return;
 	}
-	unchain(c, e, i);
-	newest = newest_of(c, e);
+	cache_unchain(c, e, i);
+	newest = &c->newest[e->page & (c->sets - 1)];
 	if (*newest == i)
 		*newest = c->age[i].older;
 	else if (c->age[*newest].newer != i)
-		move_to_seam(c, i, *newest);
+		cache_to_seam(c, i, *newest);
 }
-
-/* ---- making ---------------------------------------------------------------- */
-
-/* Of a set, any entry in the place of the oldest, unless that is free. */
-static uint32_t any_of(struct cache *c, uint32_t set, uint32_t oldest)
-{
-	if (!c->entry[oldest].key)
-		return oldest;
-	/* An xorshift: any sequence that is the same each time will do. */
-	c->rng ^= c->rng << 13;
-	c->rng ^= c->rng >> 17;
-	c->rng ^= c->rng << 5;
-	return set * c->ways + c->rng % c->ways;
-}
-
-/* With VMMU_REPLACE_RANDOM. */
-static never_inline struct cache_entry *put_any(struct cache *c, uint64_t page, uint64_t key,
-						uint64_t info, uint64_t out)
-{
-	uint32_t set = (uint32_t)page & (c->sets - 1), i;
-	struct cache_entry *e;
-
-	if (c->many) {
-		i = any_of(c, set, oldest_many(c, set));
-		e = put_in_many(c, i, page, key);
-		cache_renew(c, e);
-	} else {
-		i = any_of(c, set, set * c->ways + cache_oldest(c, &c->set[set]));
-		i -= set * c->ways;
-		e = cache_fill_few(c, &c->set[set], i, page, key);
-		cache_newest(&c->set[set], i);
-	}
-	e->info = info;
-	e->out = out;
-	return e;
-}
-
-/* The oldest becomes the newest, which is to turn the order round. */
-static never_inline struct cache_entry *put_many(struct cache *c, uint64_t page, uint64_t key,
-						 uint64_t info, uint64_t out)
-{
-	uint32_t set = (uint32_t)page & (c->sets - 1), i = oldest_many(c, set);
-	struct cache_entry *e;
-
-	c->newest[set] = (uint16_t)i;
-	e = put_in_many(c, i, page, key);
-	e->info = info;
-	e->out = out;
-	return e;
-}
-
-struct cache_entry *cache_put(struct cache *c, uint64_t page, uint64_t key, uint64_t info,
-			      uint64_t out)
-{
-	if (unlikely(c->policy == VMMU_REPLACE_RANDOM))
-		return put_any(c, page, key, info, out);
-	if (c->many)
-		return put_many(c, page, key, info, out);
-	return cache_put_few(c, page, key, info, out);
-}
-
-struct cache_entry *cache_make(struct cache *c, uint64_t page, uint64_t key, uint64_t info,
-			       uint64_t out)
-{
-	struct cache_entry *e = cache_peek(c, page, key & ~CACHE_GLOBAL);
-
-	if (!e)
-		return cache_put(c, page, key, info, out);
-	e->written++;
-	if (c->many)
-		cache_renew(c, e);
-	else
-		cache_newest(cache_set_of(c, e), cache_way_of(c, e));
-	e->key = key;
-	e->info = info;
-	e->out = out;
-	return e;
-}
-
-/* ---- dropping -------------------------------------------------------------- */
 
 /* A fragment of a large guest page goes with the whole of it: SDM 4.10.4.1. */
 static int covers(const struct cache_entry *e, unsigned what, uint64_t ia)
@@ -351,6 +286,7 @@ static void drop_all(struct cache *c)
 	uint32_t i;
 
 	c->shifts = 0;
+	c->few_of = c->many_of = 0;
 	c->fragments = 0;
 	if (c->many)
 		no_chains(c);

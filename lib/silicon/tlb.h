@@ -84,7 +84,7 @@ struct cache_age {
 
 struct cache_set {
 	_Alignas(32) uint8_t mark[FEW_WAYS]; /* by way; 0: it is free.  A set is in one line */
-	uint64_t order; /* four bits per way: the newest lowest; behind the oldest, no ways */
+	uint64_t order; /* four bits per way: the newest lowest; behind the oldest, anything */
 };
 
 struct cache {
@@ -93,17 +93,20 @@ struct cache {
 		struct cache_set *set; /* few */
 		uint16_t *head;	       /* many, per bucket: the first entry's number, or NO_ENTRY */
 	};
-	union {
-		uint64_t in_order;     /* few: the bits of a set's order that are ways of it */
-		struct cache_age *age; /* many */
-	};
-	uint16_t *newest; /* many, per set; its `newer` is the oldest */
+	struct cache_age *age; /* many */
+	uint16_t *newest;      /* many, per set; its `newer` is the oldest */
 	uint32_t sets, ways;
 	uint32_t rng; /* VMMU_REPLACE_RANDOM's */
 	uint8_t hash_shift, policy;
 	uint8_t many;
 	uint8_t fragments; /* some may be parts of a larger guest page */
-	uint64_t shifts;   /* bitmap: which sizes may be present */
+	uint8_t nr;	   /* the caller's */
+	/*
+	 * The one size that may be present, of few ways or of many; 0: there are others or none,
+	 * or VMMU_REPLACE_RANDOM says who makes room.
+	 */
+	uint8_t few_of, many_of;
+	uint64_t shifts; /* bitmap: which sizes may be present */
 };
 
 static inline uint32_t cache_tag(unsigned asid, unsigned pcid)
@@ -164,10 +167,11 @@ static inline int cache_is(const struct cache_entry *e, uint64_t page, uint64_t 
 	return e->page == page && cache_serves(e->key, key);
 }
 
-static always_inline struct cache_entry *cache_peek_many(const struct cache *c, uint64_t page,
-							 uint64_t key)
+/* Of many ways, by the hash of page and key. */
+static always_inline struct cache_entry *cache_peek_hash(const struct cache *c, uint64_t hash,
+							 uint64_t page, uint64_t key)
 {
-	uint32_t i = c->head[cache_hash(page, key) >> c->hash_shift];
+	uint32_t i = c->head[hash >> c->hash_shift];
 	struct cache_entry *e;
 
 	for (; i != NO_ENTRY; i = e->chain) {
@@ -178,17 +182,27 @@ static always_inline struct cache_entry *cache_peek_many(const struct cache *c, 
 	return NULL;
 }
 
+static always_inline struct cache_entry *cache_peek_many(const struct cache *c, uint64_t page,
+							 uint64_t key)
+{
+	return cache_peek_hash(c, cache_hash(page, key), page, key);
+}
+
 /* Of few ways: some are marked so, and one of them may be the entry. */
 struct cache_entry *cache_peek_marked(const struct cache *c, uint64_t page, uint64_t key);
 
-/* The same of few ways.  (Free ways have no mark.) */
+/* Of few ways: 0: there is surely no such entry.  (Free ways have no mark.) */
+static always_inline int cache_may_have(const struct cache *c, uint64_t hash, uint64_t page)
+{
+	return has_byte(c->set[page & (c->sets - 1)].mark, cache_mark(hash));
+}
+
+/* The same of few ways. */
 static always_inline struct cache_entry *cache_peek_few(const struct cache *c, uint64_t page,
 							uint64_t key)
 {
-	const struct cache_set *s = &c->set[page & (c->sets - 1)];
-
 	/* Mostly there is none, which takes no register that has to be saved. */
-	if (likely(!has_byte(s->mark, cache_mark(cache_hash(page, key)))))
+	if (likely(!cache_may_have(c, cache_hash(page, key), page)))
 		return NULL;
 	return cache_peek_marked(c, page, key);
 }
@@ -200,15 +214,38 @@ static always_inline struct cache_entry *cache_peek(const struct cache *c, uint6
 	return c->many ? cache_peek_many(c, page, key) : cache_peek_few(c, page, key);
 }
 
-/* Many ways: the entry is the youngest of its circle. */
-void cache_renew(struct cache *c, const struct cache_entry *e);
+/* Many ways: out of the circle, and in again between the newest and the oldest. */
+static inline void cache_to_seam(struct cache *c, uint32_t i, uint32_t newest)
+{
+	struct cache_age *age = c->age, at = age[i];
+	uint16_t oldest;
+
+	age[at.newer].older = at.older;
+	age[at.older].newer = at.newer;
+	oldest = age[newest].newer;
+	age[i] = (struct cache_age){ oldest, (uint16_t)newest };
+	age[oldest].older = age[newest].newer = (uint16_t)i;
+}
+
+/* The entry is the youngest of its circle. */
+static inline void cache_renew(struct cache *c, const struct cache_entry *e)
+{
+	uint16_t *newest = &c->newest[e->page & (c->sets - 1)], i = (uint16_t)(e - c->entry);
+
+	if (*newest == i)
+		return;
+	/* The oldest is beside the newest already: turning the circle will do. */
+	if (c->age[*newest].newer != i)
+		cache_to_seam(c, i, *newest);
+	*newest = i;
+}
 
 /* Where a way is in the order, in bits. */
 static inline unsigned cache_place(uint64_t order, uint64_t way)
 {
 	uint64_t at = order ^ way * CACHE_NIBBLES;
 
-	/* The lowest 0 of it; what a borrow spoils is above. */
+	/* The lowest 0 of it; what a borrow spoils is above, as are old ways. */
 	return (unsigned)__builtin_ctzll((at - CACHE_NIBBLES) & ~at & CACHE_NIBBLES << 3) & ~3u;
 }
 
@@ -256,6 +293,17 @@ static always_inline struct cache_entry *cache_find_size(struct cache *c, uint64
 /* The entry that covers ia for this tag, or NULL: the smallest.  It gets no younger. */
 struct cache_entry *cache_look(const struct cache *c, uint64_t ia, uint32_t tag);
 
+/* The same, quickly where a cache of many ways has pages of one size. */
+static always_inline struct cache_entry *cache_look_many(const struct cache *c, uint64_t ia,
+							 uint32_t tag)
+{
+	unsigned shift = c->many_of;
+
+	if (unlikely(!shift))
+		return cache_look(c, ia, tag);
+	return cache_peek_many(c, ia >> shift, cache_key(shift, tag));
+}
+
 /* ---- making and dropping ---- */
 
 /* Few ways: the oldest of the set. */
@@ -264,24 +312,46 @@ static inline uint32_t cache_oldest(const struct cache *c, const struct cache_se
 	return s->order >> (c->ways - 1) * 4 & 15;
 }
 
-static always_inline void cache_fill_key(struct cache *c, struct cache_entry *e, uint64_t page,
-					 uint64_t key)
+static always_inline void cache_fill_key(struct cache_entry *e, uint64_t page, uint64_t key)
 {
 	e->page = page;
 	e->key = key;
 	e->written++;
-	if (unlikely(!(c->shifts >> cache_shift(key) & 1)))
-		c->shifts |= 1ull << cache_shift(key);
 }
 
 /* Few ways: this one of the set has another entry now. */
 static always_inline struct cache_entry *cache_fill_few(struct cache *c, struct cache_set *s,
-							uint32_t way, uint64_t page, uint64_t key)
+							uint32_t way, uint64_t hash, uint64_t page,
+							uint64_t key)
 {
 	struct cache_entry *e = &c->entry[((uint32_t)page & (c->sets - 1)) * c->ways + way];
 
-	s->mark[way] = cache_mark(cache_hash(page, key));
-	cache_fill_key(c, e, page, key);
+	s->mark[way] = cache_mark(hash);
+	cache_fill_key(e, page, key);
+	return e;
+}
+
+static always_inline void cache_unchain(struct cache *c, const struct cache_entry *e, uint32_t i)
+{
+	uint16_t *at = &c->head[e->bucket];
+
+	while (unlikely(*at != i))
+		at = &c->entry[*at].chain;
+	*at = e->chain;
+}
+
+/* Many ways: the entry of this number is another now. */
+static always_inline struct cache_entry *cache_fill_many(struct cache *c, uint32_t i, uint64_t hash,
+							 uint64_t page, uint64_t key)
+{
+	struct cache_entry *e = &c->entry[i];
+
+	if (likely(e->key))
+		cache_unchain(c, e, i);
+	cache_fill_key(e, page, key);
+	e->bucket = (uint16_t)(hash >> c->hash_shift);
+	e->chain = c->head[e->bucket];
+	c->head[e->bucket] = (uint16_t)i;
 	return e;
 }
 
@@ -291,16 +361,32 @@ static always_inline struct cache_entry *cache_fill_few(struct cache *c, struct 
  */
 struct cache_entry *cache_put(struct cache *c, uint64_t page, uint64_t key, uint64_t info,
 			      uint64_t out);
-/* The same of few ways, where any but VMMU_REPLACE_RANDOM says who makes room. */
-static always_inline struct cache_entry *cache_put_few(struct cache *c, uint64_t page, uint64_t key,
-						       uint64_t info, uint64_t out)
+/* The same of few ways, with the hash: where c->few_of is this size, among others. */
+static always_inline struct cache_entry *cache_put_few(struct cache *c, uint64_t hash,
+						       uint64_t page, uint64_t key, uint64_t info,
+						       uint64_t out)
 {
 	struct cache_set *s = &c->set[page & (c->sets - 1)];
 	uint32_t way = cache_oldest(c, s);
 	struct cache_entry *e;
 
-	s->order = (s->order & ~c->in_order) | ((s->order << 4 | way) & c->in_order);
-	e = cache_fill_few(c, s, way, page, key);
+	s->order = s->order << 4 | way;
+	e = cache_fill_few(c, s, way, hash, page, key);
+	e->info = info;
+	e->out = out;
+	return e;
+}
+
+/* The same of many.  The oldest becomes the newest, which is to turn the circle. */
+static always_inline struct cache_entry *cache_put_many(struct cache *c, uint64_t hash,
+							uint64_t page, uint64_t key, uint64_t info,
+							uint64_t out)
+{
+	uint16_t *newest = &c->newest[page & (c->sets - 1)];
+	struct cache_entry *e;
+
+	*newest = c->age[*newest].newer;
+	e = cache_fill_many(c, *newest, hash, page, key);
 	e->info = info;
 	e->out = out;
 	return e;

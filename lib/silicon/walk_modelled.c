@@ -14,8 +14,8 @@
 
 /* How far a quick walk came. */
 struct quick {
-	uint64_t all, any; /* of the entries */
-	uint64_t entry;	   /* the leaf */
+	uint64_t acc;	/* of the entries: what all of them grant */
+	uint64_t entry; /* the leaf */
 	unsigned level;
 };
 
@@ -37,10 +37,9 @@ static always_inline int quick_descend(const struct vmmu_fmt *f, const struct vm
 		e = entry_load(at_hpa(bus->base, pa), 8);                                          \
 		if (seen) {                                                                        \
 			seen->at[n] = pa;                                                          \
-			seen->acc[n] = (q->all & ~f->invert) | (~q->any & f->invert);              \
+			seen->acc[n] = q->acc;                                                     \
 		}                                                                                  \
-		q->all &= e;                                                                       \
-		q->any |= e;                                                                       \
+		q->acc &= e ^ f->invert;                                                           \
 		if (entry_is_leaf(f, n, e)) {                                                      \
 			q->level = (n);                                                            \
 			q->entry = e;                                                              \
@@ -109,6 +108,24 @@ struct nested_found {
 	unsigned shift;
 };
 
+/* A quick walk was good, down to a leaf of this level, mostly a constant. */
+static always_inline struct nested_found quick_found(const struct dimension *d, struct env *env,
+						     struct caches *c, uint64_t gpa, unsigned from,
+						     const struct quick *q, unsigned level)
+{
+	const struct vmmu_fmt *f = d->fmt;
+	uint64_t d_bit = env->hw->n.ad[VMMU_WRITE] & f->dirty;
+
+	count_nested(d, env, c, from, level);
+	if (unlikely(c->links[1]))
+		keep_nested_links(d, env, c, gpa, from, level);
+	return (struct nested_found){
+		entry_output(f, level, q->entry, gpa),
+		nested_info(level, entry_rights(f, q->acc), !(d_bit & ~q->entry)),
+		f->lv[level].shift,
+	};
+}
+
 /*
  * nested_final() where every entry is good, no bit has to be set and memory is in the main
  * range.  NO_HPA: something is not so, and nothing has been counted or cached.
@@ -118,43 +135,33 @@ static always_inline struct nested_found nested_quick(const struct dimension *d,
 {
 	const struct vmmu_fmt *f = d->fmt;
 	const struct vmmu_paging *pg = &env->hw->n;
+	const struct nested_found none = { NO_HPA, 0, 0 };
 	const struct cache_entry *link = NULL;
-	struct nested_found none = { NO_HPA, 0, 0 }, r;
-	struct quick q = { ~0ull, 0, 0, 0 };
-	uint64_t table = pg->root, acc;
+	struct quick q = { ~0ull, 0, 0 };
 	unsigned from = f->top;
 	int ok;
 
 	if (unlikely(gpa >> (f->lv[f->top].shift + f->lv[f->top].bits) || c->quiet || env->no_ad))
 		return none;
 	if (likely(c->bare && !c->links[1])) {
-		ok = quick_descend(f, pg, &env->hw->bus, gpa, f->top, table, NULL, &q);
+		ok = quick_descend(f, pg, &env->hw->bus, gpa, f->top, pg->root, NULL, &q);
 	} else {
 		link = links_peek(d, env, c, gpa);
 		if (link) {
 			from = link->level;
-			table = link->gpa;
-			q.all = link->acc | f->invert;
-			q.any = ~link->acc & f->invert;
+			q.acc = link->acc;
 		}
-		ok = quick_descend(f, pg, &env->hw->bus, gpa, from, table, &env->seen, &q);
+		ok = quick_descend(f, pg, &env->hw->bus, gpa, from, link ? link->gpa : pg->root,
+				   &env->seen, &q);
 	}
-	if (unlikely(!ok))
-		return none;
-	acc = (q.all & ~f->invert) | (~q.any & f->invert);
-	if (unlikely((acc & pg->need[type]) != pg->need[type] ||
-		     ad_missing(f, q.all, q.entry, pg->ad[type])))
+	if (unlikely(!ok || (q.acc & pg->need[type]) != pg->need[type] ||
+		     ad_missing(f, q.acc, q.entry, pg->ad[type])))
 		return none;
 	if (link)
 		links_use(d, c, link);
-	count_nested(d, env, c, from, q.level);
-	if (c->links[1])
-		keep_nested_links(d, env, c, gpa, from, q.level);
-	r.shift = f->lv[q.level].shift;
-	r.info = nested_info(q.level, entry_rights(f, acc),
-			     !(pg->ad[VMMU_WRITE] & f->dirty & ~q.entry));
-	r.hpa = entry_output(f, q.level, q.entry, gpa);
-	return r;
+	if (likely(from == f->top && q.level == 1))
+		return quick_found(d, env, c, gpa, f->top, &q, 1);
+	return quick_found(d, env, c, gpa, from, &q, q.level);
 }
 
 /* The same in any case. */
@@ -169,26 +176,18 @@ static never_inline struct nested_found nested_slow(const struct dimension *d, s
 	return r;
 }
 
-static always_inline struct cache_entry *nested_look(const struct cache *c, uint64_t gpa,
-						     uint32_t tag)
-{
-	unsigned shift = (unsigned)__builtin_ctzll(c->shifts | 1ull << 63);
-
-	if (unlikely(!c->many || !one_bit(c->shifts)))
-		return cache_look(c, gpa, tag);
-	return cache_peek_many(c, gpa >> shift, cache_key(shift, tag));
-}
-
 static always_inline void nested_found_keep(struct env *env, struct cache *c, uint64_t gpa,
 					    const struct nested_found *r, int seen)
 {
 	uint64_t key = cache_key(r->shift, cache_tag(env->hw->asid, 0)), page = gpa >> r->shift;
 	uint64_t out = r->hpa & ~((1ull << r->shift) - 1);
 
-	if (unlikely(seen))
-		cache_make(c, page, key, r->info, out);
-	else
+	if (likely(!seen && c->many_of == r->shift))
+		cache_put_many(c, cache_hash(page, key), page, key, r->info, out);
+	else if (!seen)
 		cache_put(c, page, key, r->info, out);
+	else
+		cache_make(c, page, key, r->info, out);
 }
 
 /* nested_full(), which tries what is quick first. */
@@ -198,10 +197,11 @@ static always_inline struct nested_found nested_modelled(const struct dimension 
 	struct caches *all = caches_of(d, env);
 	struct cache *c = nested_tlb(env, all);
 	unsigned type = access & VMMU_TYPE_MASK;
+	struct cache_entry *e = NULL;
 	struct nested_found r;
-	struct cache_entry *e;
 
-	e = c ? nested_look(c, gpa, cache_tag(env->hw->asid, 0)) : NULL;
+	if (c)
+		e = cache_look_many(c, gpa, cache_tag(env->hw->asid, 0));
 	if (e) {
 		cache_touch(c, e);
 		if (nested_serves(env, e, type)) {
@@ -223,17 +223,19 @@ static always_inline struct nested_found nested_modelled(const struct dimension 
 
 /* ---- both dimensions ---------------------------------------------------------------- */
 
-/* The whole of what a walk found, if the TLB holds it in one piece.  0: it is not for here. */
-static always_inline int tell_found(const struct dimension *d, const struct env *env,
-				    const struct first *g, const struct nested_found *n)
+/*
+ * The whole of what a walk found, if the TLB holds it in one piece, whose log2 size and that of
+ * the guest's page are mostly constants.  0: it is not for here.
+ */
+static always_inline int tell_piece(const struct env *env, const struct first *g,
+				    const struct nested_found *n, unsigned shift,
+				    unsigned guest_shift)
 {
 	const struct vmmu_bus *bus = &env->hw->bus;
 	struct tlb_fill *to = env->o->found;
-	unsigned guest_shift = d->fmt->lv[g->level].shift;
-	unsigned shift = d->nested && n->shift < guest_shift ? n->shift : guest_shift;
+	uint64_t size = 1ull << shift, page = n->hpa & -size, at = page - bus->lo;
 	unsigned nrights = info_byte(n->info, INFO_NRIGHTS);
 	unsigned dirty = g->dirty & info_byte(n->info, INFO_DIRTY);
-	uint64_t size = 1ull << shift, page = n->hpa & -size, at = page - bus->lo;
 
 	if (unlikely(!to || at >= bus->size || size > bus->size - at))
 		return 0;
@@ -246,6 +248,16 @@ static always_inline int tell_found(const struct dimension *d, const struct env 
 	to->kinds = g->kinds & nested_kinds(nrights, dirty);
 	to->refs = env->refs;
 	return 1;
+}
+
+static always_inline int tell_found(const struct dimension *d, const struct env *env,
+				    const struct first *g, const struct nested_found *n)
+{
+	unsigned shift = d->fmt->lv[g->level].shift;
+
+	if (likely(g->level == 1 && (!d->nested || n->shift == VMMU_PAGE_SHIFT)))
+		return tell_piece(env, g, n, VMMU_PAGE_SHIFT, VMMU_PAGE_SHIFT);
+	return tell_piece(env, g, n, d->nested && n->shift < shift ? n->shift : shift, shift);
 }
 
 /* As finish() does it. */

@@ -63,18 +63,11 @@ static always_inline const struct vmmu_paging *paging_of(const struct dimension 
 /* How far one dimension came. */
 struct reach {
 	unsigned status, level, leaf, refs;
-	uint64_t all;	/* AND of the entries */
-	uint64_t any;	/* OR of the entries */
+	uint64_t acc;	/* of the entries: what all of them grant (entry.h) */
 	uint64_t entry; /* the last */
 	uint64_t ipa;	/* where it lies: in this dimension's output space ... */
 	uint64_t hpa;	/* ... and in the host */
 };
-
-/* The accumulated bits with those inverted that forbid: a bit that is set grants. */
-static always_inline uint64_t acc_of(const struct vmmu_fmt *f, const struct reach *r)
-{
-	return (r->all & ~f->invert) | (~r->any & f->invert);
-}
 
 /* Accesses to guest tables: APM 15.25.5, SDM 28.3.3.2. */
 static always_inline uint32_t table_type(const struct vmmu_fmt *f, const struct vmmu_paging *n)

@@ -90,14 +90,12 @@ static always_inline uint64_t start(const struct dimension *d, struct env *env, 
 	const struct cache_entry *c;
 
 	r->level = f->top;
-	r->all = ~0ull;
-	r->any = 0;
+	r->acc = ~0ull;
 	*table_hpa = NO_HPA;
 	c = all ? links_find(d, env, all, ia) : NULL;
 	if (c) {
 		r->level = c->level;
-		r->all = c->acc;
-		r->any = ~c->acc & f->invert;
+		r->acc = c->acc;
 		*table_hpa = c->out;
 		return c->gpa;
 	}
@@ -137,7 +135,7 @@ static always_inline int descend_level(const struct dimension *d, struct env *en
 				       struct reach *r)
 {
 	const struct vmmu_fmt *f = d->fmt;
-	uint64_t index = (uint64_t)entry_index(f, r->level, ia) * f->entry_bytes, absent;
+	uint64_t index = (uint64_t)entry_index(f, r->level, ia) * f->entry_bytes;
 	int linked = *table_hpa != NO_HPA;
 
 	if (find_entry(d, env, *table, index, table_hpa, r))
@@ -158,9 +156,7 @@ static always_inline int descend_level(const struct dimension *d, struct env *en
 		r->status = judge(f, r->entry);
 		return 1;
 	}
-	absent = entry_absent(f, r->level, r->leaf);
-	r->all &= r->entry | absent;
-	r->any |= r->entry & ~absent;
+	r->acc &= entry_granted(f, r->level, r->leaf, r->entry);
 	*table = entry_table(f, r->entry);
 	*table_hpa = NO_HPA;
 	return (int)r->leaf;
@@ -227,12 +223,12 @@ static always_inline uint64_t nested_walk(const struct dimension *d, struct env 
 		c->depth[1] = 0;
 	descend(d, env, gpa, r);
 	env->refs += r->refs;
-	acc = acc_of(f, r);
+	acc = r->acc;
 	if (unlikely(r->status))
 		return nested_stop(env, r->level, r->entry, acc, r->status);
 	if (unlikely((acc & need) != need))
 		return nested_stop(env, r->level, r->entry, acc, VMMU_WALK_PERM);
-	if (unlikely(ad_missing(f, r->all, r->entry, ad))) {
+	if (unlikely(ad_missing(f, r->acc, r->entry, ad))) {
 		status = nested_set_ad(env, f, gpa, type);
 		if (status)
 			return nested_stop(env, r->level, r->entry, acc, status);
@@ -254,7 +250,7 @@ static always_inline uint64_t nested_final(const struct dimension *d, struct env
 		return NO_HPA;
 	env->n.level = (uint8_t)r.level;
 	env->n.shift = f->lv[r.level].shift;
-	env->n.rights = (uint8_t)entry_rights(f, acc_of(f, &r));
+	env->n.rights = (uint8_t)entry_rights(f, r.acc);
 	env->n.dirty = (uint8_t)is_dirty(f, &env->hw->n, &r, 0);
 	return hpa;
 }
@@ -388,14 +384,29 @@ static always_inline void tell_first(const struct vmmu_fmt *f, const struct firs
 	out->gpa = vmmu_gpa(g->gpa);
 }
 
+/* The descent was good, down to a leaf of this level, mostly a constant. */
+static always_inline void found_leaf(const struct dimension *d, const struct env *env, uint64_t gva,
+				     const struct reach *r, uint64_t ad, unsigned level,
+				     struct first *g)
+{
+	const struct vmmu_paging *pg = &env->hw->g;
+
+	g->level = level;
+	g->global = (pg->ctl & VMMU_PG_GLOBAL) && (r->entry & d->fmt->global);
+	g->dirty = (unsigned)is_dirty(d->fmt, pg, r, ad);
+	g->entry = r->entry;
+	g->leaf = r->hpa;
+	g->gpa = entry_output(d->fmt, level, r->entry, gva);
+}
+
 /* The first dimension of a walk, with its A and D bits.  1: it stops, and *out says why. */
 static always_inline int walk_guest(const struct dimension *d, struct env *env, uint64_t gva,
 				    uint32_t access, struct first *g, struct vmmu_walk *out)
 {
 	const struct vmmu_fmt *f = d->fmt;
 	const struct vmmu_paging *pg = &env->hw->g;
-	uint64_t acc, ad;
 	struct reach r;
+	uint64_t ad;
 
 	if (unlikely(!canonical(f, gva))) {
 		clear(out);
@@ -410,8 +421,7 @@ static always_inline int walk_guest(const struct dimension *d, struct env *env, 
 		stop_first(env, r.level, r.entry, r.ipa, r.status, out);
 		return 1;
 	}
-	acc = acc_of(f, &r);
-	g->rights = entry_rights(f, acc);
+	g->rights = entry_rights(f, r.acc);
 	g->pkey = entry_pkey(f, r.entry);
 	g->kinds = paging_kinds(pg, g->rights, g->pkey);
 	if (unlikely(!(g->kinds >> vmmu_kind(access) & 1))) {
@@ -420,17 +430,15 @@ static always_inline int walk_guest(const struct dimension *d, struct env *env, 
 		return 1;
 	}
 	ad = unlikely(env->no_ad) ? 0 : pg->ad[access & VMMU_TYPE_MASK];
-	if (unlikely(ad_missing(f, r.all, r.entry, ad))) {
+	if (unlikely(ad_missing(f, r.acc, r.entry, ad))) {
 		tell_rights(g, out);
 		if (set_first_ad(env, gva, access, out))
 			return 1;
 	}
-	g->level = r.level;
-	g->global = (pg->ctl & VMMU_PG_GLOBAL) && (r.entry & f->global);
-	g->dirty = (unsigned)is_dirty(f, pg, &r, ad);
-	g->entry = r.entry;
-	g->leaf = r.hpa;
-	g->gpa = entry_output(f, r.level, r.entry, gva);
+	if (likely(r.level == 1))
+		found_leaf(d, env, gva, &r, ad, 1, g);
+	else
+		found_leaf(d, env, gva, &r, ad, r.level, g);
 	return 0;
 }
 
