@@ -118,39 +118,49 @@ static int stack_operand(const struct decoder *d, uint64_t page, uint32_t access
 	return 0;
 }
 
-uint64_t insn_fault_address(struct run *r, uint64_t page, uint32_t access)
+/* 1: the instruction at RIP has an operand in the page, which *cr2 is the address of. */
+static int find_operand(struct run *r, uint64_t page, uint32_t access, uint64_t *cr2)
 {
 	struct insn i;
 	struct decoder d = { .r = r, .i = &i };
-	uint64_t rip = cpu_reg(&r->cpu, UC_X86_REG_RIP), cr2 = page;
-	struct seg cs;
+	uint64_t rip = insn_address(r, cpu_reg(&r->cpu, UC_X86_REG_RIP));
 
-	cpu_get(&r->cpu);
-	cpu_seg(&r->cpu, SEG_CS, &cs);
 	d.code64 = cpu_is_code64(&r->cpu);
-	if (!d.code64)
-		rip = (uint32_t)(rip + cs.base);
-	if ((access & VMMU_TYPE_MASK) == VMMU_FETCH)
-		return PAGE_OF(rip) == page ? rip : page;
+	if ((access & VMMU_TYPE_MASK) == VMMU_FETCH) {
+		*cr2 = rip;
+		return PAGE_OF(rip) == page;
+	}
 	if (insn_decode(r, rip, &i) < 0)
-		return page;
+		return 0;
 	/* FXSAVE is the longest. */
-	if (i.has_memory && meets(memory_operand(&d), 512, page, &cr2))
-		return cr2;
+	if (i.has_memory && meets(memory_operand(&d), 512, page, cr2))
+		return 1;
 	if ((i.opcode & ~3u) == 0xa0) {
 		d.at = 1;
 		while (d.at < i.n && i.bytes[d.at - 1] >> 2 != 0xa0 >> 2)
 			d.at++;
 		if (meets(insn_linear(&d, SEG_DS, (uint64_t)insn_displacement(&d, i.address)), 8,
-			  page, &cr2))
-			return cr2;
+			  page, cr2))
+			return 1;
 	}
 	if (i.opcode == 0xd7 &&
-	    meets(insn_linear(&d, SEG_DS, insn_gpr(r, 3) + (insn_gpr(r, 0) & 0xff)), 1, page, &cr2))
-		return cr2;
-	if (string_operand(&d, page, access, &cr2) || stack_operand(&d, page, access, &cr2))
-		return cr2;
-	return page;
+	    meets(insn_linear(&d, SEG_DS, insn_gpr(r, 3) + (insn_gpr(r, 0) & 0xff)), 1, page, cr2))
+		return 1;
+	return string_operand(&d, page, access, cr2) || stack_operand(&d, page, access, cr2);
+}
+
+uint64_t insn_fault_address(struct run *r, uint64_t page, uint32_t access)
+{
+	uint64_t cr2;
+
+	return find_operand(r, page, access, &cr2) ? cr2 : page;
+}
+
+int insn_uses_page(struct run *r, uint64_t page, uint32_t access)
+{
+	uint64_t address;
+
+	return find_operand(r, page, access, &address);
 }
 
 /* PUSH, POP, CALL, RET, ENTER, LEAVE, INT, IRET. */

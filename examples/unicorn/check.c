@@ -289,6 +289,10 @@ int check_access(struct run *r, uint64_t gva, uint32_t access, int status, struc
 		int st = vmmu_translate(v->cpu, vmmu_gva(gva), 1, access, &mine);
 
 		judge(r, v, access, &acc, first, &mine, &st);
+		/* The guest gets the first one's page fault, which ends what others may have
+		 * cached. */
+		if (st == VMMU_OK && status == VMMU_FAULT && x->fault.vector == 14)
+			vmmu_invlpg(v->cpu, vmmu_gva(gva));
 		if (st != VMMU_OK)
 			continue;
 		/* Unicorn may keep what all of them grant. */

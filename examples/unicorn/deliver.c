@@ -257,6 +257,8 @@ static void begin(struct frame *f, struct run *r, const struct exception *e,
 	cpu_seg(&r->cpu, SEG_SS, &f->old_ss);
 	f->ss = f->old_ss;
 	f->old_rip = cpu_reg(&r->cpu, UC_X86_REG_RIP);
+	if (!cpu_is_code64(&r->cpu))
+		f->old_rip = (uint32_t)f->old_rip;
 	f->rsp = f->old_rsp = cpu_reg(&r->cpu, UC_X86_REG_RSP);
 	f->flags = cpu_reg(&r->cpu, UC_X86_REG_RFLAGS);
 }
@@ -304,7 +306,7 @@ static int try_deliver(struct run *r, const struct exception *e, struct exceptio
 			return -1;
 	} else {
 		if (f.flags & FLAG_VM)
-			run_unsupported(r, "exception %d in virtual-8086 mode", e->vector);
+			run_end(r, END_UNSUPPORTED, "exception %d in virtual-8086 mode", e->vector);
 		if (e->kind == EXC_FAULT && e->vector != EXC_DB)
 			f.flags |= FLAG_RF;
 		if (read_gate(&f) < 0)
@@ -358,6 +360,8 @@ void deliver(struct run *r, const struct exception *e)
 			trace_fault(r, now.code, now.cr2);
 		nested = (struct exception){ .vector = -1 };
 		if (try_deliver(r, &now, &nested) == 0) {
+			if (now.kind == EXC_FAULT && now.vector == EXC_DB)
+				debug_entered(r);
 			r->delivered[now.vector & 255]++;
 			return;
 		}

@@ -80,7 +80,7 @@ void mmu_set_pkru(struct run *r, uint32_t value)
 	if (r->check)
 		check_pkru(r, value);
 	if (r->trace && value)
-		run_unsupported(r, "PKRU = 0x%x, which a trace cannot tell", value);
+		run_end(r, END_UNSUPPORTED, "PKRU = 0x%x, which a trace cannot tell", value);
 }
 
 /* ---- the CPU's own accesses
@@ -99,8 +99,11 @@ static int copy(struct run *r, uint64_t gva, uint8_t *buf, size_t n, uint32_t ac
 			return -1;
 		memcpy(r->ram.base + gpa, buf, n);
 		mmu_end_store(r, gpa, n);
-		if (r->mmu.frame[gpa >> 12] & FRAME_FETCHED)
+		if (r->mmu.frame[gpa >> 12] & FRAME_FETCHED) {
 			uc_ctl_flush_tb(r->uc);
+			r->sense.age++;
+			mmu_flush_tlb(r);
+		}
 	} else if (st == VMMU_OK) {
 		memcpy(buf, r->ram.base + x.gpa.v, n);
 	} else if (st == VMMU_MMIO && x.stage == VMMU_STAGE_GPA) {

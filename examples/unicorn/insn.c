@@ -30,6 +30,30 @@ uint64_t insn_gpr(const struct run *r, unsigned number)
 	return cpu_reg(&r->cpu, gpr[number & 15]);
 }
 
+void insn_set_gpr(struct run *r, unsigned number, uint64_t value)
+{
+	cpu_set_reg(&r->cpu, gpr[number & 15], value);
+}
+
+uint64_t insn_address(struct run *r, uint64_t rip)
+{
+	struct seg cs;
+
+	cpu_get(&r->cpu);
+	if (cpu_is_code64(&r->cpu))
+		return rip;
+	cpu_seg(&r->cpu, SEG_CS, &cs);
+	return (uint32_t)(rip + cs.base);
+}
+
+uint64_t insn_next(struct run *r, uint64_t rip, unsigned length)
+{
+	rip += length;
+	if (cpu_is_code64(&r->cpu))
+		return rip;
+	return cpu_is_code32(&r->cpu) ? (uint32_t)rip : (uint16_t)rip;
+}
+
 static uint64_t cut(uint64_t v, unsigned bytes)
 {
 	return bytes == 8 ? v : v & ((1ull << 8 * bytes) - 1);
@@ -161,23 +185,38 @@ static int prefix(struct decoder *d, unsigned b)
 		d->i->operand = d->i->operand == 2 ? 4 : 2;
 	else if (b == 0x67)
 		d->i->address = d->code64 ? 4 : d->i->address == 2 ? 4 : 2;
-	else if (b != 0xf0 && b != 0xf2 && b != 0xf3)
+	else if (b == 0xf0)
+		d->i->lock = 1;
+	else if (b != 0xf2 && b != 0xf3)
 		return 0;
 	return 1;
 }
 
+/* A REX prefix that is not the last one counts for nothing. */
+static unsigned prefixes(struct decoder *d)
+{
+	unsigned rex = 0, b = next(d);
+
+	for (;; b = next(d)) {
+		if (d->code64 && b >> 4 == 4)
+			rex = b;
+		else if (prefix(d, b))
+			rex = 0;
+		else
+			break;
+		if (d->at == d->i->n)
+			break;
+	}
+	d->i->rex = rex;
+	if (rex & 8)
+		d->i->operand = 8;
+	return b;
+}
+
 static unsigned opcode(struct decoder *d)
 {
-	unsigned b = next(d);
+	unsigned b = prefixes(d);
 
-	while (d->at < d->i->n && prefix(d, b))
-		b = next(d);
-	if (d->code64 && b >> 4 == 4) {
-		d->i->rex = b;
-		if (b & 8)
-			d->i->operand = 8;
-		b = next(d);
-	}
 	if (b == 0x0f) {
 		b = next(d);
 		if (b == 0x38 || b == 0x3a)
@@ -214,14 +253,12 @@ static void vex(struct decoder *d)
 int insn_decode(struct run *r, uint64_t at, struct insn *i)
 {
 	struct decoder d = { .r = r, .i = i };
-	struct vmmu_xlat x;
-	size_t n = 0;
+	size_t n;
 
 	cpu_get(&r->cpu);
 	memset(i, 0, sizeof(*i));
 	i->segment = -1;
-	(void)vmmu_read_gva(r->mmu.view[0].cpu, vmmu_gva(at), i->bytes, sizeof(i->bytes),
-			    VMMU_FETCH | VMMU_NO_AD | mmu_privilege(r), &x, &n);
+	n = sense_bytes(r, at, i->bytes, sizeof(i->bytes));
 	i->n = (unsigned)n;
 	if (!n)
 		return -1;
@@ -231,9 +268,11 @@ int insn_decode(struct run *r, uint64_t at, struct insn *i)
 	i->opcode = opcode(&d);
 	if (d.code64 && (i->opcode == 0xc4 || i->opcode == 0xc5))
 		vex(&d);
+	i->length = d.at;
 	if (!has_modrm(i->opcode))
 		return 0;
 	i->modrm = next(&d);
+	i->length = d.at;
 	i->has_memory = i->modrm >> 6 != 3 && (i->opcode & ~3u) != 0x0f20;
 	if (i->has_memory)
 		i->ea = i->address == 2 ? ea16(&d) : ea32(&d, at + immediate(i));

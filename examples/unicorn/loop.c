@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define FLAG_IF (1u << 9)
+#define FLAG_VM (1u << 17)
 
 void run_end(struct run *r, enum ending how, const char *fmt, ...)
 {
@@ -25,29 +26,33 @@ void run_end(struct run *r, enum ending how, const char *fmt, ...)
 		uc_emu_stop(r->uc);
 }
 
-void run_unsupported(struct run *r, const char *fmt, ...)
+/* Where the guest is, in words, behind what it wants and is not here. */
+static void name_instruction(struct run *r)
 {
-	uint64_t rip = cpu_reg(&r->cpu, UC_X86_REG_RIP);
-	size_t at;
+	uint64_t rip = cpu_reg(&r->cpu, UC_X86_REG_RIP), at = insn_address(r, rip);
+	const char *mode = "32-bit code";
+	size_t n = strlen(r->why);
 	struct insn i;
 	struct seg cs;
-	va_list args;
 
-	if (r->end != GOING)
-		return;
-	r->end = END_UNSUPPORTED;
-	va_start(args, fmt);
-	(void)vsnprintf(r->why, sizeof(r->why), fmt, args);
-	va_end(args);
-	cpu_get(&r->cpu);
 	cpu_seg(&r->cpu, SEG_CS, &cs);
-	(void)insn_decode(r, cpu_is_code64(&r->cpu) ? rip : (uint32_t)(rip + cs.base), &i);
-	at = strlen(r->why);
-	at += (size_t)snprintf(r->why + at, sizeof(r->why) - at, "; RIP 0x%llx, bytes",
-			       (unsigned long long)rip);
-	for (unsigned b = 0; b < i.n && b < 8 && at < sizeof(r->why); b++)
-		at += (size_t)snprintf(r->why + at, sizeof(r->why) - at, " %02x", i.bytes[b]);
-	uc_emu_stop(r->uc);
+	if (!r->mmu.protected_mode)
+		mode = "real mode";
+	else if (cpu_reg(&r->cpu, UC_X86_REG_RFLAGS) & FLAG_VM)
+		mode = "virtual-8086 mode";
+	else if (cpu_is_code64(&r->cpu))
+		mode = "64-bit code";
+	else if (!cpu_is_code32(&r->cpu))
+		mode = "16-bit code";
+	n += (size_t)snprintf(r->why + n, sizeof(r->why) - n,
+			      "; %s, CPL %u, RIP 0x%llx, CS 0x%x, linear address 0x%llx, bytes",
+			      mode, cpu_cpl(&r->cpu), (unsigned long long)rip, cs.selector,
+			      (unsigned long long)at);
+	(void)insn_decode(r, at, &i);
+	for (unsigned b = 0; b < i.n && n < sizeof(r->why); b++)
+		n += (size_t)snprintf(r->why + n, sizeof(r->why) - n, " %02x", i.bytes[b]);
+	if (!i.n && n < sizeof(r->why))
+		(void)snprintf(r->why + n, sizeof(r->why) - n, " that cannot be fetched");
 }
 
 void run_raise(struct run *r, int vector, uint32_t code)
@@ -72,6 +77,8 @@ static void interrupted(uc_engine *uc, uint32_t vector, void *ctx)
 		/* INT3, INT1 and INTO are one byte long. */
 		.length = vector == 3 || vector == 4 || vector == 1 ? 1 : 2,
 	};
+	if (vector == 1 && r->pending.kind == EXC_FAULT)
+		debug_single_step(r);
 	uc_emu_stop(r->uc);
 }
 
@@ -98,6 +105,7 @@ static uint32_t port_in(uc_engine *uc, uint32_t port, int n, void *ctx)
 {
 	(void)uc;
 	mmu_settle(ctx);
+	debug_port(ctx, port, (unsigned)n);
 	return device_in(ctx, port, (unsigned)n);
 }
 
@@ -106,8 +114,10 @@ static void port_out(uc_engine *uc, uint32_t port, int n, uint32_t value, void *
 	(void)uc;
 	mmu_settle(ctx);
 	/* The rest of the block is executed even after the end. */
-	if (((struct run *)ctx)->end == GOING)
-		device_out(ctx, port, (unsigned)n, value);
+	if (((struct run *)ctx)->end != GOING)
+		return;
+	debug_port(ctx, port, (unsigned)n);
+	device_out(ctx, port, (unsigned)n, value);
 }
 
 /* A block of code is time for the devices. */
@@ -176,7 +186,6 @@ static int in_table(struct run *r, int reg, uint64_t page)
 static int is_implicit(struct run *r, uint64_t page)
 {
 	struct insn i;
-	struct seg cs;
 	uint64_t rip = cpu_reg(&r->cpu, UC_X86_REG_RIP);
 
 	if (!(r->fault_access & VMMU_USER) || (r->fault_access & VMMU_TYPE_MASK) == VMMU_FETCH)
@@ -184,15 +193,16 @@ static int is_implicit(struct run *r, uint64_t page)
 	if (!in_table(r, UC_X86_REG_GDTR, page) && !in_table(r, UC_X86_REG_LDTR, page) &&
 	    !in_table(r, UC_X86_REG_TR, page))
 		return 0;
-	cpu_get(&r->cpu);
-	cpu_seg(&r->cpu, SEG_CS, &cs);
-	if (!cpu_is_code64(&r->cpu))
-		rip = (uint32_t)(rip + cs.base);
-	return insn_decode(r, rip, &i) == 0 && insn_uses_descriptors(&i);
+	return insn_decode(r, insn_address(r, rip), &i) == 0 && insn_uses_descriptors(&i);
+}
+
+static int is_fetch(const struct run *r)
+{
+	return r->fault_access != NO_FAULT && (r->fault_access & VMMU_TYPE_MASK) == VMMU_FETCH;
 }
 
 /* The fill said no. */
-static void faulted(struct run *r, struct exception *e)
+static void faulted(struct run *r, struct exception *e, uint64_t lifted)
 {
 	uint64_t page = e->cr2;
 
@@ -201,6 +211,9 @@ static void faulted(struct run *r, struct exception *e)
 		r->mmu.implicit = page;
 		return;
 	}
+	if (is_fetch(r) &&
+	    !lock_crosses(r, insn_address(r, cpu_reg(&r->cpu, UC_X86_REG_RIP)), page, lifted))
+		return;
 	e->cr2 = insn_fault_address(r, page, r->fault_access);
 	if (e->vector == 13 && insn_is_stack(r))
 		e->vector = 12;
@@ -217,39 +230,89 @@ static void halted(struct run *r)
 		run_end(r, END_HALTED, "halted, and no interrupt will come");
 }
 
-/* Code that was stored to by way of the window is translated anew. */
+/* Code that was stored to by way of the window is translated anew, and looked at anew before. */
 static int renew_code(struct run *r)
 {
 	int stale = r->mmu.code_stale;
 
-	if (stale)
+	if (stale) {
 		uc_ctl_flush_tb(r->uc);
-	r->mmu.code_stale = 0;
+		r->sense.age++;
+		mmu_flush_tlb(r);
+	}
+	r->mmu.code_stale = r->mmu.block_stale = 0;
 	return stale;
+}
+
+/* Unicorn has no INT1. */
+static int is_int1(struct run *r, uint64_t at)
+{
+	const struct exception trap = { .vector = 1 };
+	struct insn i;
+
+	if (insn_decode(r, at, &i) < 0 || i.opcode != 0xf1 || i.lock)
+		return 0;
+	cpu_set_reg(&r->cpu, UC_X86_REG_RIP,
+		    insn_next(r, cpu_reg(&r->cpu, UC_X86_REG_RIP), i.length));
+	deliver(r, &trap);
+	return 1;
+}
+
+/* No exception: why has it stopped? */
+static void stopped(struct run *r, uint64_t at, int known)
+{
+	if (r->ticking == TICKS_WANTED)
+		start_ticking(r);
+	else if (known || lock_stopped(r, at))
+		return;
+	else if (device_irq(r) < 0 || !(cpu_reg(&r->cpu, UC_X86_REG_RFLAGS) & FLAG_IF))
+		halted(r);
+}
+
+/* At its end Unicorn asks for the pages of its exits.  Was it the guest that wanted this one? */
+static int is_wanted(uint64_t at, uint64_t page, uint64_t lifted)
+{
+	if (lifted != NO_STOP && lifted != at)
+		return 0; /* it stopped at the next exit */
+	return page == PAGE_OF(at) || page == PAGE_OF(at) + VMMU_PAGE_SIZE ||
+	       page == (uint32_t)(PAGE_OF(at) + VMMU_PAGE_SIZE);
 }
 
 static void after_stop(struct run *r, uc_err err)
 {
 	struct exception e = r->pending;
+	int again = r->stops.changed || r->mmu.block_stale;
 	int renewed = renew_code(r);
+	uint64_t lifted = lock_restore(r);
+	uint64_t at = insn_address(r, cpu_reg(&r->cpu, UC_X86_REG_RIP));
 	enum entering entering = r->entering;
+	int moves_dr = r->moves_dr;
 
+	if (e.vector >= 0 && is_fetch(r) && !is_wanted(at, e.cr2, lifted)) {
+		e.vector = -1;
+		err = UC_ERR_OK;
+	}
 	r->pending.vector = -1;
 	r->entering = BY_NOTHING;
-	if (entering != BY_NOTHING) {
+	r->moves_dr = 0;
+	if (debug_trap(r, e.vector < 0 || is_fetch(r))) {
+		/* what else there is comes again */
+	} else if (moves_dr) {
+		debug_move(r);
+	} else if (entering != BY_NOTHING) {
 		enter_kernel(r, entering); /* it says itself whether TF traps */
 	} else if (e.vector >= 0 && r->fault_access != NO_FAULT) {
-		faulted(r, &e);
+		faulted(r, &e, lifted);
+	} else if (e.vector == 6 && e.kind == EXC_FAULT && is_int1(r, at)) {
+		/* that was it */
 	} else if (e.vector >= 0) {
 		deliver(r, &e);
-	} else if (err != UC_ERR_OK && renewed) {
+	} else if (err != UC_ERR_OK && (renewed || again)) {
 		/* it was stopped for that */
 	} else if (err != UC_ERR_OK) {
-		run_unsupported(r, "Unicorn: %s", uc_strerror(err));
-	} else if (r->ticking == TICKS_WANTED) {
-		start_ticking(r);
-	} else if (device_irq(r) < 0 || !(cpu_reg(&r->cpu, UC_X86_REG_RFLAGS) & FLAG_IF)) {
-		halted(r);
+		run_end(r, END_UNSUPPORTED, "Unicorn: %s", uc_strerror(err));
+	} else {
+		stopped(r, at, lifted != NO_STOP && lifted != at);
 	}
 	if (e.vector >= 0 && r->most_instructions)
 		r->instructions++; /* a fault that never ends is one, too */
@@ -268,9 +331,19 @@ static void interrupt(struct run *r)
 	deliver(r, &e);
 }
 
+/* Unicorn does not cut RIP to 32 bits where it should. */
+static uint64_t next_rip(struct run *r)
+{
+	uint64_t rip = cpu_reg(&r->cpu, UC_X86_REG_RIP);
+
+	if (!(rip >> 32))
+		return rip;
+	cpu_get(&r->cpu);
+	return cpu_is_code64(&r->cpu) ? rip : (uint32_t)rip;
+}
+
 void run_loop(struct run *r)
 {
-	r->pending.vector = -1;
 	if (!r->attached && attach(r) < 0)
 		run_end(r, END_INPUT, "Unicorn does not take the hooks");
 	while (r->end == GOING) {
@@ -280,9 +353,11 @@ void run_loop(struct run *r)
 		if (r->end != GOING)
 			break;
 		r->fault_access = NO_FAULT;
-		err = uc_emu_start(r->uc, cpu_reg(&r->cpu, UC_X86_REG_RIP), 0, 0, 0);
+		err = uc_emu_start(r->uc, next_rip(r), 0, 0, 0);
 		mmu_settle(r);
 		if (r->end == GOING)
 			after_stop(r, err);
 	}
+	if (r->end == END_UNSUPPORTED)
+		name_instruction(r);
 }

@@ -16,6 +16,8 @@
 #include <vmmu/shadow.h>
 
 #define GIB (1ull << 30)
+/* For Unicorn's translations; it would take 1 GiB, and touch most of it at the first flush. */
+#define CODE_BYTES (64u << 20)
 
 static const struct {
 	const char *name;
@@ -155,6 +157,9 @@ int machine_open(struct run *r, const struct machine_options *o)
 	unsigned first = find(o->backend);
 	uint64_t frames = o->ram_bytes >> 12;
 
+	debug_open(r);
+	r->pending.vector = -1;
+	r->stops.lifted = NO_STOP;
 	r->mmu.half = HALF_NONE;
 	r->mmu.implicit = 1;
 	r->mmu.epoch = 1;
@@ -172,6 +177,24 @@ int machine_open(struct run *r, const struct machine_options *o)
 	for (unsigned i = 0; o->all && i < NR_BACKENDS; i++)
 		if (i != first && open_view(r, i, o) < 0)
 			return -1;
+	return 0;
+}
+
+int machine_engine(struct run *r, uint32_t code_bytes)
+{
+	const char *why = "Unicorn does not take the machine";
+	unsigned major, minor;
+
+	(void)uc_version(&major, &minor);
+	if (uc_open(UC_ARCH_X86, UC_MODE_64, &r->uc) != UC_ERR_OK ||
+	    uc_ctl_set_cpu_model(r->uc, UC_CPU_X86_ICELAKE_SERVER) != UC_ERR_OK ||
+	    uc_ctl_set_tcg_buffer_size(r->uc, code_bytes ? code_bytes : CODE_BYTES) != UC_ERR_OK ||
+	    uc_ctl_exits_enable(r->uc) != UC_ERR_OK || mmu_attach(r) < 0 ||
+	    cpu_open(&r->cpu, r->uc, 0x1000, &why) < 0) {
+		run_end(r, END_INPUT, "Unicorn %u.%u: %s", major, minor, why);
+		return -1;
+	}
+	memset(r->ram.base + 0x1000, 0, VMMU_PAGE_SIZE);
 	return 0;
 }
 

@@ -12,8 +12,6 @@
 #include <string.h>
 
 #define MIB (1ull << 20)
-/* For Unicorn's translations; it would take 1 GiB, and touch most of it at the first flush. */
-#define CODE_BYTES (64u << 20)
 #define RAM_LEAST (2 * MIB)
 #define RAM_MOST (0xc0000000ull)
 
@@ -42,7 +40,8 @@ static const char help[] =
 	"  --help               this text\n\n"
 	"Exit status: odd, (value << 1) | 1, as the guest wrote to port 0xf4; else 0 it halted\n"
 	"for good, 2 wrong usage, 4 bad kernel, 6 triple fault, 8 something that is not\n"
-	"emulated, 10 a check failed, 12 the limit of instructions.\n";
+	"emulated (mode, address and bytes are named), 10 a check failed, 12 the limit of\n"
+	"instructions.\n";
 
 static int usage(const char *what, const char *value)
 {
@@ -193,24 +192,6 @@ static int parse(int argc, char **argv, struct options *o)
 	return o->args ? -1 : END_INPUT;
 }
 
-static int open_engine(struct run *r)
-{
-	const char *why = "Unicorn does not take the machine";
-	unsigned major, minor;
-
-	(void)uc_version(&major, &minor);
-	if (uc_open(UC_ARCH_X86, UC_MODE_64, &r->uc) != UC_ERR_OK ||
-	    uc_ctl_set_cpu_model(r->uc, UC_CPU_X86_ICELAKE_SERVER) != UC_ERR_OK ||
-	    uc_ctl_set_tcg_buffer_size(r->uc, CODE_BYTES) != UC_ERR_OK ||
-	    uc_ctl_exits_enable(r->uc) != UC_ERR_OK || mmu_attach(r) < 0 ||
-	    cpu_open(&r->cpu, r->uc, 0x1000, &why) < 0) {
-		run_end(r, END_INPUT, "Unicorn %u.%u: %s", major, minor, why);
-		return -1;
-	}
-	memset(r->ram.base + 0x1000, 0, VMMU_PAGE_SIZE);
-	return 0;
-}
-
 static void print_stats(const struct run *r)
 {
 	static const char *const names[] = { "#DE", "#DB", "NMI", "#BP", "#OF", "#BR", "#UD", "#NM",
@@ -254,7 +235,7 @@ static void print_stats(const struct run *r)
 static void run(struct run *r, const struct options *o)
 {
 	r->most_instructions = o->most_instructions;
-	if (machine_open(r, &o->machine) < 0 || open_engine(r) < 0)
+	if (machine_open(r, &o->machine) < 0 || machine_engine(r, 0) < 0)
 		return;
 	/* Whoever waits for the guest's words gets them by lines. */
 	(void)setvbuf(stdout, NULL, _IOLBF, 0);

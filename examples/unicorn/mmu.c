@@ -25,9 +25,6 @@
 
 #include <string.h>
 
-#define WINDOW (1ull << 40)
-#define WINDOW_BYTES (1ull << 40)
-
 static uint8_t *frame_of(struct run *r, uint64_t gpa)
 {
 	return &r->mmu.frame[gpa >> 12];
@@ -137,18 +134,10 @@ static void seen(uc_engine *uc, uc_mem_type type, uint64_t at, int n, int64_t va
 {
 	(void)uc;
 	(void)type;
-	(void)at;
-	(void)n;
-	(void)value;
-	(void)ctx;
+	lock_store(ctx, at, (unsigned)n, (uint64_t)value);
 }
 
-/*
- * Unicorn stops looking at stores by way of an entry after the first, and looks again when it
- * translates code of the same page; not so for older code in the frame, and not where another page
- * leads there.  It never stops in a page that has a hook.
- */
-static void patch(struct run *r, uint64_t page)
+static void see_stores(struct run *r, uint64_t page)
 {
 	uint64_t first = page, last = page + VMMU_PAGE_SIZE - 1;
 	struct mmu *m = &r->mmu;
@@ -168,6 +157,18 @@ static void patch(struct run *r, uint64_t page)
 		mmu_flush_tlb(r);
 }
 
+/*
+ * Unicorn stops looking at stores by way of an entry after the first, and looks again when it
+ * translates code of the same page; not so for older code in the frame, and not where another page
+ * leads there.  It never stops in a page that has a hook.  What it calls hooks with are physical
+ * addresses, however, so the frame has one, too.
+ */
+static void patch(struct run *r, uint64_t page, uint64_t gpa)
+{
+	see_stores(r, page);
+	see_stores(r, PAGE_OF(gpa));
+}
+
 /* perms of an entry without traps, of a page of RAM. */
 static uint8_t rights_of(struct run *r, uint64_t page, uint32_t type, const struct vmmu_xlat *x)
 {
@@ -182,7 +183,7 @@ static uint8_t rights_of(struct run *r, uint64_t page, uint32_t type, const stru
 		become_code(r, page, x->gpa.v);
 	if (*frame_of(r, x->gpa.v) & FRAME_FETCHED) {
 		if (type == VMMU_WRITE)
-			patch(r, page);
+			patch(r, page, x->gpa.v);
 		else
 			rights &= (uint8_t)~VMMU_W;
 	}
@@ -248,29 +249,48 @@ static uint32_t access_of(struct run *r, uint64_t page, uc_mem_type type)
 	return access;
 }
 
+/* Nothing more may be translated before loop.c has seen to it. */
+static int is_stale(const struct run *r)
+{
+	return r->mmu.code_stale || r->mmu.block_stale || r->stops.changed;
+}
+
+/* Unicorn does not cut addresses of code to 32 bits where it should. */
+static uint64_t code_address(struct run *r, uint64_t page)
+{
+	if (!(page >> 32))
+		return page;
+	cpu_get(&r->cpu);
+	return cpu_is_code64(&r->cpu) ? page : (uint32_t)page;
+}
+
 /* true: *e is what Unicorn caches for this page.  false: it gives up the instruction. */
 static bool fill(uc_engine *uc, uint64_t page, uc_mem_type type, uc_tlb_entry *e, void *ctx)
 {
 	struct run *r = ctx;
 	uint32_t access = access_of(r, page, type);
 	struct vmmu_xlat x;
+	uint64_t gva;
 	int st;
 
 	(void)uc;
 	mmu_settle(r);
+	if (r->pending.vector >= 0)
+		return false; /* the instruction is given up already */
 	r->mmu.fills++;
 	task_notice(r);
-	if (r->mmu.code_stale && type == UC_MEM_FETCH)
+	if (is_stale(r) && type == UC_MEM_FETCH)
 		return false;
-	st = mmu_ask(r, page, access, &x);
+	gva = type == UC_MEM_FETCH ? code_address(r, page) : page;
+	st = mmu_ask(r, gva, access, &x);
 	if (st == VMMU_OK) {
 		grant(r, page, access & VMMU_TYPE_MASK, &x, e);
-		return true;
+		return type != UC_MEM_FETCH || !is_stale(r);
 	}
 	if (st == VMMU_MMIO && x.stage == VMMU_STAGE_GPA)
 		return device_entry(r, page, access & VMMU_TYPE_MASK, &x, e);
 	if (st >= 0 && r->end == GOING) {
-		r->pending = mmu_exception(r, page, access, st, &x);
+		r->pending = mmu_exception(r, gva, access, st, &x);
 		r->fault_access = access;
 	}
 	return false;

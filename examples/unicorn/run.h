@@ -11,6 +11,8 @@
  *	window.c   stores that the library wants to see, and devices
  *	sense.c    finding MOV CR, INVLPG, WRMSR, WRPKRU before they execute
  *	guest.c    what the guest does to its MMU; the CPU's own accesses
+ *	debug.c    debug registers, breakpoints
+ *	lock.c     instructions that Unicorn's translator does not survive
  *	insn.c     decoding as much of an instruction as a fault or INVLPG needs
  *	address.c  the exact address of a fault
  *	deliver.c  exceptions and interrupts through the guest's IDT and TSS
@@ -23,6 +25,7 @@
  *
  * Limits: one CPU; no task switch by JMP or CALL, no virtual-8086 interrupts, no LDT gates' code
  * segments beyond what the tables say; XRSTOR that changes PKRU is not noticed; TSC is the host's.
+ * Whatever the guest does, the process survives: what is not here ends the run and is named.
  */
 #ifndef RUN_H
 #define RUN_H
@@ -66,7 +69,7 @@ struct view {
 	struct vmmu_cpu *cpu;
 };
 #define MOST_VIEWS 4
-#define MOST_PATCHED 64u
+#define MOST_PATCHED 128u
 #define NO_FAULT (~0u)
 #define HALF_NONE (~0ull)
 
@@ -91,9 +94,11 @@ struct mmu {
 	int flush_late;		       /* an entry was good for one access only */
 	uint16_t task;		       /* TR, once there has been a task gate; else 0 */
 	int code_stale;		       /* code was stored to that Unicorn may have translated */
+	int block_stale;	       /* what Unicorn is about to translate has a hook by now */
 	uint64_t run_page, run_stores; /* trapped stores in a row to one page */
 	uint64_t fills, stores, flushes;
-	uint64_t patched[MOST_PATCHED]; /* pages by which frames that were code are stored to */
+	uint64_t patched[MOST_PATCHED]; /* frames that were code, and pages by which they are stored
+					   to */
 	unsigned nr_patched;
 };
 
@@ -115,6 +120,28 @@ struct sense {
 	uint64_t registers, invlpgs, searched;
 };
 
+/* debug.c's */
+struct debug {
+	uint64_t dr[8]; /* 4 and 5 are other names of 6 and 7 */
+	unsigned hit;	/* data and I/O breakpoints of the instruction that is being executed, a bit
+			   each */
+	int armed;	/* the hooks are there: from the first breakpoint on */
+	int after_iret; /* the instruction before this one was an IRET, which may have set RF */
+};
+
+/* lock.c's */
+#define MOST_STOPS 16384u /* of three pages at least: one instruction may lie in two */
+#define MOST_BEGUN 64u
+struct stops {
+	uint64_t at[MOST_STOPS];    /* linear addresses at which the translator stops */
+	uint64_t begun[MOST_BEGUN]; /* pages that begin with what may have begun in the page before
+				     */
+	unsigned nr, nr_begun;	    /* nr_begun == MOST_BEGUN: all pages */
+	uint64_t lifted;	    /* see lock.c; NO_STOP: all of `at` hold */
+	int changed;		    /* Unicorn does not know them all */
+};
+#define NO_STOP (1ull << 63) /* no canonical address */
+
 struct device;
 struct trace;
 struct check;
@@ -125,12 +152,15 @@ struct run {
 	struct ram ram;
 	struct mmu mmu;
 	struct sense sense;
+	struct debug debug;
+	struct stops stops;
 	struct device *device;
 	struct trace *trace; /* NULL: none */
 	struct check *check; /* NULL: none */
 	struct exception pending;
 	uint32_t fault_access; /* what the fill that gave `pending` was asked; NO_FAULT */
 	enum entering entering;
+	int moves_dr; /* the instruction at RIP is a MOV to or from a debug register */
 	enum ending end;
 	unsigned exit_status;
 	char why[400];
@@ -143,8 +173,6 @@ struct run {
 /* Ends the run, the first time it is called; the engine stops at once. */
 void run_end(struct run *r, enum ending how, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-/* The same for what the guest wants and is not here: instruction bytes are added. */
-void run_unsupported(struct run *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* An exception to be delivered when the engine has stopped, which it does now. */
 void run_raise(struct run *r, int vector, uint32_t code);
 
@@ -170,6 +198,10 @@ int deliver_ready(struct run *r);
 
 /* ---- mmu.c ---------------------------------------------------------------------------- */
 
+/* Unicorn's physical addresses: guest-physical ones, and all of them again for what traps. */
+#define WINDOW (1ull << 40)
+#define WINDOW_BYTES (1ull << 40)
+
 struct machine_options {
 	const char *backend;
 	uint64_t ram_bytes;
@@ -189,6 +221,8 @@ struct machine_options {
 
 /* machine.c: RAM and VMs; zero, or -1 after run_end(). */
 int machine_open(struct run *r, const struct machine_options *o);
+/* Unicorn's side of it, once the machine is open; zero, or -1 after run_end(). */
+int machine_engine(struct run *r, uint32_t code_bytes);
 void machine_close(struct run *r);
 /* "native, shadow, ..." */
 const char *machine_backends(void);
@@ -238,6 +272,13 @@ static inline int is_ram(const struct run *r, uint64_t gpa, uint64_t n)
 
 /* Code at this page is about to be translated.  `all`: look at each of its instructions. */
 void sense_page(struct run *r, uint64_t page, uint64_t frame, int all);
+/* From now on each instruction is looked at, wherever it is. */
+void sense_everything(struct run *r);
+int sense_is_prefix(uint8_t b);
+/* Of bytes[at], which may lie behind the page, the first prefix in this page; `at`: none. */
+unsigned sense_first_prefix(const uint8_t *bytes, unsigned at);
+/* Up to n bytes of code, as Unicorn fetches them; how many. */
+size_t sense_bytes(struct run *r, uint64_t at, uint8_t *buf, size_t n);
 
 /* ---- insn.c, address.c ---------------------------------------------------------------- */
 
@@ -245,6 +286,8 @@ struct insn {
 	uint8_t bytes[15];
 	unsigned n;	 /* bytes that could be read */
 	unsigned opcode; /* 0x0fNN for two bytes, 0x38NN, 0x3aNN for three */
+	unsigned length; /* without displacement and immediate */
+	int lock;	 /* prefix F0 */
 	unsigned modrm, rex;
 	unsigned operand, address; /* bytes: 2, 4, 8 */
 	int segment;		   /* override; -1: none */
@@ -257,11 +300,55 @@ struct insn {
 int insn_decode(struct run *r, uint64_t at, struct insn *i);
 /* The linear address in `page` that the instruction at RIP meant to use. */
 uint64_t insn_fault_address(struct run *r, uint64_t page, uint32_t access);
+/* Has it an operand in that page? */
+int insn_uses_page(struct run *r, uint64_t page, uint32_t access);
 /* Does it use descriptor tables on its own behalf? */
 /* Is the one at RIP an access to the stack by its nature? */
 int insn_is_stack(struct run *r);
 int insn_uses_descriptors(const struct insn *i);
 uint64_t insn_gpr(const struct run *r, unsigned number);
+/* As an instruction of 32 or 64 bits does. */
+void insn_set_gpr(struct run *r, unsigned number, uint64_t value);
+/* The linear address of the instruction at RIP. */
+uint64_t insn_address(struct run *r, uint64_t rip);
+/* RIP behind an instruction of so many bytes. */
+uint64_t insn_next(struct run *r, uint64_t rip, unsigned length);
+
+/* ---- debug.c -------------------------------------------------------------------------- */
+
+void debug_open(struct run *r);
+/* The MOV at RIP, which has been kept from Unicorn, and what it raises. */
+void debug_move(struct run *r);
+/* Before the instruction at linear address `at`, once there is a breakpoint.  1: it is not
+ * executed. */
+int debug_before(struct run *r, uint64_t at);
+/* Delivers #DB if the last instruction has met a breakpoint; not if it has not been executed, as it
+ * faulted.  1: it did. */
+int debug_trap(struct run *r, int executed);
+/* Unicorn says that TF traps: what DR6 says of it. */
+void debug_single_step(struct run *r);
+/* The handler of #DB is entered. */
+void debug_entered(struct run *r);
+/* An instruction uses a port. */
+void debug_port(struct run *r, uint32_t port, unsigned n);
+
+/* ---- lock.c --------------------------------------------------------------------------- */
+
+/* The bytes of a page that is about to be translated. */
+void lock_page(struct run *r, uint64_t page, const uint8_t *bytes);
+/* A store that is about to be made to a guest frame; it may be one in which code changes without a
+ * new search. */
+void lock_store(struct run *r, uint64_t gpa, unsigned n, uint64_t value);
+/* The engine has stopped.  What was lifted, and is an exit again; or NO_STOP. */
+uint64_t lock_restore(struct run *r);
+/* 1: it has stopped for one of them, and what is due has been done. */
+int lock_stopped(struct run *r, uint64_t at);
+/*
+ * The fetch from `page` has failed in the block that begins at `at`.  1: it is the instruction at
+ * `at` that lies across the boundary.  Else those before that one are executed first.  `lifted`: as
+ * lock_restore() said.
+ */
+int lock_crosses(struct run *r, uint64_t at, uint64_t page, uint64_t lifted);
 
 /* ---- device.c ------------------------------------------------------------------------- */
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The instructions that tell the MMU something: MOV to CR0, CR3 and CR4, LMSW, INVLPG, WRMSR,
- * WRPKRU. Unicorn has no hook for them, but one for any address.  So a page that is about to be
- * executed is searched for their opcodes, and each place where one could begin gets a hook, which
- * looks at the instruction that is really there.  The library hears of it first, and may refuse it
+ * WRPKRU; and those that debug.c carries out: MOV to and from debug registers. Unicorn has no hook
+ * for them, but one for any address.  So a page that is about to be executed is searched for their
+ * opcodes, and each place where one could begin gets a hook, which looks at the instruction that is
+ * really there.  The library hears of it first, and may refuse it
  * (#GP); then Unicorn does it too, and drops from its TLB what the instruction says.
  *
  * Invariant: no such instruction executes unseen.  A page is searched when Unicorn asks for it to
@@ -57,6 +58,14 @@ static void do_lmsw(struct run *r, const struct insn *i)
 	do_register(r, 0, (cr0 & ~0xeull) | (msw & 0xf));
 }
 
+/* It is kept from Unicorn, which would set breakpoints that it cannot have in the middle of code.
+ */
+static void do_mov_dr(struct run *r)
+{
+	r->moves_dr = 1;
+	uc_emu_stop(r->uc);
+}
+
 static void do_wrmsr(struct run *r)
 {
 	uint64_t low = (uint32_t)insn_gpr(r, 0), high = (uint32_t)insn_gpr(r, 2);
@@ -92,6 +101,32 @@ static const uint8_t *bytes_at(const struct run *r, uint64_t at)
 	return p->page == PAGE_OF(at) && p->age ? r->ram.base + p->frame + (at & 0xfff) : NULL;
 }
 
+size_t sense_bytes(struct run *r, uint64_t at, uint8_t *buf, size_t n)
+{
+	uint64_t last = cpu_is_code64(&r->cpu) ? ~0ull : UINT32_MAX;
+	size_t done = 0;
+
+	while (done < n) {
+		uint64_t from = (at + done) & last;
+		size_t piece = VMMU_PAGE_SIZE - (from & 0xfff), got = 0;
+		const uint8_t *p = bytes_at(r, from);
+		struct vmmu_xlat x;
+
+		piece = piece < n - done ? piece : n - done;
+		if (p) {
+			memcpy(buf + done, p, piece);
+			got = piece;
+		} else {
+			(void)vmmu_read_gva(r->mmu.view[0].cpu, vmmu_gva(from), buf + done, piece,
+					    VMMU_FETCH | VMMU_NO_AD | mmu_privilege(r), &x, &got);
+		}
+		done += got;
+		if (got < piece)
+			break;
+	}
+	return done;
+}
+
 /* Not one of them, by its first bytes?  For pages in which all instructions are looked at. */
 static int is_other(const struct run *r, uint64_t at)
 {
@@ -119,19 +154,23 @@ static void look(uc_engine *uc, uint64_t at, uint32_t size, void *ctx)
 
 	(void)uc;
 	(void)size;
-	if (is_other(r, at) || !is_first(h, at))
+	if ((!r->debug.armed && is_other(r, at)) || !is_first(h, at))
+		return;
+	if (r->debug.armed && (debug_before(r, at) || is_other(r, at)))
 		return;
 	mmu_settle(r);
 	if (r->end != GOING || insn_decode(r, at, &i) < 0)
 		return;
 	if (i.opcode == 0x0f01)
 		do_group7(r, &i);
-	else if ((i.opcode != 0x0f22 && i.opcode != 0x0f30) || !is_privileged(r))
-		return;
+	else if (!is_privileged(r))
+		return; /* Unicorn raises #GP */
 	else if (i.opcode == 0x0f22)
 		do_mov_cr(r, &i);
-	else
+	else if (i.opcode == 0x0f30)
 		do_wrmsr(r);
+	else if (i.opcode == 0x0f21 || i.opcode == 0x0f23)
+		do_mov_dr(r);
 }
 
 /* ---- where they are ---- */
@@ -143,7 +182,7 @@ static int is_sensed(const uint8_t *after, size_t n)
 
 	if (n == 0)
 		return 1; /* on the next page */
-	if (after[0] == 0x22 || after[0] == 0x30)
+	if ((after[0] >= 0x21 && after[0] <= 0x23) || after[0] == 0x30)
 		return 1;
 	if (after[0] != 0x01)
 		return 0;
@@ -170,14 +209,38 @@ static void hook_range(struct run *r, uint64_t first, uint64_t last)
 	}
 	*h = (struct sense_hook){ r, first, last };
 	s->nr++;
+	/* Unicorn may be within a block that has just come to the page's first instruction, for
+	 * which it has looked for a hook already. */
+	r->mmu.block_stale |= (first & 0xfff) == 0 || first > last;
 	if (uc_hook_add(r->uc, &hook, UC_HOOK_CODE, (void *)look, h, first, last) != UC_ERR_OK)
 		run_end(r, END_DIFFERENT, "out of memory for hooks of Unicorn's");
 }
 
-/* An instruction whose 0F lies at `at`; three prefixes may be before it. */
-static void hook_at(struct run *r, uint64_t at)
+void sense_everything(struct run *r)
 {
-	hook_range(r, at < 3 ? 0 : at - 3, at);
+	hook_range(r, 1, 0);
+}
+
+/* 40 to 4F are prefixes in 64-bit code only; in other code one too many does no harm. */
+int sense_is_prefix(uint8_t b)
+{
+	return b == 0xf0 || b == 0xf2 || b == 0xf3 || b == 0x66 || b == 0x67 || b >> 4 == 4 ||
+	       (b & 0xe7) == 0x26 || (b & 0xfe) == 0x64;
+}
+
+unsigned sense_first_prefix(const uint8_t *bytes, unsigned at)
+{
+	unsigned first = at;
+
+	while (first > 0 && at - first < LONGEST && sense_is_prefix(bytes[first - 1]))
+		first--;
+	return first;
+}
+
+/* An instruction whose 0F lies at bytes[at], or in the next page, and its prefixes in this one. */
+static void hook_at(struct run *r, uint64_t page, const uint8_t *bytes, unsigned at)
+{
+	hook_range(r, page + sense_first_prefix(bytes, at), page + at);
 }
 
 static void search(struct run *r, uint64_t page, const uint8_t *bytes)
@@ -186,12 +249,12 @@ static void search(struct run *r, uint64_t page, const uint8_t *bytes)
 
 	while (p < end && (p = memchr(p, 0x0f, (size_t)(end - p)))) {
 		if (is_sensed(p + 1, (size_t)(end - p) - 1))
-			hook_at(r, page + (uint64_t)(p - bytes));
+			hook_at(r, page, bytes, (unsigned)(p - bytes));
 		p++;
 	}
-	/* 0F may be the first byte of the next page, behind a prefix at the end of this one. */
-	if (end[-1] == 0x66 || end[-1] >> 4 == 4)
-		hook_at(r, page + VMMU_PAGE_SIZE);
+	/* 0F may be the first byte of the next page, behind prefixes at the end of this one. */
+	if (sense_is_prefix(end[-1]))
+		hook_at(r, page, bytes, VMMU_PAGE_SIZE);
 }
 
 void sense_page(struct run *r, uint64_t page, uint64_t frame, int all)
@@ -199,7 +262,12 @@ void sense_page(struct run *r, uint64_t page, uint64_t frame, int all)
 	struct sense_page *p = &r->sense.fetched[(page >> 12) % FETCHED];
 	int known = p->page == page && p->frame == frame && p->age == r->sense.age;
 
+	/* lock_store() has to know all pages by which such a frame is fetched from. */
+	if (p->age && p->page != page && (r->mmu.frame[p->frame >> 12] & FRAME_MIXED))
+		mmu_flush_tlb(r);
 	*p = (struct sense_page){ page, frame, r->sense.age };
+	if (all || !known)
+		lock_page(r, page, r->ram.base + frame);
 	if (all) {
 		hook_range(r, page, page + VMMU_PAGE_SIZE - 1);
 	} else if (!known) {
