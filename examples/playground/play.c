@@ -530,6 +530,18 @@ static long long number_of(const struct vmmu_stats *s, const char *what)
 	return -1;
 }
 
+/* Of the access alone: -1 where the last command was none, or ended otherwise. */
+static long long access_number(const struct play *p, const struct machine *m, const char *what)
+{
+	if (p->act != ACT_ACCESS)
+		return -1;
+	if (!strcmp(what, "gpa"))
+		return m->status == VMMU_OK ? (long long)m->xlat.gpa.v : -1;
+	if (!strcmp(what, "code"))
+		return m->status == VMMU_FAULT ? (long long)m->xlat.fault.code : -1;
+	return -1;
+}
+
 long long play_number(const struct play *p, const char *name)
 {
 	static const char *const names[] = { "native.", "shadow.", "nested." };
@@ -542,6 +554,8 @@ long long play_number(const struct play *p, const char *name)
 
 		if (strncmp(name, names[i], strlen(names[i])) || !m->vm)
 			continue;
+		if (!strcmp(what, "gpa") || !strcmp(what, "code"))
+			return access_number(p, m, what);
 		vmmu_get_stats(m->vm, &now);
 		if (!strncmp(what, "all", 3))
 			return number_of(&now, what + 3);

@@ -45,6 +45,7 @@ struct play_walk {
 	unsigned nr;   /* steps from its beginning */
 	unsigned refs; /* of them that were read; the others a cache knew */
 	const struct vmmu_walk *end;
+	uint64_t known; /* bit n: step n was not read, a cache knew it; where that can be told */
 };
 
 /* 1, or 0: there was none, or it read nothing. */
@@ -87,8 +88,8 @@ extern const unsigned nr_stories;
 
 /*
  * A number of the state by name, MACHINE.WHAT: native, shadow or nested; refs, walks, exits,
- * hits, sw (references in software) of the last command, or those with "all" before: allrefs ...;
- * or the key of an event.  -1: no such name.
+ * gpa and error code of the last access; hits, sw (references in software) of the last command, or
+ * those with "all" before: allrefs ...; or the key of an event.  -1: no such name.
  */
 long long play_number(const struct play *p, const char *name);
 

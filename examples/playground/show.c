@@ -761,19 +761,41 @@ void show_map(struct play *p)
 
 const char *const play_machine[PLAY_MACHINES] = { "native", "shadow", "nested" };
 
+/* Which steps of the only walk of a command were not read: a bitmap. */
+static uint64_t known_steps(const struct machine *m, const struct happened *h)
+{
+	struct vmmu_silicon_stats s = { .size = sizeof(s) };
+	uint64_t known = 0;
+
+	vmmu_get_silicon(m->cpu, &s);
+	for (unsigned i = 0; i < h->nr_steps; i++) {
+		const struct vmmu_step *v = &h->step[i];
+		unsigned g = v->dim == 2 ? v->table : v->level, n = v->dim == 2 ? v->level : 0;
+
+		if (s.cell[g][n].refs == m->silicon_before.cell[g][n].refs)
+			known |= 1ull << i;
+	}
+	return known;
+}
+
 int play_walk(const struct play *p, unsigned machine, struct play_walk *out)
 {
 	const struct machine *m = &p->machine[machine];
+	const struct happened *last = NULL;
+	unsigned walks = 0;
 
-	for (unsigned i = m->nr_happened; i-- > 0;) {
-		const struct happened *h = &m->happened[i];
-
-		if (h->event != VMMU_EV_WALK || !h->nr_steps)
+	for (unsigned i = 0; i < m->nr_happened; i++) {
+		if (m->happened[i].event != VMMU_EV_WALK || !m->happened[i].nr_steps)
 			continue;
-		*out = (struct play_walk){ h->step, h->nr_steps, (unsigned)h->b, &h->walk };
-		return 1;
+		last = &m->happened[i];
+		walks++;
 	}
-	return 0;
+	if (!last)
+		return 0;
+	*out = (struct play_walk){ last->step, last->nr_steps, (unsigned)last->b, &last->walk, 0 };
+	if (walks == 1 && out->refs < out->nr)
+		out->known = known_steps(m, last);
+	return 1;
 }
 
 int play_event(const struct play *p, unsigned machine, unsigned n, char *buf, size_t len)

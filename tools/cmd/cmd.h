@@ -16,7 +16,7 @@ struct command {
 };
 
 extern const struct command command_translate, command_walk, command_replay, command_compare,
-	command_check, command_workload, command_cpus, command_run, command_step;
+	command_check, command_workload, command_cpus, command_run, command_step, command_course;
 
 /* To standard error: "vmmu: ...". */
 void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -137,7 +137,7 @@ static int list_stories(void)
 }
 
 struct asked {
-	const char *preset, *core;
+	const char *preset, *core, *svg, *machine;
 	int plain, list, help;
 };
 
@@ -146,6 +146,8 @@ static int parse(int argc, char **argv, struct asked *a, struct err *err)
 	static const struct option table[] = { { "preset", required_argument, NULL, 'p' },
 					       { "core", required_argument, NULL, 'c' },
 					       { "plain", no_argument, NULL, 'P' },
+					       { "svg", required_argument, NULL, 's' },
+					       { "machine", required_argument, NULL, 'm' },
 					       { "list", no_argument, NULL, 'l' },
 					       { "help", no_argument, NULL, 'h' },
 					       { NULL, 0, NULL, 0 } };
@@ -158,6 +160,10 @@ static int parse(int argc, char **argv, struct asked *a, struct err *err)
 			a->preset = optarg;
 		else if (c == 'c')
 			a->core = optarg;
+		else if (c == 's')
+			a->svg = optarg;
+		else if (c == 'm')
+			a->machine = optarg;
 		else if (c == 'P')
 			a->plain = 1;
 		else if (c == 'l')
@@ -201,10 +207,33 @@ static int print_all(struct step *s, int argc, char **argv, struct err *err)
 	return STATUS_OK;
 }
 
+/* All of a story and the commands, in silence, and then a picture. */
+static int draw(struct step *s, const struct asked *a, int argc, char **argv, struct err *err)
+{
+	unsigned machine = PLAY_NESTED;
+
+	for (unsigned i = 0; a->machine && i <= PLAY_MACHINES; i++) {
+		if (i == PLAY_MACHINES)
+			return err_set(err, STATUS_USAGE, "--machine native, shadow or nested");
+		machine = i;
+		if (!strcmp(a->machine, play_machine[i]))
+			break;
+	}
+	for (unsigned i = 0; s->story && s->story->scene[i].say; i++)
+		if (step_scene(s, i) < 0)
+			return failed(s, s->story->name, err);
+	for (int i = 0; i < argc; i++)
+		if (step_do(s, argv[i]) < 0)
+			return failed(s, argv[i], err);
+	return step_svg(s, machine, a->svg, err);
+}
+
 static int show(struct step *s, const struct asked *a, int argc, char **argv, struct err *err)
 {
 	if (begin(s, a, err) < 0)
 		return -1;
+	if (a->svg)
+		return draw(s, a, argc, argv, err);
 	if (a->plain || !isatty(STDOUT_FILENO) || !isatty(STDIN_FILENO))
 		return print_all(s, argc, argv, err);
 	if (s->story && step_scene(s, 0) < 0)
@@ -256,6 +285,8 @@ const struct command command_step = {
 	"  --preset NAME        a story or a small guest: --list has the names\n"
 	"  --core FILE          ELF core of a guest (dump-guest-memory), up to 512 MiB of RAM\n"
 	"  --plain              as text: all of the story, then the COMMANDs\n"
+	"  --svg FILE           draw the last walk (- is standard output), all of it done first\n"
+	"  --machine NAME       ... on native, shadow or nested (default)\n"
 	"  --list               names of stories and guests\n"
 	"  --help\n"
 	"Any file may be packed with zstd; - is standard input.\n",

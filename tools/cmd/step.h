@@ -39,6 +39,9 @@ void step_line(const struct vmmu_step *v, unsigned nr, char *buf, size_t len);
 /* "4 references, 0 exits; in all 8 and 0" */
 void step_counts(const struct step *s, unsigned machine, char *buf, size_t len);
 
+/* The last walk on one machine; 0, or -1 with *err. */
+int step_svg(const struct step *s, unsigned machine, const char *path, struct err *err);
+
 /* Until the user has had enough.  1: this build, or this terminal, cannot. */
 int step_curses(struct step *s);
 
