@@ -104,11 +104,12 @@ static void tell(const char *what, uint64_t at)
 	begin();
 }
 
+/* Functions with these are not inlined: a label may be there but once. */
 #define LABEL(name) ".globl " #name "\n" #name ":\n"
 extern uint8_t bp_second[], bp_third[];
 
 /* Three instructions and a loop; AX goes round. */
-static void run_some(unsigned rounds)
+__attribute__((noinline)) static void run_some(unsigned rounds)
 {
 	__asm__ volatile(LABEL(bp_first) "nop\n" LABEL(bp_second) "incl %%eax\n" LABEL(
 				 bp_third) "dec %0\n"
@@ -225,7 +226,7 @@ static void test_alias(void)
 	print("\n");
 }
 
-static void test_string(void)
+__attribute__((noinline)) static void test_string(void)
 {
 	uint8_t *from = (uint8_t *)data + 0x300, *to = (uint8_t *)data + 0x400;
 	uint64_t n = 16;
@@ -245,7 +246,7 @@ static void test_string(void)
 
 extern uint8_t step_second[];
 
-static void test_step(void)
+__attribute__((noinline)) static void test_step(void)
 {
 	print("steps:");
 	steps = 4;
@@ -304,7 +305,7 @@ static void test_registers(void)
 	print("\n");
 }
 
-static void test_port(void)
+__attribute__((noinline)) static void test_port(void)
 {
 	print("port:");
 	set_dr0(0x80);

@@ -213,10 +213,11 @@ static int judge(struct run *r, const struct expectation *e, const struct fuzz_s
 	if (s->mode != FUZZ_CODE64)
 		want = (uint32_t)want;
 	if (e->vector == NO_IDT)
-		return r->end == END_DEAD ? 0
-					  : complain(r, e, s, "not a triple fault, but", r->end);
+		return r->end == END_DEAD
+			       ? 0
+			       : complain(r, e, s, "not a triple fault, but", (uint64_t)r->end);
 	if (r->end != END_HALTED)
-		return complain(r, e, s, "not halted, but", r->end);
+		return complain(r, e, s, "not halted, but", (uint64_t)r->end);
 	for (unsigned v = 0; v < 256; v++)
 		total += r->delivered[v] != 0;
 	if (e->vector == NONE) {
