@@ -190,7 +190,7 @@ Test(core, note_and_segment_are_read)
 	t_eq(core.cpu[0].regs.cr0, 0x80050033);
 	t_eq(core.cpu[0].regs.cr3, 0x5000);
 	t_eq(core.cpu[0].regs.cr4, 0x20);
-	t_eq(core.cpu[0].known & REG_EFER, 0);
+	t_eq(core.cpu[0].known & KNOWN_EFER, 0);
 	t_eq(core.nr_segments, 1);
 	t_eq(core.segment[0].gpa, 0x5000);
 	t_eq(core.segment[0].bytes, 0x2000);
@@ -884,10 +884,10 @@ static int open_pae_dump(struct state *s, int note, const char *json, struct err
 		c.page[8 * i] = 0x21, c.page[8 * i + 1] = 0x20; /* PDPTEs, to 0x2000 */
 	if (!note)
 		memcpy(c.name, "XXXX", 4);
-	regs_set(&o.forced, REG_CR0, 0x80050033);
-	regs_set(&o.forced, REG_CR3, 0x5000);
-	regs_set(&o.forced, REG_CR4, 0x20);
-	regs_set(&o.forced, REG_EFER, 0x800);
+	regs_set(&o.forced, KNOWN_CR0, 0x80050033);
+	regs_set(&o.forced, KNOWN_CR3, 0x5000);
+	regs_set(&o.forced, KNOWN_CR4, 0x20);
+	regs_set(&o.forced, KNOWN_EFER, 0x800);
 	file_of(&c, sizeof(c), core);
 	file_of(json, strlen(json), side);
 	o.core = core;
@@ -1053,7 +1053,7 @@ Test(state, options_win_over_json_and_json_over_the_note)
 	file_of(json, strlen(json), side);
 	o.core = core;
 	o.regs = side;
-	regs_set(&o.forced, REG_CR4, 0x60);
+	regs_set(&o.forced, KNOWN_CR4, 0x60);
 	t_check(state_open(&s, &o, &err) == 0, "%s", err.text);
 	t_eq(s.regs.cr0, 0x80050033);
 	t_eq(s.regs.cr3, 0x6000);

@@ -32,5 +32,5 @@ need()
 	return 1
 }
 
-build_packages="gcc libc6-dev meson ninja-build pkg-config libbsd-dev uthash-dev libzstd-dev libelf-dev libjson-c-dev liblzma-dev libncurses-dev"
+build_packages="gcc libc6-dev meson ninja-build pkg-config libbsd-dev uthash-dev libzstd-dev libelf-dev libjson-c-dev liblzma-dev libncurses-dev libkdumpfile-dev"
 . tools/unicorn.sh

@@ -18,7 +18,7 @@ static void look_at(struct sidecar *side)
 {
 	look_at_name(side->core);
 	for (size_t i = 0; i < side->nr_cpus; i++)
-		fuzz_holds(side->cpu[i].known < 2 * REG_EFER, "registers are known ones");
+		fuzz_holds(side->cpu[i].known < 2 * KNOWN_EFER, "registers are known ones");
 	for (size_t i = 0; i < side->nr_contexts; i++) {
 		const struct sidecar_context *c = &side->context[i];
 

@@ -504,7 +504,7 @@ const struct command command_compare = {
 	"compare",
 	"run guests on all backends and show the costs side by side",
 	"INPUT... [OPTION]...\n\n"
-	"Each INPUT is an event trace, a memory dump (ELF core) or a dump's JSON.  It runs\n"
+	"Each INPUT is an event trace, a memory dump or the JSON beside it.  It runs\n"
 	"natively, with shadow paging and with nested paging (AMD's NPT, Intel's EPT), on 4K\n"
 	"and 2M host pages.  Every answer that the files record is checked; a dump without\n"
 	"recorded answers has every mapped page checked against native.\n\n"

@@ -22,7 +22,7 @@ static int kind_of(const char *bytes, size_t n)
 
 	if (n >= 8 && memcmp(bytes, VMMU_TRACE_MAGIC, 8) == 0)
 		return GUEST_TRACE;
-	if (n >= 4 && memcmp(bytes, "\177ELF", 4) == 0)
+	if (core_looks_like(bytes, n))
 		return GUEST_CORE;
 	while (i < n && strchr(" \t\r\n", bytes[i]) && bytes[i])
 		i++;
@@ -52,8 +52,8 @@ int guest_kind(const char *path, struct err *err)
 	kind = kind_of(bytes, (size_t)n);
 	if (kind < 0)
 		return err_input(err,
-				 "%s: wrong magic at byte 0: neither a trace (%s) nor an ELF "
-				 "core nor JSON",
+				 "%s: wrong magic at byte 0: neither a trace (%s) nor a memory "
+				 "dump (ELF core, kdump-compressed) nor a dump's JSON",
 				 path, VMMU_TRACE_MAGIC);
 	return kind;
 }

@@ -8,7 +8,7 @@
 #define TOOLS_CMD_HELP_H
 
 #define HELP_STATE                                                                                 \
-	"  --core FILE          ELF core of the guest (dump-guest-memory)\n"                       \
+	"  --core FILE          memory dump of the guest (dump-guest-memory, makedumpfile)\n"      \
 	"  --regs FILE          JSON with its registers and RAM; wins over the core's note\n"      \
 	"  --cr0 --cr3 --cr4 --efer N\n"                                                           \
 	"                       registers; win over both\n"                                        \

@@ -33,7 +33,7 @@ static int take_number(const struct option *o, const char *value, uint64_t most,
 
 static int take_reg(const struct option *o, const char *value, struct options *out, struct err *err)
 {
-	static const unsigned reg[] = { REG_CR0, REG_CR3, REG_CR4, REG_EFER };
+	static const unsigned reg[] = { KNOWN_CR0, KNOWN_CR3, KNOWN_CR4, KNOWN_EFER };
 	uint64_t v;
 
 	if (take_number(o, value, UINT64_MAX, &v, err) < 0)

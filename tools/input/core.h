@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A guest's memory and registers from an ELF core, as QEMU's
- * dump-guest-memory writes it, whole or reduced to some pages.
+ * A guest's memory and registers from a memory dump: an ELF core, as QEMU's dump-guest-memory
+ * writes it, whole or reduced to some pages; or, where libkdumpfile was there at build time, a
+ * kdump-compressed one (dump-guest-memory -z, -l, -s, makedumpfile) and what else that library
+ * reads.  Flattened files, which makedumpfile and QEMU write to a pipe, are put in order first.
  * Does not decide what is RAM: machine/state.c does.
- * Invariant: every segment's data lies within the image.
+ * Invariant: a segment's data is all there, and no longer than the segment.
  */
 #ifndef TOOLS_INPUT_CORE_H
 #define TOOLS_INPUT_CORE_H
@@ -19,14 +21,17 @@ struct core_segment {
 };
 
 struct core {
-	struct bytes image;
-	int long_mode; /* e_machine is EM_X86_64 */
+	struct bytes
+		image; /* of an ELF core, with all segments' data in it; else each has its own */
+	int long_mode; /* the dump says that it is of a 64-bit guest */
 	struct core_segment *segment;
 	size_t nr_segments;
 	struct known_regs *cpu; /* from the "QEMU" notes */
 	size_t nr_cpus;		/* 0: nothing says that QEMU made it */
 };
 
+/* Do a file's first bytes say that it is a memory dump?  16 are enough. */
+int core_looks_like(const void *bytes, size_t n);
 /* Zero, or -1 with *err and nothing to close. */
 int core_open(struct core *core, const char *path, struct err *err);
 void core_close(struct core *core);

@@ -10,14 +10,14 @@
 
 #include <vmmu/vmmu.h>
 
-#define REG_CR0 1u
-#define REG_CR2 2u
-#define REG_CR3 4u
-#define REG_CR4 8u
-#define REG_EFER 16u
+#define KNOWN_CR0 1u
+#define KNOWN_CR2 2u
+#define KNOWN_CR3 4u
+#define KNOWN_CR4 8u
+#define KNOWN_EFER 16u
 
 struct known_regs {
-	unsigned known; /* REG_* */
+	unsigned known; /* KNOWN_* */
 	struct vmmu_regs regs;
 };
 

@@ -98,8 +98,8 @@ static int take_regs(struct reader *r, struct json_object *o, const char *prefix
 		const char *key;
 		unsigned reg;
 	} keys[] = {
-		{ "cr0", REG_CR0 }, { "cr2", REG_CR2 },	  { "cr3", REG_CR3 },
-		{ "cr4", REG_CR4 }, { "efer", REG_EFER },
+		{ "cr0", KNOWN_CR0 }, { "cr2", KNOWN_CR2 },   { "cr3", KNOWN_CR3 },
+		{ "cr4", KNOWN_CR4 }, { "efer", KNOWN_EFER },
 	};
 
 	for (unsigned i = 0; i < sizeof(keys) / sizeof(*keys); i++) {

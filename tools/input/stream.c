@@ -36,6 +36,7 @@ struct input {
 	ZSTD_DCtx *zstd;	      /* NULL: plain */
 	struct xz *xz;		      /* the same */
 	int in_frame;
+	int regular;	   /* a file, no pipe */
 	int ended;	   /* the file is read to its end */
 	uint8_t again[16]; /* unread: again[again_pos, again_len) */
 	size_t again_pos, again_len;
@@ -82,15 +83,22 @@ static int looks_packed(struct input *in, struct err *err)
 	return got < 0 ? -1 : PACKED_NOT;
 }
 
-static int detect(struct input *in, struct err *err)
+/* What is called zstd has to be that. */
+static int check_name(const struct input *in, struct err *err)
 {
 	size_t len = strlen(in->name);
+
+	if (in->zstd || len <= 4 || strcmp(in->name + len - 4, ".zst") != 0)
+		return 0;
+	return err_input(err, "%s: not zstd: wrong magic at byte 0", in->name);
+}
+
+static int detect(struct input *in, struct err *err)
+{
 	int packed = looks_packed(in, err);
 
 	if (packed < 0)
 		return -1;
-	if (packed != PACKED_ZSTD && len > 4 && strcmp(in->name + len - 4, ".zst") == 0)
-		return err_input(err, "%s: not zstd: wrong magic at byte 0", in->name);
 	if (packed == PACKED_NOT)
 		return 0;
 	if (packed == PACKED_XZ) {
@@ -104,16 +112,18 @@ static int detect(struct input *in, struct err *err)
 	return 0;
 }
 
-static int open_file(struct input *in, const char *path, struct err *err)
+/* Takes over the descriptor; -1 is none. */
+static int take_file(struct input *in, int fd, struct err *err)
 {
 	struct stat st;
 
-	in->fd = strcmp(path, "-") == 0 ? dup(0) : open(path, O_RDONLY | O_CLOEXEC);
+	in->fd = fd;
 	if (in->fd < 0 || fstat(in->fd, &st) < 0)
 		return err_input(err, "%s: %s", in->name, strerror(errno));
 	if (S_ISDIR(st.st_mode))
 		return err_input(err, "%s: %s", in->name, strerror(EISDIR));
-	if (S_ISREG(st.st_mode))
+	in->regular = S_ISREG(st.st_mode);
+	if (in->regular)
 		in->raw_total = (uint64_t)st.st_size;
 	in->raw = in->own = malloc(RAW_BYTES);
 	if (!in->own)
@@ -140,13 +150,34 @@ struct input *input_open(const char *path, struct err *err)
 {
 	struct input *in = make(strcmp(path, "-") == 0 ? "standard input" : path, err);
 
+	int fd;
+
 	if (!in)
 		return NULL;
-	if (open_file(in, path, err) < 0 || detect(in, err) < 0) {
+	fd = strcmp(path, "-") == 0 ? dup(0) : open(path, O_RDONLY | O_CLOEXEC);
+	if (take_file(in, fd, err) < 0 || detect(in, err) < 0 || check_name(in, err) < 0) {
 		input_close(in);
 		return NULL;
 	}
 	return in;
+}
+
+struct input *input_open_file(const char *name, int fd, struct err *err)
+{
+	struct input *in = make(name, err);
+
+	if (!in)
+		return NULL;
+	if (lseek(fd, 0, SEEK_SET) < 0 || take_file(in, dup(fd), err) < 0 || detect(in, err) < 0) {
+		input_close(in);
+		return NULL;
+	}
+	return in;
+}
+
+int input_file(const struct input *in)
+{
+	return in->regular && !in->zstd && !in->xz && !in->source ? in->fd : -1;
 }
 
 struct input *input_open_memory(const char *name, const void *bytes, size_t size, struct err *err)
@@ -158,7 +189,7 @@ struct input *input_open_memory(const char *name, const void *bytes, size_t size
 	in->raw = bytes;
 	in->raw_len = size;
 	in->raw_done = in->raw_total = size;
-	if (detect(in, err) < 0) {
+	if (detect(in, err) < 0 || check_name(in, err) < 0) {
 		input_close(in);
 		return NULL;
 	}
@@ -356,24 +387,31 @@ static int grow(struct bytes *b, size_t *cap, size_t most, const char *path, str
 	return 0;
 }
 
-int input_slurp(const char *path, size_t most, struct bytes *out, struct err *err)
+int input_slurp_rest(struct input *in, size_t most, struct bytes *out, struct err *err)
 {
-	struct input *in = input_open(path, err);
 	size_t cap = 0;
 	ssize_t n = -1;
 
 	*out = (struct bytes){ NULL, 0 };
-	while (in && grow(out, &cap, most, path, err) == 0) {
+	while (grow(out, &cap, most, in->name, err) == 0) {
 		n = input_some(in, out->data + out->size, cap - out->size, err);
 		if (n <= 0)
 			break;
 		out->size += (size_t)n;
 		n = -1;
 	}
-	input_close(in);
 	if (n == 0)
 		return 0;
 	free(out->data);
 	*out = (struct bytes){ NULL, 0 };
 	return -1;
+}
+
+int input_slurp(const char *path, size_t most, struct bytes *out, struct err *err)
+{
+	struct input *in = input_open(path, err);
+	int ret = in ? input_slurp_rest(in, most, out, err) : -1;
+
+	input_close(in);
+	return ret;
 }

@@ -17,6 +17,8 @@
 struct input;
 
 struct input *input_open(const char *path, struct err *err);
+/* The same of a file that is open; reads it from its beginning, and leaves it open. */
+struct input *input_open_file(const char *name, int fd, struct err *err);
 /* The bytes stay the caller's and must outlive the input. */
 struct input *input_open_memory(const char *name, const void *bytes, size_t size, struct err *err);
 
@@ -40,6 +42,8 @@ ssize_t input_full(struct input *in, void *buf, size_t len, struct err *err);
 /* Bytes that the next reads are to give again; 16 at most, none waiting. */
 void input_unread(struct input *in, const void *bytes, size_t n);
 
+/* The file, if it is one and its bytes are what is read: to seek in; else -1. */
+int input_file(const struct input *in);
 const char *input_name(const struct input *in);
 /* How much of the file is read, 0..1; negative if its length is unknown. */
 double input_fraction(const struct input *in);
@@ -51,6 +55,8 @@ struct bytes {
 
 /* The whole file, refused above `most` bytes.  free(out->data). */
 int input_slurp(const char *path, size_t most, struct bytes *out, struct err *err);
+/* What is still to be read of it. */
+int input_slurp_rest(struct input *in, size_t most, struct bytes *out, struct err *err);
 
 /* Text, line by line. */
 struct lines {

@@ -46,7 +46,7 @@ static int find_regs(struct state *s, const struct state_options *o, struct err 
 {
 	struct known_regs r = { 0 };
 	const char *guess;
-	unsigned need = REG_CR0;
+	unsigned need = KNOWN_CR0;
 
 	if (o->cpu && o->cpu >= s->core.nr_cpus && o->cpu >= s->side.nr_cpus)
 		return err_set(err, STATUS_USAGE, "--cpu %llu: %s has %zu vCPUs",
@@ -57,14 +57,14 @@ static int find_regs(struct state *s, const struct state_options *o, struct err 
 		regs_merge(&r, &s->side.cpu[o->cpu]);
 	regs_merge(&r, &o->forced);
 	if (r.regs.cr0 & VMMU_CR0_PG)
-		need |= REG_CR3 | REG_CR4;
+		need |= KNOWN_CR3 | KNOWN_CR4;
 	if ((r.known & need) != need)
 		return err_input(err, "%s: no registers in it: give --regs, or --cr0 --cr3 --cr4",
 				 o->core);
 	guess = regs_guess_efer(&r, s->core.long_mode);
 	if (guess)
 		note(s, "%s", guess);
-	if (!(o->forced.known & REG_EFER) && regs_settle_lma(&r.regs))
+	if (!(o->forced.known & KNOWN_EFER) && regs_settle_lma(&r.regs))
 		note(s, "EFER.LMA follows CR0.PG: taking EFER 0x%llx",
 		     (unsigned long long)r.regs.efer);
 	s->regs = r.regs;

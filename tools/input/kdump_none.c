@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * In the place of kdump.c where libkdumpfile was not there at build time.
+ * Invariant: see dump.h.
+ */
+#include "dump.h"
+
+int kdump_read_dump(struct core *core, int fd, const char *path, struct err *err)
+{
+	(void)core;
+	(void)fd;
+	return err_input(
+		err,
+		"%s: a compressed dump, and this vmmu was built without libkdumpfile: "
+		"install libkdumpfile-dev (Debian) or libkdumpfile-devel (Fedora) and build "
+		"it again, or dump the guest without -z, -l and -s",
+		path);
+}
