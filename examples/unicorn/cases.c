@@ -99,6 +99,8 @@ static const struct expectation cases[] = {
 	  BYTES("\x0f\x20\xda\x83\xca\x18\x0f\x22\xda\xf4"), NONE, 10, R(-1, 0) },
 	{ "MOV to CR3 behind prefixes at the end of a page", FUZZ_LEGACY, 0, EDGE - 9,
 	  BYTES("\x0f\x20\xda\x83\xca\x18\x3e\x3e\x3e\x3e\x0f\x22\xda\xf4"), NONE, 14, R(-1, 0) },
+	{ "LMSW from a device", FUZZ_CODE32, 0, FUZZ_CODE,
+	  BYTES("\xbb\x30\x00\xe0\xfe\x0f\x01\x33\xf4"), NONE, 9, R(-1, 0) },
 	{ "MOV from DR7", FUZZ_CODE64, 0, FUZZ_CODE, BYTES("\x0f\x21\xfb\xf4"), NONE, 4,
 	  R(BX, 0x400) },
 	{ "MOV from DR6", FUZZ_CODE32, 0, FUZZ_CODE, BYTES("\x0f\x21\xf3\xf4"), NONE, 4,

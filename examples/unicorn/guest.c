@@ -107,8 +107,8 @@ static int copy(struct run *r, uint64_t gva, uint8_t *buf, size_t n, uint32_t ac
 	} else if (st == VMMU_OK) {
 		memcpy(buf, r->ram.base + x.gpa.v, n);
 	} else if (st == VMMU_MMIO && x.stage == VMMU_STAGE_GPA) {
-		if ((access & VMMU_TYPE_MASK) != VMMU_WRITE)
-			memset(buf, 0xff, n); /* nobody answers */
+		for (size_t i = 0; i < n && (access & VMMU_TYPE_MASK) != VMMU_WRITE; i++)
+			buf[i] = (uint8_t)device_read(r, x.gpa.v + i, 1);
 	} else {
 		*e = mmu_exception(r, gva, access, st, &x);
 		return -1;
