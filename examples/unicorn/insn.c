@@ -59,9 +59,13 @@ static uint64_t cut(uint64_t v, unsigned bytes)
 	return bytes == 8 ? v : v & ((1ull << 8 * bytes) - 1);
 }
 
+/* Behind 15 bytes, or what can be fetched, there is nothing: then it is no instruction. */
 static unsigned next(struct decoder *d)
 {
-	return d->at < d->i->n ? d->i->bytes[d->at++] : 0;
+	if (d->at < d->i->n)
+		return d->i->bytes[d->at++];
+	d->too_long = 1;
+	return 0;
 }
 
 int64_t insn_displacement(struct decoder *d, unsigned bytes)
@@ -270,11 +274,11 @@ int insn_decode(struct run *r, uint64_t at, struct insn *i)
 		vex(&d);
 	i->length = d.at;
 	if (!has_modrm(i->opcode))
-		return 0;
+		return d.too_long ? -1 : 0;
 	i->modrm = next(&d);
 	i->length = d.at;
 	i->has_memory = i->modrm >> 6 != 3 && (i->opcode & ~3u) != 0x0f20;
 	if (i->has_memory)
 		i->ea = i->address == 2 ? ea16(&d) : ea32(&d, at + immediate(i));
-	return 0;
+	return d.too_long ? -1 : 0;
 }

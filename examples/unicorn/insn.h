@@ -12,7 +12,7 @@ struct decoder {
 	struct run *r;
 	struct insn *i;
 	unsigned at;
-	int code64;
+	int code64, too_long;
 };
 
 /* Segment and offset, as this instruction addresses memory. */

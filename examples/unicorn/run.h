@@ -296,7 +296,7 @@ struct insn {
 	uint64_t ea;  /* linear address of the memory operand */
 };
 
-/* Of the instruction at linear address `at`; the snapshot is taken.  -1: not readable. */
+/* Of the instruction at linear address `at`; the snapshot is taken.  -1: none that is readable. */
 int insn_decode(struct run *r, uint64_t at, struct insn *i);
 /* The linear address in `page` that the instruction at RIP meant to use. */
 uint64_t insn_fault_address(struct run *r, uint64_t page, uint32_t access);
