@@ -202,6 +202,8 @@ on_page_fault:
 	push	%eax
 	mov	%cr2, %eax
 	mov	%eax, fault_address
+	mov	4(%esp), %eax
+	mov	%eax, fault_eip
 	mov	resume, %eax
 	mov	%eax, 4(%esp)
 	pop	%eax
@@ -228,9 +230,10 @@ idtr:
 	.bss
 	.balign 16
 idt:	.skip	16 * 8
-	.globl fault_error, fault_address, resume
+	.globl fault_error, fault_address, fault_eip, resume
 fault_error: .skip 4
 fault_address: .skip 4
+fault_eip: .skip 4
 resume:	.skip	4
 saved_esp: .skip 4
 	.balign 4096

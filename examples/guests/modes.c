@@ -8,8 +8,9 @@
 
 #define MAILBOX 0x21234u
 #define IN_PAGE (MAILBOX & 0xfff)
-#define OTHER 0x1400000u /* a 4M page that nothing else is in */
-#define TEXT 0x9000u	 /* where real mode finds what it prints */
+#define OTHER 0x1400000u    /* a 4M page that nothing else is in */
+#define CROSSING 0x1200000u /* three frames */
+#define TEXT 0x9000u	    /* where real mode finds what it prints */
 
 uint32_t swap_protected(uint32_t offset, uint32_t value);
 uint32_t swap_real(uint32_t segment, uint32_t offset, uint32_t value, const char *text);
@@ -17,7 +18,7 @@ uint32_t swap_long(uint64_t va, uint32_t value, uint32_t cr3, uint32_t cr4, cons
 void on_page_fault(void);
 
 extern uint64_t idt[16];
-extern volatile uint32_t fault_error, fault_address, resume;
+extern volatile uint32_t fault_error, fault_address, fault_eip, resume;
 
 static uint32_t directory[1024] __attribute__((aligned(4096)));
 static uint32_t table[1024] __attribute__((aligned(4096)));
@@ -75,6 +76,58 @@ static void run_at(const char *what, uint32_t va)
 	tell_fault(what, va);
 }
 
+/*
+ * xor %eax, %eax; mov $0x11111111, %eax; ret: of the second one, two bytes are in the next page.
+ * fault_address is compared with that page.
+ */
+static const uint8_t crossing_code[] = { 0x31, 0xc0, 0xb8, 0x11, 0x11, 0x11, 0x11, 0xc3 };
+#define CROSSING_BYTES 5u
+#define CROSSING_AT 2u
+
+static void make_crossing(uint32_t frame)
+{
+	uint8_t *first = (uint8_t *)(uintptr_t)frame, *second = first + PAGE;
+
+	memcpy(first + PAGE - CROSSING_BYTES, crossing_code, sizeof(crossing_code));
+	memcpy(second + PAGE, "\x22\x22\xc3", 3);
+}
+
+static void run_crossing(const char *what, uint32_t end)
+{
+	uint32_t stack, value;
+
+	fault_error = ~0u;
+	__asm__ volatile("movl $1f, %1; movl %%esp, %0; call *%3; 1: movl %0, %%esp"
+			 : "=&S"(stack), "=m"(resume), "=&a"(value)
+			 : "r"(end - CROSSING_BYTES)
+			 : "ecx", "edx", "memory");
+	if (fault_error == ~0u) {
+		print(" %s %x", what, value);
+		return;
+	}
+	tell_fault(what, end);
+	if (fault_eip != end - CROSSING_BYTES + CROSSING_AT)
+		print(" at another instruction");
+}
+
+/* The page at `end` has other entries in turn; set() writes one and invalidates. */
+static void tell_crossing(uint32_t end, void (*set)(uint64_t entry))
+{
+	make_crossing(CROSSING);
+	set((CROSSING + PAGE) | P | W);
+	print("\n  across pages:");
+	run_crossing("run", end);
+	run_crossing("run", end);
+	set(0);
+	run_crossing("gone", end);
+	set((CROSSING + 2 * PAGE) | P | W);
+	run_crossing("another frame", end);
+	set((CROSSING + PAGE) | P);
+	run_crossing("back", end);
+	*(volatile uint16_t *)(uintptr_t)(CROSSING + PAGE) = 0x3333;
+	run_crossing("stored to", end);
+}
+
 static uint32_t swap_at(uint32_t va, uint32_t value)
 {
 	volatile uint32_t *p = (volatile uint32_t *)(uintptr_t)va;
@@ -115,6 +168,18 @@ static void paging_off(void)
 	set_cr4(0);
 }
 
+static void set_2level(uint64_t entry)
+{
+	table[17] = (uint32_t)entry;
+	invlpg(0xc0011000);
+}
+
+static void set_pae(uint64_t entry)
+{
+	pae_table[17] = entry;
+	invlpg(0xffe11000);
+}
+
 /* 8 MiB one to one by 4M pages; tables at 0xc0000000; a 4M page at 0x80000000. */
 static void tell_2level(uint32_t value)
 {
@@ -141,7 +206,11 @@ static void tell_2level(uint32_t value)
 	write_at("read-only 4M", 0x80123450, 1);
 	directory[0x201] = OTHER | 1u << 21 | (uint32_t)PS | flags;
 	read_at("reserved", 0x80400000);
-	print(" A %s D %s\n", table[0] & A ? "set" : "clear", table[0] & D ? "set" : "clear");
+	print(" A %s D %s", table[0] & A ? "set" : "clear", table[0] & D ? "set" : "clear");
+	directory[4] = (CROSSING & ~0x3fffffu) | (uint32_t)PS | flags;
+	table[16] = CROSSING | flags;
+	tell_crossing(0xc0011000, set_2level);
+	print("\n");
 	paging_off();
 }
 
@@ -174,8 +243,14 @@ static void tell_pae(uint32_t value)
 	pdpt[1] = 0;
 	set_cr3(address(pdpt));
 	read_at("no pdpte", 0x40000000);
-	print(" A %s D %s\n", pae_table[511] & A ? "set" : "clear",
+	print(" A %s D %s", pae_table[511] & A ? "set" : "clear",
 	      pae_table[511] & D ? "set" : "clear");
+	pae_directories[0][9] = CROSSING | PS | P | W;
+	pae_table[16] = CROSSING | P;
+	tell_crossing(0xffe11000, set_pae);
+	set_pae((CROSSING + PAGE) | P | NX);
+	run_crossing("nx", 0xffe11000);
+	print("\n");
 	paging_off();
 	set_efer(0);
 }

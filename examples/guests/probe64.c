@@ -19,6 +19,7 @@ void trap(struct frame *f)
 	got.vector = (unsigned)f->vector;
 	got.error = (unsigned)f->error;
 	got.cr2 = f->vector == VECTOR_PF ? get_cr2() : 0;
+	got.rip = f->rip;
 	if (in_ring3 && (f->cs & 3)) {
 		in_ring3 = 0;
 		if (f->vector == VECTOR_SYSCALL)
@@ -59,10 +60,10 @@ static void supervisor(enum way way, uint64_t va, uint64_t value)
 				 : "rax", "memory");
 	else
 		__asm__ volatile("lea 1f(%%rip), %%rax; mov %%rax, %1; mov %%rsp, %0;"
-				 "call *%2; 1: mov %0, %%rsp"
-				 : "=&r"(stack), "=m"(resume)
+				 "call *%3; 1: mov %0, %%rsp"
+				 : "=&r"(stack), "=m"(resume), "=&a"(value)
 				 : "r"(va)
-				 : "rax", "memory");
+				 : "memory");
 	resume = 0;
 	got.value = value;
 }
@@ -91,12 +92,13 @@ struct outcome probe(enum way way, uint64_t va, uint64_t value)
 	got.vector = 0;
 	got.error = 0;
 	got.cr2 = 0;
+	got.rip = 0;
 	got.value = 0;
 	if (way >= USER_READ)
 		user(way, va, value);
 	else
 		supervisor(way, va, value);
-	return (struct outcome){ got.vector, got.error, got.cr2, got.value };
+	return (struct outcome){ got.vector, got.error, got.cr2, got.rip, got.value };
 }
 
 void probe_map_user(void (*map)(uint64_t va, uint64_t entry), uint64_t va)

@@ -12,7 +12,8 @@ struct outcome {
 	unsigned vector; /* 0: it succeeded */
 	unsigned error;
 	uint64_t cr2;	/* of vector 14 */
-	uint64_t value; /* that was read */
+	uint64_t rip;	/* of a fault */
+	uint64_t value; /* that was read, or that what was called has in RAX */
 };
 
 /* Needs cpu_setup().  RUN calls the address: a `ret` has to be there. */

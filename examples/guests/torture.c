@@ -95,6 +95,7 @@ int main(void)
 	test_reserved();
 	test_accessed_dirty();
 	test_crossing();
+	test_crossing_code();
 	test_addresses();
 	test_device();
 	test_soup();

@@ -57,6 +57,7 @@ void test_smep_smap(void);
 void test_reserved(void);
 void test_accessed_dirty(void);
 void test_crossing(void);
+void test_crossing_code(void);
 void test_addresses(void);
 void test_device(void);
 /* torture_random.c */

@@ -224,6 +224,74 @@ void test_crossing(void)
 	print(" second page %u\n", o.cr2 == end);
 }
 
+/* A function at the end of a page: two bytes of its second instruction are in the next one. */
+static const uint8_t crossing_code[] = { 0x31, 0xc0, 0xb8, 0x11, 0x11, 0x11, 0x11, 0xc3 };
+#define CROSSING_BYTES 5u /* of it in the first page */
+#define CROSSING_AT 2u	  /* where the second instruction begins */
+
+static void tell_run(const char *what, enum way way, uint64_t end)
+{
+	struct outcome o = probe(way, end - CROSSING_BYTES, 0);
+
+	if (!o.vector) {
+		print(" %s %lx", what, o.value);
+		return;
+	}
+	tell(what, o);
+	if (o.rip != end - CROSSING_BYTES + CROSSING_AT)
+		print(" at another instruction");
+	if (o.cr2 != end)
+		print(" for another page");
+}
+
+static void run_crossing(enum way way, uint64_t user)
+{
+	uint64_t va = WINDOW + 511 * PAGE, end = va + PAGE; /* in another table */
+	unsigned i;
+
+	memcpy(&frames[40][PAGE - CROSSING_BYTES], crossing_code, CROSSING_BYTES);
+	for (i = 41; i < 43; i++)
+		memset(frames[i], (int)(0x11 * (i - 40)), 2);
+	for (i = 41; i < 43; i++)
+		frames[i][2] = 0xc3;
+	map(va, frame(40) | P | user);
+	map(end, frame(41) | P | user);
+	for (i = 0; i < 3; i++)
+		tell_run("run", way, end);
+	map(end, 0);
+	tell_run("gone", way, end);
+	tell_run("still", way, end);
+	map(end, frame(42) | P | user);
+	tell_run("another frame", way, end);
+	map(end, frame(41) | P | user);
+	tell_run("back", way, end);
+	frames[41][0] = frames[41][1] = 0x33;
+	tell_run("stored to", way, end);
+	map(end, frame(41) | P | user | NX);
+	tell_run("nx", way, end);
+	if (user) {
+		map(end, frame(41) | P);
+		tell_run("supervisor's", way, end);
+	}
+	map(end, frame(41) | P | user);
+	tell_run("run", way, end);
+	/* The entry above. */
+	*entry(end, 2) &= ~P;
+	invlpg(end);
+	tell_run("no table", way, end);
+	*entry(end, 2) |= P;
+	tell_run("run", way, end);
+	print("\n");
+}
+
+void test_crossing_code(void)
+{
+	print("crossing code:");
+	run_crossing(RUN, 0);
+	print("crossing code, user's:");
+	run_crossing(USER_RUN, U);
+}
+
 void test_addresses(void)
 {
 	print("addresses:");
