@@ -290,6 +290,13 @@ def check_picture(tmp, *args):
     return len(steps), texts
 
 
+def test_notes_once(tmp):
+    """However often an input runs again, what was guessed of it or cleared in it is said once."""
+    said = run("compare", "--profile", "phenom", "--sensitivity", "--json", f"{tmp}/json",
+               f"{data}/found/pae-pdpte-accessed.vmt", f"{data}/d2/d2-i386-pae.ptcore.zst").stderr
+    assert said.count(b"QEMU marked") == 2, said
+
+
 def test_walk(tmp):
     nr, texts = check_picture(tmp, *D1, "--backend", "nested-npt", "ffff888000001000")
     assert nr == 24 and "24" in texts and "gPA" in texts and "nL1" in texts
