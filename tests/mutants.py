@@ -22,7 +22,8 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # What looks at single facts, by speed.
 COMMANDS = [('tools/vmmu', [], ''), ('tests/vmmu-yield', ['--mix', 'smp'], ', in a race')]
-TESTS = ['silicon_alone', 'refs', 'shadow', 'events', 'walk', 'pt', 'mode', 'api', 'entry', 'oom', 'explain']
+TESTS = ['silicon_alone', 'refs', 'shadow', 'shadow_pages', 'shadow_limits', 'events', 'events_pages', 'walk',
+         'walk_nested', 'pt', 'pt_check', 'mode', 'mode_cached', 'api', 'api_vm', 'entry', 'oom', 'explain']
 
 
 def read_mutants(path):
