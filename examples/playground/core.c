@@ -193,6 +193,7 @@ int core_load(struct play *p, const uint8_t *bytes, size_t size)
 	end = (end + RAM_UNIT - 1) & ~(RAM_UNIT - 1);
 	if (world_memory(p, end) || fill(&r))
 		return -1;
+	trace_forget(p);
 	p->is_core = 1;
 	p->next_free = end;
 	p->sample = 0;

@@ -348,6 +348,8 @@ function drawSwitches() {
 	for (const s of document.querySelectorAll("[data-machine]")) s.value = state.with[s.dataset.machine];
 	$("preset").value = state.core ? "core" : state.preset;
 	$("undo").disabled = done.length < (core ? 1 : 2);
+	$("tracebar").hidden = !state.trace;
+	if (state.trace) $("traceat").textContent = `record ${state.trace.at} of ${state.trace.of}, ${state.trace.differ} answers not as recorded`;
 }
 /* The indexes are those of the native walk. */
 function drawIndexes() {
@@ -455,6 +457,7 @@ function load(bytes) {
 	say("Loaded. A link cannot hold a dump.", true);
 	draw();
 	drawMap();
+	if (state.trace) $("gva").value = "";
 }
 const size = shift => shift >= 30 ? "1G" : shift === 22 ? "4M" : shift >= 21 ? "2M" : "4K";
 function drawMap() {

@@ -42,6 +42,7 @@ void play_free(struct play *p)
 	if (!p)
 		return;
 	world_stop(p);
+	trace_forget(p);
 	free(p->json.at);
 	free(p);
 }
@@ -219,21 +220,34 @@ static int set_reg(struct play *p, enum reg reg, uint64_t value)
 	return 0;
 }
 
+int guest_set(struct play *p, const char *reg, uint64_t value)
+{
+	for (unsigned i = 0; i < NR_REGS; i++)
+		if (!strcmp(reg, reg_names[i]))
+			return set_reg(p, (enum reg)i, value);
+	return play_fail(p, "set cr0, cr3, cr4, efer or pkru");
+}
+
 static int do_set(struct play *p, char **word)
 {
 	uint64_t value;
-	unsigned i;
 
-	for (i = 0; i < NR_REGS; i++)
-		if (word[1] && !strcmp(word[1], reg_names[i]))
-			break;
-	if (i == NR_REGS)
+	if (!word[1])
 		return play_fail(p, "set cr0, cr3, cr4, efer or pkru");
 	if (number(p, word[2], &value))
 		return -1;
-	if (i == PKRU && value > UINT32_MAX)
+	if (!strcmp(word[1], "pkru") && value > UINT32_MAX)
 		return play_fail(p, "pkru has 32 bits");
-	return set_reg(p, (enum reg)i, value);
+	return guest_set(p, word[1], value);
+}
+
+static int do_next(struct play *p, char **word)
+{
+	uint64_t nr = 1;
+
+	if (word[1] && number(p, word[1], &nr))
+		return -1;
+	return trace_next(p, nr);
 }
 
 static int do_toggle(struct play *p, char **word)
@@ -392,7 +406,7 @@ static const struct {
 	{ "point", do_point },	 { "key", do_key },	    { "set", do_set },
 	{ "toggle", do_toggle }, { "invlpg", do_invlpg },   { "fork", do_fork },
 	{ "flood", do_flood },	 { "swap", do_swap },	    { "dirty", do_dirty },
-	{ "check", do_check },	 { "machine", do_machine },
+	{ "check", do_check },	 { "machine", do_machine }, { "next", do_next },
 };
 
 /* Splits in place; the last of the words is NULL. */
@@ -496,7 +510,10 @@ const char *play_do(struct play *p, const char *command)
 const char *play_core(struct play *p, const void *bytes, size_t size)
 {
 	begin(p);
-	core_load(p, bytes, size);
+	if (is_trace(bytes, size))
+		trace_load(p, bytes, size);
+	else
+		core_load(p, bytes, size);
 	show_state(p);
 	return told(p);
 }

@@ -30,7 +30,8 @@ const char *play_do(struct play *p, const char *command);
 int play_attempt(struct play *p, const char *command);
 const char *play_error(const struct play *p);
 
-/* An ELF core of a guest becomes the guest; answered as by play_do().  The bytes stay the caller's.
+/* An ELF core of a guest, or a trace of one, becomes the guest; answered as by play_do().  The
+ * bytes stay the caller's.
  */
 const char *play_core(struct play *p, const void *bytes, size_t size);
 

@@ -129,6 +129,7 @@ int preset_make(struct play *p, const char *name)
 		p->sample = sample(s);
 		p->next_free = FREE;
 		p->is_core = 0;
+		trace_forget(p);
 		snprintf(p->preset, sizeof(p->preset), "%s", name);
 		return world_start(p, &s->regs);
 	}

@@ -579,8 +579,12 @@ static int agree(const struct play *p)
 	const struct machine *m = p->machine;
 
 	for (unsigned i = 1; p->act == ACT_ACCESS && i < NR_MACHINES; i++) {
-		if (m[i].status != m[0].status || m[i].xlat.gpa.v != m[0].xlat.gpa.v ||
+		if (m[i].status != m[0].status)
+			return 0;
+		if (m[0].status == VMMU_FAULT &&
 		    memcmp(&m[i].xlat.fault, &m[0].xlat.fault, sizeof(m[i].xlat.fault)))
+			return 0;
+		if (m[0].status != VMMU_FAULT && m[i].xlat.gpa.v != m[0].xlat.gpa.v)
 			return 0;
 	}
 	return 1;
@@ -608,6 +612,10 @@ void show_state(struct play *p)
 	}
 	put(t, ",\"preset\":\"%s\",\"core\":%s,\"ram_hpa\":\"0x%llx\",", p->preset,
 	    p->is_core ? "true" : "false", RAM_HPA);
+	if (p->trace.bytes)
+		put(t, "\"trace\":{\"at\":%llu,\"of\":%llu,\"differ\":%llu},",
+		    (unsigned long long)p->trace.at, (unsigned long long)p->trace.nr,
+		    (unsigned long long)p->trace.differ);
 	put_hex(t, "ram", p->ram_bytes);
 	put_hex(t, "free", p->next_free);
 	put_hex(t, "sample", p->sample);

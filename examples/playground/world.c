@@ -296,17 +296,25 @@ void ram_poke(struct play *p, uint64_t gpa, uint64_t value, unsigned bytes)
 		memcpy(p->machine[i].ram + gpa, &value, bytes);
 }
 
-int guest_store(struct play *p, uint64_t gpa, uint64_t value, unsigned bytes)
+int guest_write(struct play *p, uint64_t gpa, const void *bytes, size_t len)
 {
-	if (gpa % bytes || gpa > p->ram_bytes || bytes > p->ram_bytes - gpa)
+	if (gpa > p->ram_bytes || len > p->ram_bytes - gpa)
 		return play_fail(p, "0x%llx is no place for %u bytes of the guest's memory",
-				 (unsigned long long)gpa, bytes);
+				 (unsigned long long)gpa, (unsigned)len);
 	for (unsigned i = 0; i < NR_MACHINES; i++) {
 		struct machine *m = &p->machine[i];
 
-		m->status = vmmu_write(m->vm, m->cpu, vmmu_gpa(gpa), &value, bytes, NULL);
+		m->status = vmmu_write(m->vm, m->cpu, vmmu_gpa(gpa), bytes, len, NULL);
 	}
 	return 0;
+}
+
+int guest_store(struct play *p, uint64_t gpa, uint64_t value, unsigned bytes)
+{
+	if (gpa % bytes)
+		return play_fail(p, "0x%llx is no place for %u bytes of the guest's memory",
+				 (unsigned long long)gpa, bytes);
+	return guest_write(p, gpa, &value, bytes);
 }
 
 int guest_access(struct play *p, uint64_t gva, uint32_t access)

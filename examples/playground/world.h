@@ -74,7 +74,13 @@ struct play {
 	uint64_t sample;    /* an address that the preset maps */
 	uint64_t next_free; /* the next frame that nobody has used */
 	char preset[16];
-	int is_core;
+	int is_core; /* a real guest: a dump, or a trace */
+	struct {
+		uint8_t *bytes;	 /* a copy; NULL: there is none */
+		uint64_t at, nr; /* records */
+		uint64_t differ; /* answers that were not as recorded */
+		int wide;	 /* the guest's entries have 8 bytes */
+	} trace;
 	enum last_act act;
 	uint64_t gva;
 	uint32_t access;
@@ -107,6 +113,10 @@ uint64_t ram_entry(const struct play *p, uint64_t gpa, unsigned bytes);
 void ram_poke(struct play *p, uint64_t gpa, uint64_t value, unsigned bytes);
 /* A store by the guest's vCPU, on all machines. */
 int guest_store(struct play *p, uint64_t gpa, uint64_t value, unsigned bytes);
+/* ... of whole entries in one page. */
+int guest_write(struct play *p, uint64_t gpa, const void *bytes, size_t len);
+/* A register by name, on all machines: cr0, cr3, cr4, efer, pkru. */
+int guest_set(struct play *p, const char *reg, uint64_t value);
 int guest_access(struct play *p, uint64_t gva, uint32_t access);
 const struct vmmu_paging *guest_paging(const struct play *p);
 
@@ -122,6 +132,13 @@ int act_dirty(struct play *p, const char *how);
 
 /* ---- core.c ---- */
 int core_load(struct play *p, const uint8_t *bytes, size_t size);
+
+/* ---- trace.c ---- */
+int is_trace(const uint8_t *bytes, size_t size);
+int trace_load(struct play *p, const uint8_t *bytes, size_t size);
+/* The next `nr` things that the guest did. */
+int trace_next(struct play *p, uint64_t nr);
+void trace_forget(struct play *p);
 
 /* ---- show.c ---- */
 void show_state(struct play *p);

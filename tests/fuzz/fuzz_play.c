@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Fuzz target: the playground's engine.  An input that begins as ELF does is a dump, any other is
- * commands, a line each; after a dump the guest is walked a little.
+ * Fuzz target: the playground's engine.  An input that begins as ELF does is a dump, as a
+ * trace does a trace, any other is commands, a line each; after the first two a little is done.
  * Invariant: whatever is asked, the machines keep theirs, and the answer is a JSON object.
  */
 #include "fuzz.h"
@@ -31,7 +31,8 @@ static void look_at(const char *answer)
 static void walk_a_little(struct play *p)
 {
 	static const char *const commands[] = {
-		"access 0x400000 r u", "access 0xffff888000001000 w s", "map", "fork", "state",
+		"next 1000", "access 0x400000 r u", "access 0xffff888000001000 w s", "map", "fork",
+		"state",
 	};
 
 	for (unsigned i = 0; i < sizeof(commands) / sizeof(*commands); i++)
@@ -62,7 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!p)
 		p = play_new();
 	fuzz_holds(p != NULL, "there is memory");
-	if (size > 4 && !memcmp(data, "\177ELF", 4)) {
+	if (size > 8 && (!memcmp(data, "\177ELF", 4) || !memcmp(data, "VMTRACE1", 8))) {
 		look_at(play_core(p, data, size));
 		walk_a_little(p);
 	} else {

@@ -167,6 +167,24 @@ try {
 		});
 	}
 
+	for (const name of ["dt1-x64-fork", "dt3-i386-2level"]) {
+		await test("the trace " + name, async () => {
+			const packed = join(data, "traces", name + ".vmt.zst"), plain = join(work, "trace");
+			writeFileSync(plain, execFileSync("zstd", ["-dc", "--long=27", packed], { maxBuffer: 1 << 28 }));
+			await open("");
+			const unpacks = await p.evaluate(() => !!window.fzstd);
+			await p.setInputFiles("#file", unpacks ? packed : plain);
+			await p.waitForFunction(() => playground.state.trace, null, { timeout: 30000 });
+			assert.deepEqual(await state(), JSON.parse(await asked("core " + plain)));
+			for (const c of ["next 1", "next 1000", "next 20000"]) {
+				await p.evaluate(c => playground.act(c), c);
+				assert.deepEqual(await state(), JSON.parse(await asked(c)));
+			}
+			assert.equal((await state()).trace.differ, 0);
+			assert.equal(JSON.parse(await asked("check")).ok, true);
+		});
+	}
+
 	await test("files that are no dumps", async () => {
 		await open("");
 		const before = await state();
