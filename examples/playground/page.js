@@ -255,7 +255,7 @@ function drawMachine(m, i) {
 	a.append(el("h3", {}, titles[m.name][0]), el("p", { class: "sub" }, titles[m.name][1]));
 	a.append(outcome(m));
 	const count = (v, t) => el("div", {}, el("b", {}, String(v)), el("span", {}, t));
-	a.append(el("div", { class: "counts" }, count(w ? w.refs : 0, "references, this walk"), count(m.last.exits, "exits, this step"),
+	a.append(el("div", { class: "counts" }, count(w ? w.refs : 0, "references now"), count(m.last.exits, "exits now"),
 		count(m.all.exits, "exits in all"), count(m.all.refs + m.all.sw, "references in all")));
 	if (w && w.steps.length) a.append(el("div", { class: "gridwrap", tabindex: "0", role: "group", "aria-label": "Grid of references" }, drawGrid(m, w)), nowText(m, w));
 	else if (state.act === "access" && m.last.walks) a.append(el("p", { class: "hint" }, "The walk reads no entry: there are no tables."));

@@ -129,7 +129,7 @@ static const char *event_words(enum vmmu_event ev)
 	case VMMU_EV_EXIT_DIRTY_LOG:
 		return "exit: the first store to gpa 0x%llx since the dirty log was read";
 	case VMMU_EV_WALK:
-		return "the CPU walks for 0x%llx and reads %llu entries";
+		return "the CPU walks for 0x%llx, entries read: %llu";
 	case VMMU_EV_SW_WALK:
 		return "the hypervisor walks the guest's tables for 0x%llx in software: %llu "
 		       "entries";

@@ -136,6 +136,7 @@ try {
 
 	await test("undo", async () => {
 		await open("#c=preset+four;access+0x8080604abc+r+u");
+		for (const id of ["#tracebar", "#scenebar", "#question", "#mapsection"]) assert.ok(!(await p.isVisible(id)), id + " is not there in free play");
 		const before = await state();
 		for (const c of ["store 0x4020 0", "fork", "swap 0x40000", "machine pwc=on", "toggle WP"]) await p.evaluate(c => playground.act(c), c);
 		assert.notDeepEqual(await state(), before);
@@ -257,7 +258,7 @@ try {
 	});
 
 	await test("every width from 360 to 1920", async () => {
-		for (const w of [360, 700, 768, 1100, 1280, 1500, 1920]) {
+		for (const w of [360, 700, 1100, 1500, 1920]) {
 			await p.setViewportSize({ width: w, height: 900 });
 			await open("#c=preset+four;access+0x8080604abc+r+u;access+0x8080604abc+r+u&story=twentyfour.2");
 			assert.ok(await p.evaluate(() => document.documentElement.scrollWidth) <= w, "nothing sticks out at " + w);
