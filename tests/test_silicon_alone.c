@@ -261,3 +261,40 @@ Test(silicon_alone, a_link_without_a_is_not_remembered)
 	t_eq(silicon_check(&l->s, &gpa), 0);
 	lone_free(l);
 }
+
+/* gva 0x6000 is gpa 0x200000, below a nested link that does not let writes pass. */
+Test(silicon_alone, a_remembered_link_keeps_its_rights)
+{
+	struct lone *l = lone_new(1);
+	struct vmmu_walk w;
+	uint64_t gpa;
+
+	l->page[4][6] = 0x200000 | P_W_U_A_D;
+	l->page[7][1] = 12 << 12 | (P_W_U_A_D & ~2ull);
+	l->page[12][0] = 9 << 12 | P_W_U_A_D;
+	t_eq(walk(l->s.walk, &l->s.hw, &l->s.plain, 0x6123, VMMU_READ, &w), VMMU_WALK_OK);
+	t_check(!(w.nrights & VMMU_W), "the link's rights are not in those of the walk");
+	t_true(walk(l->s.walk, &l->s.hw, &l->s.plain, 0x6123, VMMU_WRITE, &w) != VMMU_WALK_OK);
+	t_eq(walk(l->s.walk, &l->s.hw, &l->s.plain, 0x6123, VMMU_READ, &w), VMMU_WALK_OK);
+	t_check(!(w.nrights & VMMU_W), "the remembered link has other rights");
+	t_eq(silicon_check(&l->s, &gpa), 0);
+	lone_free(l);
+}
+
+/* Other nested tables, in which the guest's page table lies elsewhere. */
+Test(silicon_alone, other_nested_tables_drop_the_memo)
+{
+	struct lone *l = lone_new(1);
+	unsigned i;
+
+	plain_walk(l, 24);
+	for (i = 12; i < 15; i++)
+		l->page[i][0] = (i + 1) << 12 | P_W_U_A_D;
+	memcpy(l->page[15], l->page[8], 4096);
+	l->page[15][4] = 10 << 12 | P_W_U_A_D;
+	l->page[10][5] = 11 << 12 | P_W_U_A_D;
+	vmmu_paging_host(&l->s.hw.n, &vmmu_fmt_npt, 0xc000, 52, 0);
+	silicon_program(&l->s);
+	t_eq(plain_walk(l, 24), 0xb123);
+	lone_free(l);
+}
