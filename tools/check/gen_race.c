@@ -305,7 +305,7 @@ void op_race(struct gen *g)
 		race.size = below(g, g->w->nr_tried);
 		race.how = percent(g, 65) ? RACE_ANSWERED : RACE_ASKED;
 		race.access = below(g, 3);
-		race_run(g->w, &race, &outer, &inner);
+		race_run(g->w, &race, &outer, &inner, op_apply);
 		return;
 	}
 	if (g->w->cfg.nr_cpus < 2 && percent(g, 70))
@@ -327,5 +327,5 @@ void op_race(struct gen *g)
 	if (percent(g, 75))
 		race.how = likely_point(g, &outer);
 	race.access = below(g, 1u << below(g, 4));
-	race_run(g->w, &race, &outer, &inner);
+	race_run(g->w, &race, &outer, &inner, op_apply);
 }

@@ -396,6 +396,14 @@ static bool asks_first(const struct world_vm *v, int st, uint32_t access)
 	return st == VMMU_AGAIN && v->cfg.ask && (access & VMMU_PROBE);
 }
 
+void judge_answer(struct world *w, unsigned which, const struct claim *c)
+{
+	struct claim *to = &w->race->claim[which];
+
+	*to = *c;
+	to->made = !judge_claim(w, w->race->v, to);
+}
+
 /* What that VM may be early or late with, the other operation at once is the reason. */
 static void answer_in_race(struct world *w, struct world_vm *v, unsigned cpu, uint64_t gva,
 			   unsigned size, uint32_t access, int st, const struct vmmu_xlat *x)
@@ -410,7 +418,7 @@ static void answer_in_race(struct world *w, struct world_vm *v, unsigned cpu, ui
 		.x = *x,
 	};
 
-	race_answer(w, 0, &c);
+	judge_answer(w, 0, &c);
 	check_cr2(w, v, cpu, st, x, access);
 	if (st == VMMU_OK && (access & VMMU_TYPE_MASK) == VMMU_WRITE)
 		world_may_write(w, x->gpa.v);

@@ -20,33 +20,6 @@
 #include "world_priv.h"
 #include "yield.h"
 
-const char *race_point_name(unsigned point)
-{
-	if (point == RACE_ASKED || point == RACE_ANSWERED)
-		return point == RACE_ASKED ? "asked" : "answered";
-	return point < yield_kinds() ? yield_name(point) : NULL;
-}
-
-bool race_is_on(const struct world *w, const struct world_vm *v)
-{
-	return w->race && w->race->v == v;
-}
-
-bool race_is_ahead(const struct world *w, uint64_t gpa, uint64_t len)
-{
-	const struct race *r = w->race;
-
-	return r && r->len && gpa < r->stored + r->len && r->stored < gpa + len;
-}
-
-void race_answer(struct world *w, unsigned which, const struct claim *c)
-{
-	struct claim *to = &w->race->claim[which];
-
-	*to = *c;
-	to->made = !judge_claim(w, w->race->v, to);
-}
-
 /* ---- which two may ---------------------------------------------------------------- */
 
 static bool is_of_vcpu(const struct world_op *op)
@@ -212,7 +185,7 @@ static void inner_access(struct race *r, bool open)
 	r->answer = c.st;
 	if (c.st == VMMU_FAULT && c.x.fault.vector == 14)
 		r->v->cr2[c.cpu] = c.x.fault.cr2;
-	race_answer(r->w, 1, &c);
+	judge_answer(r->w, 1, &c);
 	if (c.st != VMMU_OK || (c.access & VMMU_TYPE_MASK) != VMMU_WRITE)
 		return;
 	world_may_write(r->w, c.x.gpa.v);
@@ -278,19 +251,13 @@ static void at_yield(void *ctx, struct vmmu *vm, unsigned where, bool open)
 		at_point(r, where, open);
 }
 
-void race_asked(struct world_vm *v, unsigned when)
-{
-	if (race_is_on(v->w, v))
-		at_point(v->w->race, when, true);
-}
-
 /* ---- before and after ------------------------------------------------------------------- */
 
-static void run_in_turn(struct world *w, const struct world_op *op, uint32_t skip)
+static void run_in_turn(struct race *r, const struct world_op *op, uint32_t skip)
 {
-	w->skip = skip;
-	op_apply(w, op);
-	w->skip = 0;
+	r->w->skip = skip;
+	r->apply(r->w, op);
+	r->w->skip = 0;
 }
 
 /* What an inner access stored is now everybody's. */
@@ -362,7 +329,7 @@ static void run_outer(struct race *r)
 {
 	yield_to(at_yield, r);
 	r->inside = true;
-	op_apply(r->w, r->outer);
+	r->apply(r->w, r->outer);
 	r->inside = false;
 	yield_to(NULL, NULL);
 }
@@ -405,7 +372,7 @@ static void run_inner(struct race *r, uint32_t me)
 		struct world_op p = *r->inner;
 
 		p.has_value = 0;
-		run_in_turn(r->w, &p, r->ran ? me : 0);
+		run_in_turn(r, &p, r->ran ? me : 0);
 		r->len = 0;
 		write_after_log(r);
 	}
@@ -419,7 +386,7 @@ static void run_both(struct race *r)
 	w->race = r;
 	r->starts_log = starts_log(w, r->outer);
 	if (comes_first(r->inner))
-		run_in_turn(w, r->inner, me);
+		run_in_turn(r, r->inner, me);
 	run_outer(r);
 	settle_claims(r, false);
 	level(r, r->outer);
@@ -438,10 +405,16 @@ static void run_both(struct race *r)
 }
 
 void race_run(struct world *w, const struct world_op *race, const struct world_op *outer,
-	      const struct world_op *inner)
+	      const struct world_op *inner, op_apply_fn *apply)
 {
 	struct race r = {
-		.w = w, .outer = outer, .inner = inner, .where = race->how, .nth = race->access
+		.w = w,
+		.outer = outer,
+		.inner = inner,
+		.where = race->how,
+		.nth = race->access,
+		.at_point = at_point,
+		.apply = apply,
 	};
 	struct ops *record = w->record;
 	unsigned i;
@@ -455,8 +428,8 @@ void race_run(struct world *w, const struct world_op *race, const struct world_o
 	if (r.v && outer_may(w, outer) && inner_may(w, outer, inner)) {
 		run_both(&r);
 	} else {
-		op_apply(w, outer);
-		op_apply(w, inner);
+		apply(w, outer);
+		apply(w, inner);
 	}
 	w->record = record;
 }

@@ -9,7 +9,8 @@
 #include "ops.h"
 
 #define RACE_ASKED (WORLD_POINTS - 1)
-#define RACE_ANSWERED (WORLD_POINTS - 2) /* the host has answered, and the library has not seen it */
+#define RACE_ANSWERED                                                                              \
+	(WORLD_POINTS - 2) /* the host has answered, and the library has not seen it */
 #define RACE_ANY WORLD_POINTS
 /* Names of the points; NULL: there is none of that number. */
 const char *race_point_name(unsigned point);
@@ -25,6 +26,9 @@ struct claim {
 	char why[256];
 };
 
+/* Does one operation; op_apply(). */
+typedef void op_apply_fn(struct world *w, const struct world_op *op);
+
 struct race {
 	struct world *w;
 	struct world_vm *v;
@@ -39,14 +43,14 @@ struct race {
 	uint64_t stored, len; /* ... what it has stored, and the others have not yet */
 	uint64_t value;
 	struct claim claim[2]; /* the outer one's, the inner one's */
+	void (*at_point)(struct race *r, unsigned where, bool open); /* the library lets go here */
+	op_apply_fn *apply;
 };
 
 /* Is this the VM on which two things happen at once? */
 bool race_is_on(const struct world *w, const struct world_vm *v);
 /* Has that VM stored here, and the others not yet? */
 bool race_is_ahead(const struct world *w, uint64_t gpa, uint64_t len);
-/* An answer of that VM, of the outer or the inner operation. */
-void race_answer(struct world *w, unsigned which, const struct claim *c);
 /*
  * The host is being asked for a page, and has not looked yet (RACE_ASKED) or has made up its answer
  * (RACE_ANSWERED), which is out of date if its page moves now: anything may come.
@@ -54,9 +58,10 @@ void race_answer(struct world *w, unsigned which, const struct claim *c);
 void race_asked(struct world_vm *v, unsigned when);
 /*
  * The two, at once as far as they and the library let them; else in turn.  `race` says on which VM
- * (its number) in .size, at which kind of point in .how, and which of those in .access.
+ * (its number) in .size, at which kind of point in .how, and which of those in .access.  Each of
+ * the two is done by `apply`.
  */
 void race_run(struct world *w, const struct world_op *race, const struct world_op *outer,
-	      const struct world_op *inner);
+	      const struct world_op *inner, op_apply_fn *apply);
 
 #endif

@@ -80,6 +80,8 @@ void host_slots_changed(struct world *w, unsigned which, unsigned r);
 int set_in(struct vmmu_cpu *cpu, enum world_reg reg, uint64_t value);
 /* Is the answer legal now?  If not, c->why says why. */
 bool judge_claim(struct world *w, struct world_vm *v, struct claim *c);
+/* An answer of the raced VM, of the outer (0) or the inner (1) operation: kept if not legal yet. */
+void judge_answer(struct world *w, unsigned which, const struct claim *c);
 /* What the last access may have left different. */
 enum ad_rule { AD_EXACT, AD_ANY, AD_MISSING, AD_NOTHING_SET };
 
