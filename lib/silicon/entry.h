@@ -59,6 +59,9 @@ static always_inline uint64_t entry_granted(const struct vmmu_fmt *f, unsigned l
 /* Of granted bits, an entry's or those of a way: VMMU_RWXU. */
 static always_inline unsigned entry_rights(const struct vmmu_fmt *f, uint64_t granted)
 {
+	/* EPT's bits are where the rights are. */
+	if (f->r == VMMU_R && f->w == VMMU_W && f->x == VMMU_X && !f->u)
+		return ((unsigned)granted & VMMU_RWX) | VMMU_U;
 	return (!f->r || (granted & f->r) ? VMMU_R : 0) | (!f->w || (granted & f->w) ? VMMU_W : 0) |
 	       (!f->x || (granted & f->x) ? VMMU_X : 0) | (!f->u || (granted & f->u) ? VMMU_U : 0);
 }

@@ -62,13 +62,11 @@ static never_inline void fill_piece(struct cache *c, uint64_t gva, const struct 
 	c->fragments |= e->guest_shift > piece;
 }
 
-/* What some of the TLBs keep of it. */
-static never_inline void fill_at(struct silicon *s, uint64_t gva, const struct fill_plan *plan,
-				 unsigned nr, const struct tlb_fill *f)
+/* What the TLBs of a plan keep of it, from number i on. */
+static never_inline void fill_from(struct silicon *s, uint64_t gva, const struct fill_plan *plan,
+				   unsigned i, unsigned nr, const struct tlb_fill *f)
 {
-	unsigned i;
-
-	for (i = 0; i < nr; i++) {
+	for (; i < nr; i++) {
 		struct cache *c = plan->tlb[i];
 
 		if (plan->shift && i < plan->nr_first)
@@ -78,28 +76,27 @@ static never_inline void fill_at(struct silicon *s, uint64_t gva, const struct f
 	}
 }
 
-/* What these TLBs of a plan keep of it: the first `nr`. */
+/*
+ * What the first `nr` TLBs of a plan keep of it; `tlbs` is a bitmap of these.  The last call is
+ * the only one, so no register has to be saved for what is quick.
+ */
 static always_inline void fill(struct silicon *s, uint64_t gva, const struct fill_plan *plan,
 			       unsigned tlbs, unsigned nr, const struct tlb_fill *from)
 {
 	const struct tlb_fill f = *from;
 	const struct wanted w = want(gva, cache_shift(f.key));
-	unsigned i;
+	unsigned i = 0;
 
-	/* One has an entry, gets a piece, or is to know that this is one. */
-	if (unlikely((tlbs & ~(unsigned)s->missed) || plan->shift ||
-		     info_byte(f.info, INFO_GUEST_SHIFT) > w.shift)) {
-		fill_at(s, gva, plan, nr, from);
-		return;
+	/* None has an entry, gets a piece, or has to know that this is a piece of the guest's. */
+	if (likely(!(tlbs & ~(unsigned)s->missed) && !plan->shift &&
+		   info_byte(f.info, INFO_GUEST_SHIFT) <= w.shift)) {
+		for (; i < nr && likely(plan->tlb[i]->few_of == w.shift); i++)
+			cache_put_few(plan->tlb[i], w.hash, w.page, f.key, f.info, f.out)->gpa =
+				f.gpa;
+		if (likely(i == nr))
+			return;
 	}
-	for (i = 0; i < nr; i++) {
-		struct cache *c = plan->tlb[i];
-
-		if (likely(c->few_of == w.shift))
-			cache_put_few(c, w.hash, w.page, f.key, f.info, f.out)->gpa = f.gpa;
-		else
-			cache_put(c, w.page, f.key, f.info, f.out)->gpa = f.gpa;
-	}
+	fill_from(s, gva, plan, i, nr, from);
 }
 
 /* An entry of a second-level TLB, for the first. */
@@ -157,26 +154,37 @@ static never_inline int found(struct silicon *s, uint64_t gva, unsigned kind, st
 	return 1;
 }
 
+/* Looks at one TLB after the other. */
+static never_inline struct cache_entry *lookup_each(struct silicon *s, uint64_t gva, unsigned kind,
+						    unsigned *kinds)
+{
+	struct cache *const *next = s->order[kind >> 2 == VMMU_FETCH], *c;
+	struct cache_entry *e;
+
+	s->missed = 0;
+	for (c = *next; c; c = *++next) {
+		e = cache_look(c, gva, silicon_tag(s));
+		if (!e)
+			s->missed |= (uint8_t)(1u << c->nr);
+		else if (found(s, gva, kind, c, e, kinds))
+			return e;
+	}
+	s->caches.stats.tlb_misses++;
+	return NULL;
+}
+
+/* Mostly all of them have pages of 4K alone, and none has this one. */
 struct cache_entry *silicon_lookup(struct silicon *s, uint64_t gva, unsigned kind, unsigned *kinds)
 {
 	struct cache *const *next = s->order[kind >> 2 == VMMU_FETCH], *c;
-	struct wanted w = want(gva, VMMU_PAGE_SHIFT);
+	const struct wanted w = want(gva, VMMU_PAGE_SHIFT);
 	unsigned missed = 0;
-	struct cache_entry *e;
 
 	s->last_hit = NULL;
 	for (c = *next; c; c = *++next) {
-		/* Mostly only pages of 4K are in all of them, and not this one. */
-		if (likely(c->few_of == w.shift) && likely(!cache_may_have(c, w.hash, w.page))) {
-			missed |= 1u << c->nr;
-			continue;
-		}
-		e = cache_look(c, gva, silicon_tag(s));
-		s->missed = (uint8_t)missed;
-		if (!e)
-			missed |= 1u << c->nr;
-		else if (found(s, gva, kind, c, e, kinds))
-			return e;
+		if (unlikely(c->few_of != VMMU_PAGE_SHIFT || cache_may_have(c, w.hash, w.page)))
+			return lookup_each(s, gva, kind, kinds);
+		missed |= 1u << c->nr;
 	}
 	s->missed = (uint8_t)missed;
 	s->caches.stats.tlb_misses++;

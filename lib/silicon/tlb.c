@@ -14,7 +14,7 @@ static unsigned hash_bits(uint32_t entries)
 	unsigned bits = 2;
 
 	/* Chains are short: what is not there is mostly found out at the head. */
-	while ((1u << bits) < 4 * entries && bits < 16)
+	while ((1u << bits) < 8 * entries && bits < 16)
 		bits++;
 	return bits;
 }

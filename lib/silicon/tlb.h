@@ -293,17 +293,6 @@ static always_inline struct cache_entry *cache_find_size(struct cache *c, uint64
 /* The entry that covers ia for this tag, or NULL: the smallest.  It gets no younger. */
 struct cache_entry *cache_look(const struct cache *c, uint64_t ia, uint32_t tag);
 
-/* The same, quickly where a cache of many ways has pages of one size. */
-static always_inline struct cache_entry *cache_look_many(const struct cache *c, uint64_t ia,
-							 uint32_t tag)
-{
-	unsigned shift = c->many_of;
-
-	if (unlikely(!shift))
-		return cache_look(c, ia, tag);
-	return cache_peek_many(c, ia >> shift, cache_key(shift, tag));
-}
-
 /* ---- making and dropping ---- */
 
 /* Few ways: the oldest of the set. */

@@ -176,18 +176,31 @@ static never_inline struct nested_found nested_slow(const struct dimension *d, s
 	return r;
 }
 
-static always_inline void nested_found_keep(struct env *env, struct cache *c, uint64_t gpa,
-					    const struct nested_found *r, int seen)
-{
-	uint64_t key = cache_key(r->shift, cache_tag(env->hw->asid, 0)), page = gpa >> r->shift;
-	uint64_t out = r->hpa & ~((1ull << r->shift) - 1);
+/* What the nested TLB is asked for: a gpa as part of a page of the one size that it holds. */
+struct nested_wanted {
+	uint64_t page, key, hash;
+	unsigned shift; /* 0: it holds others, too */
+};
 
-	if (likely(!seen && c->many_of == r->shift))
-		cache_put_many(c, cache_hash(page, key), page, key, r->info, out);
-	else if (!seen)
-		cache_put(c, page, key, r->info, out);
+static always_inline struct nested_wanted nested_want(const struct env *env, const struct cache *c,
+						      uint64_t gpa)
+{
+	unsigned shift = c->many_of;
+	uint64_t key = cache_key(shift, cache_tag(env->hw->asid, 0)), page = gpa >> shift;
+
+	return (struct nested_wanted){ page, key, cache_hash(page, key), shift };
+}
+
+static never_inline void nested_keep_any(const struct env *env, struct cache *c, uint64_t gpa,
+					 struct nested_found r, int seen)
+{
+	uint64_t key = cache_key(r.shift, cache_tag(env->hw->asid, 0)), page = gpa >> r.shift;
+	uint64_t out = r.hpa & ~((1ull << r.shift) - 1);
+
+	if (seen)
+		cache_make(c, page, key, r.info, out);
 	else
-		cache_make(c, page, key, r->info, out);
+		cache_put(c, page, key, r.info, out);
 }
 
 /* nested_full(), which tries what is quick first. */
@@ -197,11 +210,15 @@ static always_inline struct nested_found nested_modelled(const struct dimension 
 	struct caches *all = caches_of(d, env);
 	struct cache *c = nested_tlb(env, all);
 	unsigned type = access & VMMU_TYPE_MASK;
+	struct nested_wanted w = { 0, 0, 0, 0 };
 	struct cache_entry *e = NULL;
 	struct nested_found r;
 
-	if (c)
-		e = cache_look_many(c, gpa, cache_tag(env->hw->asid, 0));
+	if (c) {
+		w = nested_want(env, c, gpa);
+		e = likely(w.shift) ? cache_peek_hash(c, w.hash, w.page, w.key)
+				    : cache_look(c, gpa, cache_tag(env->hw->asid, 0));
+	}
 	if (e) {
 		cache_touch(c, e);
 		if (nested_serves(env, e, type)) {
@@ -216,8 +233,12 @@ static always_inline struct nested_found nested_modelled(const struct dimension 
 	r = nested_quick(d, env, all, gpa, type);
 	if (unlikely(r.hpa == NO_HPA))
 		r = nested_slow(d, env, gpa, access);
-	if (likely(r.hpa != NO_HPA) && c)
-		nested_found_keep(env, c, gpa, &r, e != NULL);
+	if (unlikely(r.hpa == NO_HPA) || !c)
+		return r;
+	if (likely(!e && r.shift == w.shift))
+		cache_put_many(c, w.hash, w.page, w.key, r.info, r.hpa & ~((1ull << r.shift) - 1));
+	else
+		nested_keep_any(env, c, gpa, r, e != NULL);
 	return r;
 }
 
@@ -260,28 +281,27 @@ static always_inline int tell_found(const struct dimension *d, const struct env 
 	return tell_piece(env, g, n, d->nested && n->shift < shift ? n->shift : shift, shift);
 }
 
-/* As finish() does it. */
-static never_inline void tell_both(const struct dimension *d, const struct env *env,
-				   const struct first *g, const struct nested_found *n,
-				   struct vmmu_walk *out)
+/* As finish() does it.  (By value: what has an address is not in registers.) */
+static never_inline void tell_both(const struct dimension *d, const struct env *env, struct first g,
+				   struct nested_found n, struct vmmu_walk *out)
 {
-	tell_first(d->fmt, g, out);
+	tell_first(d->fmt, &g, out);
 	if (d->nested) {
-		out->nlevel = (uint8_t)info_byte(n->info, INFO_LEVEL);
-		out->nshift = (uint8_t)n->shift;
-		out->nrights = (uint8_t)info_byte(n->info, INFO_NRIGHTS);
-		out->dirty &= (uint8_t)info_byte(n->info, INFO_DIRTY);
+		out->nlevel = (uint8_t)info_byte(n.info, INFO_LEVEL);
+		out->nshift = (uint8_t)n.shift;
+		out->nrights = (uint8_t)info_byte(n.info, INFO_NRIGHTS);
+		out->dirty &= (uint8_t)info_byte(n.info, INFO_DIRTY);
 	}
-	out->hpa = vmmu_hpa(n->hpa);
+	out->hpa = vmmu_hpa(n.hpa);
 	out->refs = (uint16_t)env->refs;
 }
 
 /* Why it stopped, after the guest's tables said where. */
-static never_inline int stop_final(const struct dimension *d, struct env *env,
-				   const struct first *g, uint32_t access, struct vmmu_walk *out)
+static never_inline int stop_final(const struct dimension *d, struct env *env, struct first g,
+				   uint32_t access, struct vmmu_walk *out)
 {
-	tell_first(d->fmt, g, out);
-	return stop_nested(env, g->gpa, access, 0, out);
+	tell_first(d->fmt, &g, out);
+	return stop_nested(env, g.gpa, access, 0, out);
 }
 
 /* walk_whole() for caches alone; `nested`: the nested dimension, or NULL. */
@@ -307,11 +327,11 @@ static always_inline int walk_both(const struct dimension *d, const struct dimen
 		env->table = 0;
 		n = nested_modelled(nested, env, g.gpa, access);
 		if (unlikely(n.hpa == NO_HPA))
-			return stop_final(d, env, &g, access, out);
+			return stop_final(d, env, g, access, out);
 	}
 	links_commit(d, env, c, gva);
 	if (unlikely(!tell_found(d, env, &g, &n)))
-		tell_both(d, env, &g, &n, out);
+		tell_both(d, env, g, n, out);
 	return VMMU_WALK_OK;
 }
 

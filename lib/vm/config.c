@@ -31,6 +31,9 @@ int vm_read_config(const struct vmmu_config *in, struct vmmu_config *cfg)
 		return VMMU_EINVAL;
 	if (cfg->front_entries & (cfg->front_entries - 1))
 		return VMMU_EINVAL;
+	/* It stays empty where a TLB is modelled: the fewest lines of the host's do. */
+	if (cfg->silicon || cfg->l1.sets || cfg->l2.sets)
+		cfg->front_entries = 2;
 	return VMMU_OK;
 }
 

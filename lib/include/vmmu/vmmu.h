@@ -127,7 +127,7 @@ struct vmmu_config {
 	 * Entries of the library's own direct-mapped lookup, which serves
 	 * hits in vmmu_host() and vmmu_translate(): a power of two; 0 means
 	 * 1024, 1 counts as 2.  It stays empty where a TLB is modelled (l1, l2,
-	 * silicon), for the model must see every access.
+	 * silicon), for the model must see every access, and has 2 entries there.
 	 */
 	unsigned front_entries;
 	struct vmmu_tlb_geometry l1, l2; /* modelled TLB */
