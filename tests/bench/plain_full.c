@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The plain model that does the library's job (plain_full.h), written as one would write it without
+ * a thought of speed, but for a compiler that optimizes.
+ * Not here: faults and exits, which end it.
+ */
 #include "plain_full.h"
 
 #include <stdlib.h>
