@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Which address an instruction meant, when all that is known is the page: CR2 has to be exact.
- * The operands are tried in turn: memory, strings, the stack.
- * Invariant: the answer lies in the page.
+ * Finds the address that a faulting instruction accessed.  Unicorn reports only the page, and CR2
+ * has to be exact.  The operands are tried in turn: memory, strings, the stack.
+ * Invariant: the address that is returned lies in the page.
  */
 #include "insn.h"
 
@@ -34,7 +34,7 @@ int insn_uses_descriptors(const struct insn *i)
 		return reg == 3 || reg == 5;
 	case 0x0f00: /* VERR, VERW */
 		return reg == 4 || reg == 5;
-	case 0x6c: /* IN and OUT look at the TSS */
+	case 0x6c: /* IN and OUT read the TSS */
 	case 0x6d:
 	case 0x6e:
 	case 0x6f:
@@ -46,7 +46,7 @@ int insn_uses_descriptors(const struct insn *i)
 
 /* ---- CR2 -------------------------------------------------------------------------------- */
 
-/* Where an access at `a` of up to `most` bytes meets the page; 1 if it does. */
+/* 1: an access at `a` of up to `most` bytes meets the page, first at *cr2. */
 static int meets(uint64_t a, uint64_t most, uint64_t page, uint64_t *cr2)
 {
 	if (PAGE_OF(a) == page) {
@@ -79,7 +79,7 @@ static int string_operand(const struct decoder *d, uint64_t page, uint32_t acces
 	       meets(insn_linear(&es, SEG_ES, insn_gpr(d->r, 7)), 8, page, cr2);
 }
 
-/* BT and its kin reach beyond the operand by the bit's number. */
+/* BT, BTS, BTR and BTC access the word that has the bit, which may lie outside the operand. */
 static uint64_t memory_operand(const struct decoder *d)
 {
 	const struct insn *i = d->i;
@@ -118,7 +118,7 @@ static int stack_operand(const struct decoder *d, uint64_t page, uint32_t access
 	return 0;
 }
 
-/* 1: the instruction at RIP has an operand in the page, which *cr2 is the address of. */
+/* 1: the instruction at RIP has an operand in the page, and *cr2 is its address there. */
 static int find_operand(struct run *r, uint64_t page, uint32_t access, uint64_t *cr2)
 {
 	struct insn i;
@@ -132,7 +132,7 @@ static int find_operand(struct run *r, uint64_t page, uint32_t access, uint64_t 
 	}
 	if (insn_decode(r, rip, &i) < 0)
 		return 0;
-	/* FXSAVE is the longest. */
+	/* The longest operand is that of FXSAVE. */
 	if (i.has_memory && meets(memory_operand(&d), 512, page, cr2))
 		return 1;
 	if ((i.opcode & ~3u) == 0xa0) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What libvmmu costs an emulator: a TLB fill beside Unicorn's own page walk, a trapped store to a
- * table, a page fault delivered.  The same loops run in 64-bit mode with 4K pages on each; what
- * they cost without misses is subtracted.
- * Figures are medians of rounds in one run; the ratio to Unicorn's own walker is what counts.
+ * Measures what libvmmu costs an emulator: a TLB fill compared with Unicorn's own page walk, a
+ * trapped store to a table, a delivered page fault.  The same loops run in 64-bit mode with 4K
+ * pages on each backend.  The time of the same loop without misses is subtracted.  Figures are
+ * medians of the rounds of one run.  Compare the ratios to Unicorn's own walker.
  */
 #include "run.h"
 
@@ -26,8 +26,9 @@
 #define ROUNDS 9
 
 /*
- * RBX rounds of: a load of CR3, then RCX loads RDI bytes apart.  RDI = 0: all but one hit.
- * stores: RCX stores to (RSI).  faults: RCX loads from where nothing is mapped.
+ * bench_fills: RBX rounds of a load of CR3 and RCX loads that are RDI bytes apart.  With RDI = 0
+ * all but the first hit.  bench_stores: RCX stores to (RSI).  bench_faults: RCX loads from a page
+ * that is not mapped.
  */
 __asm__(".pushsection .rodata\n"
 	"bench_fills: mov %cr3, %rax\n mov %rax, %cr3\n mov $0x2000000, %esi\n mov $4096, %ecx\n"
@@ -43,7 +44,7 @@ static double now(void)
 {
 	struct timespec t;
 
-	/* CPU time: what others do on the machine is not in it. */
+	/* CPU time does not include other programs. */
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
 	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
@@ -58,7 +59,7 @@ static void put64(uint8_t *ram, uint64_t at, uint64_t v)
 	memcpy(ram + at, &v, 8);
 }
 
-/* Identity, in 4K pages; a 64-bit code segment; a gate for #PF. */
+/* Identity mapping by 4K pages, a 64-bit code segment, a gate for #PF. */
 static void make_guest(uint8_t *ram)
 {
 	uint64_t handler = code_at(bench_handler);
@@ -76,7 +77,7 @@ static void make_guest(uint8_t *ram)
 	      (handler & 0xffff) | 8u << 16 | 0x8e00ull << 32 | (handler >> 16) << 48);
 }
 
-/* 64-bit mode with paging, in the engine; the library is told beside it. */
+/* Puts the engine into 64-bit mode with paging, and tells the library. */
 static void enter(struct run *r)
 {
 	const uint32_t flags = DESC_P | DESC_S | DESC_RW | DESC_A | DESC_G;
@@ -107,10 +108,10 @@ static void enter(struct run *r)
 struct loop {
 	const char *label;
 	uint64_t rbx, rcx, rsi, rdi, rax;
-	double count; /* of what is measured */
+	double count; /* how many of the measured events one run has */
 };
 
-/* ns for the whole loop; the guest's HLT with interrupts off ends it. */
+/* Runs the loop to its HLT with interrupts off.  Returns ns for the whole loop. */
 static double once(struct run *r, const struct loop *l)
 {
 	double begin;
@@ -202,7 +203,7 @@ struct fill_cost {
 	double ns, own, ratio;
 };
 
-/* A fill here and one by Unicorn's own walker, in turn. */
+/* Measures fills by the library and by Unicorn's own walker in turn. */
 static struct fill_cost fill_cost(struct run *r, struct run *walker)
 {
 	double ns[ROUNDS], own[ROUNDS], ratio[ROUNDS];
@@ -227,7 +228,7 @@ static void bench_backend(const char *backend, unsigned front, struct run *walke
 	close_run(r);
 }
 
-/* To a table that the code itself is mapped by, and which is never given up. */
+/* The table maps the code itself, and flood detection is off, so it stays a table. */
 static void bench_stores_to_table(void)
 {
 	const struct loop stores = { bench_stores, 0, 100000, PD + 8 * 40, 0, 0, 100000 };

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Streams that once went wrong, each as short as it can be, and what a CPU makes of them: SDM vol.
- * 2 and 3.  They are executed on every backend. Invariant: a case says which exception it ends with
- * and where, or that it gets to its own HLT.
+ * Streams that once went wrong, each as short as possible, with what a CPU does: SDM vol. 2 and 3.
+ * They are executed on every backend.
+ *
+ * Invariant: a case says which exception it ends with and at which RIP, or that it reaches its own
+ * HLT.
  */
 #include "fuzz.h"
 
@@ -13,12 +15,10 @@
 #define UD 6
 #define PF 14
 #define DB 1
-#define NO_IDT 255 /* a triple fault, as there is no IDT */
+#define NO_IDT 255 /* there is no IDT, so it ends with a triple fault */
 #define ANY_MODE FUZZ_MODES
-#define EDGE (FUZZ_CODE + 0x1000) /* the end of a page, behind which there is code */
-#define GAP                                                                                        \
-	(FUZZ_DATA + 0x4000) /* the end of a page, behind which there is one of the supervisor's   \
-			      */
+#define EDGE (FUZZ_CODE + 0x1000) /* the end of a page; the next one has code as well */
+#define GAP (FUZZ_DATA + 0x4000)  /* the end of a page; the next one is for the supervisor */
 
 struct expectation {
 	const char *name;
@@ -27,9 +27,9 @@ struct expectation {
 	uint64_t at;
 	const char *bytes;
 	unsigned nr;
-	unsigned vector; /* NONE: it halts behind the bytes, by a HLT of its own */
-	unsigned offset; /* of RIP from `at` */
-	int reg;	 /* that has to have a value in the end; -1: none */
+	unsigned vector; /* NONE: it reaches a HLT among its bytes */
+	unsigned offset; /* of the final RIP from `at` */
+	int reg;	 /* the register whose value is checked, or -1 */
 	uint64_t value;
 };
 
@@ -125,32 +125,33 @@ static const struct expectation cases[] = {
 };
 
 /*
- * Code that stores to code, at FUZZ_CODE.  TARGET is called 20 times, with other bytes each time,
- * and then with what must not get through.
+ * Programs at FUZZ_CODE that store to code.  They call it 20 times with different harmless bytes,
+ * and then with an instruction that raises #UD.
  */
 __asm__(".pushsection .rodata\n"
 	".set AT, 0x20000\n"
 	".code32\n"
-	/* In the page of the code that stores: from the eighth time on, nobody searches it again.
-	 */
+	/* The code that is changed is in the page of the code that stores.  After eight turns the
+	 * frame is mixed, and nobody searches it at a store. */
 	"same_page: mov $20, %esi\n"
 	"1: movl $0xc3909090, AT + 0x100\n mov $AT + 0x100, %eax\n call *%eax\n"
 	"movl $0xc3f8f8f8, AT + 0x100\n call *%eax\n dec %esi\n jnz 1b\n"
 	"movl $0xc1ab0ff0, AT + 0x100\n call *%eax\n hlt\n"
-	/* Its last byte makes it what it is; before, it is of memory. */
+	/* Only the last byte is changed.  Before, the operand is in memory. */
 	"one_byte: mov $20, %esi\n mov $0x16, %eax\n mov $AT + 0x100, %edi\n"
 	"1: movl $0x03ab0ff0, AT + 0x100\n movb $0xc3, AT + 0x104\n call *%edi\n"
 	"dec %esi\n jnz 1b\n movb $0xc1, AT + 0x103\n call *%edi\n hlt\n"
-	/* In a page of its own. */
+	/* The code that is changed is in another page. */
 	"other_page: mov $20, %esi\n mov $AT + 0x1100, %edi\n"
 	"1: movl $0xc3909090, (%edi)\n call *%edi\n dec %esi\n jnz 1b\n"
 	"movl $0xc1ab0ff0, (%edi)\n call *%edi\n hlt\n"
-	/* In a page table, the stores to which shadow paging sees: MOV to CR3 with PWT set. */
+	/* The code lies in a page table, whose stores shadow paging traps.  It also sets CR3.PWT.
+	 */
 	"in_table: mov $20, %esi\n mov $0x18100, %edi\n mov %cr3, %edx\n or $8, %edx\n"
 	"1: movl $0xc3909090, (%edi)\n call *%edi\n movl $0xc3f8f8f8, (%edi)\n call *%edi\n"
 	"dec %esi\n jnz 1b\n movl $0xc3da220f, (%edi)\n call *%edi\n"
 	"movl $0xc1ab0ff0, (%edi)\n call *%edi\n hlt\n"
-	/* By another address of the same page, which stays writable while this one is executed. */
+	/* The stores use another linear address of the frame, which stays writable. */
 	"by_alias: mov $20, %esi\n mov $0x22100, %edi\n"
 	"1: movl $0xc3909090, 0xfffff100\n call *%edi\n dec %esi\n jnz 1b\n"
 	"movl $0xc1ab0ff0, 0xfffff100\n call *%edi\n hlt\n"
@@ -161,7 +162,7 @@ static const struct {
 	const char *name;
 	enum fuzz_mode mode;
 	const char *begin, *end;
-	uint32_t at; /* of the undefined instruction in the end */
+	uint32_t at; /* address of the instruction that raises #UD */
 } programs[] = {
 	{ "code that changes code in its page", FUZZ_CODE32, same_page, one_byte,
 	  FUZZ_CODE + 0x100 },
@@ -178,7 +179,7 @@ static const struct {
 
 static const uint64_t start[FUZZ_REGS] = { 0x10, 0x401, 0, 0x300000, FUZZ_STACK };
 
-/* Where the handler's stack says that RIP was. */
+/* The RIP in the exception frame. */
 static uint64_t pushed_rip(struct run *r, const struct fuzz_stream *s, unsigned vector)
 {
 	unsigned slot = s->mode == FUZZ_REAL ? 2 : s->mode >= FUZZ_COMPAT16 ? 8 : 4;
@@ -268,7 +269,7 @@ static int execute(struct run *r, const struct expectation *e, enum fuzz_mode mo
 	s.nr = e->nr;
 	s.cr4 = 0x600;
 	memcpy(s.reg, start, sizeof(start));
-	/* Data for RBX, and where a breakpoint may be. */
+	/* The address of a breakpoint. */
 	s.reg[2] = e->at - offset_of(&s) + e->offset + offset_of(&s);
 	s.flags = 2;
 	memset(r->delivered, 0, sizeof(r->delivered));

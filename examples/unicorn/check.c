@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * --check: every backend answers each access of the guest's, and an oracle that shares no code with
- * the library says whether it may.  The oracle follows stores to tables, register writes and
- * INVLPG, so it also knows which stale answers are still legal.
- * An address is watched from its first access.  A backend may have seen it before that, and then
- * be stale beyond the oracle's memory: so a first answer counts after INVLPG of its page.
+ * --check: every backend translates each access of the guest, and an oracle that shares no code
+ * with the library judges each result.  The oracle follows stores to tables, register writes and
+ * INVLPG, so it also knows which stale translations are still legal.  The oracle watches an
+ * address from its first access.  A backend may have cached a translation before that, of which
+ * the oracle knows nothing.  So a first result that is not fresh is dropped by INVLPG, and the
+ * second one is judged.
  * Invariant: a run without differences ends as it would without --check.
  */
 #include "run.h"
@@ -14,14 +15,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Beyond so many addresses the oracle starts anew: each event costs by their number. */
+/* With more addresses than this the oracle starts anew: each event takes time by their number. */
 #define WATCHED 512u
 
 struct check {
 	struct or_profile profile;
 	struct or_mem mem;
 	struct or_world *world;
-	uint64_t *seen; /* pages that are watched, hashed; +1, 0: none */
+	uint64_t *seen; /* hash table of the pages that are watched, plus 1; 0: an empty place */
 	unsigned nr_seen;
 	uint64_t accesses, answers, stale, again, registers;
 };
@@ -33,7 +34,7 @@ static int mem_is_ram(void *ctx, uint64_t pa)
 	return is_ram(ctx, pa, 1);
 }
 
-/* What it reads is a guest's table: from now on stores to it are seen. */
+/* The oracle reads only tables.  From now on it is told of stores to this one. */
 static int mem_read(void *ctx, uint64_t pa, unsigned bytes, uint64_t *value)
 {
 	struct run *r = ctx;
@@ -46,7 +47,7 @@ static int mem_read(void *ctx, uint64_t pa, unsigned bytes, uint64_t *value)
 	return 0;
 }
 
-/* It is only ever asked what would be. */
+/* The oracle is asked with no_ad, so it never writes. */
 static int mem_write(void *ctx, uint64_t pa, unsigned bytes, uint64_t value)
 {
 	(void)ctx;
@@ -113,8 +114,8 @@ void check_close(struct run *r)
 /* ---- what the guest does ---- */
 
 /*
- * A load of CR3 leaves nothing cached that leads to a table.  What the oracle still needs to know
- * of, it reads again when it is told of the load; all others may be data by now.
+ * After a load of CR3 no cached entry leads to a table.  The oracle reads the tables that it still
+ * needs when it is told of the load.  All other frames may be data by now.
  */
 static void forget_tables(struct run *r)
 {
@@ -160,8 +161,7 @@ void check_store(struct run *r, uint64_t gpa, size_t n)
 		or_note_store(r->check->world, gpa, n);
 }
 
-/* ---- answers
- * --------------------------------------------------------------------------------------- */
+/* ---- translations ---- */
 
 static struct or_access access_as(uint64_t gva, uint32_t access)
 {
@@ -196,7 +196,7 @@ static struct or_result result_as(int status, const struct vmmu_xlat *x)
 	return res;
 }
 
-/* Watches the page; 1 if it was not. */
+/* Watches the page.  1: it was not watched before. */
 static int watch(struct run *r, uint64_t page)
 {
 	struct check *c = r->check;
@@ -239,7 +239,7 @@ static void differ(struct run *r, const struct view *v, const struct or_access *
 			or_reason(r->check->world));
 }
 
-/* Is it what a fresh walk says, the size and rights of the guest's leaf included? */
+/* Whether a fresh walk gives the same, with the same size and rights of the guest's leaf. */
 static int is_fresh(struct run *r, const struct or_access *acc, int status,
 		    const struct vmmu_xlat *x)
 {
@@ -266,7 +266,7 @@ static void judge(struct run *r, const struct view *v, uint32_t access, const st
 		return;
 	}
 	if (first) {
-		/* It may be older than the oracle's memory of it. */
+		/* It may have been cached before the oracle watched the page. */
 		r->check->again++;
 		vmmu_invlpg(v->cpu, vmmu_gva(acc->gva));
 		*status = vmmu_translate(v->cpu, vmmu_gva(acc->gva), 1, access, x);
@@ -289,13 +289,13 @@ int check_access(struct run *r, uint64_t gva, uint32_t access, int status, struc
 		int st = vmmu_translate(v->cpu, vmmu_gva(gva), 1, access, &mine);
 
 		judge(r, v, access, &acc, first, &mine, &st);
-		/* The guest gets the first one's page fault, which ends what others may have
-		 * cached. */
+		/* The guest is told of the page fault on the first backend.  A page fault drops the
+		 * cached translation, so the others have to drop theirs. */
 		if (st == VMMU_OK && status == VMMU_FAULT && x->fault.vector == 14)
 			vmmu_invlpg(v->cpu, vmmu_gva(gva));
 		if (st != VMMU_OK)
 			continue;
-		/* Unicorn may keep what all of them grant. */
+		/* Unicorn may cache only what all of them grant. */
 		x->rights &= mine.rights;
 		x->trap |= mine.trap;
 		x->once |= mine.once;

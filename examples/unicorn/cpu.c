@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Snapshots of Unicorn's CPU and where things lie in them.
- * No header of Unicorn's says it, so nothing is assumed: each field is found by what moves when it
- * has to, and two that fit are as bad as none.
+ * Takes snapshots of Unicorn's CPU and finds where fields lie in them.  Unicorn documents no
+ * layout.  So each field is found by changing it and looking which bytes differ.  If two places
+ * fit, the calibration fails.
  * Invariant: see cpu.h.
  */
 #include "cpu.h"
@@ -13,7 +13,7 @@
 #define MAGIC 0x5a17c0de9b3d6e21ull
 #define SCRATCH_NEXT 0x800u
 
-/* Bits of the word that says what mode the translator works in. */
+/* Bits of the word that holds the mode of the translator. */
 #define MODE_CPL 3u
 #define MODE_IRQ_SHADOW (1u << 3)
 #define MODE_CS32 (1u << 4)
@@ -29,7 +29,7 @@
 #define SEG_BASE 8u
 #define SEG_LIMIT 16u
 #define SEG_FLAGS 20u
-/* Beside the error code: whether it was an INT. */
+/* Offset from the error code: whether the exception was an INT instruction. */
 #define WAS_INT 4u
 
 static uint8_t *at(const struct cpu *c, size_t offset)
@@ -86,7 +86,7 @@ void cpu_table(const struct cpu *c, int reg, uc_x86_mmr *out)
 
 /* ---- calibration -------------------------------------------------------------------- */
 
-/* The only place with this value, or NOWHERE. */
+/* The only offset at which this value lies, or NOWHERE. */
 static size_t find64(const struct cpu *c, uint64_t value)
 {
 	size_t found = NOWHERE;
@@ -113,7 +113,7 @@ static size_t find_base(struct cpu *c, int reg)
 	return found;
 }
 
-/* FS and GS are the last of six; the selector of CS has to lie where that says. */
+/* FS and GS are the last of six descriptor caches.  The selector of CS confirms the offset. */
 static int find_segs(struct cpu *c)
 {
 	size_t fs = find_base(c, UC_X86_REG_FS_BASE), gs = find_base(c, UC_X86_REG_GS_BASE);
@@ -130,7 +130,7 @@ static int find_segs(struct cpu *c)
 	return ok ? 0 : -1;
 }
 
-/* CR3 is near CR2, and takes any value. */
+/* CR2 lies before CR3, and CR3 takes any value. */
 static int find_cr2(struct cpu *c)
 {
 	size_t cr3 = find_base(c, UC_X86_REG_CR3);
@@ -141,7 +141,7 @@ static int find_cr2(struct cpu *c)
 	return 0;
 }
 
-/* CR4.OSFXSR is one bit of the mode word and nothing else's. */
+/* CR4.OSFXSR changes one bit of the mode word, and no other word in the same way. */
 static int find_mode(struct cpu *c)
 {
 	uint64_t cr4 = cpu_reg(c, UC_X86_REG_CR4);
@@ -178,8 +178,9 @@ static void run_bytes(struct cpu *c, uint64_t where, const void *code, size_t n)
 }
 
 /*
- * MOV AX to DS beyond the GDT's limit is #GP(selector): the error code appears, and -1, no
- * exception in flight, becomes 13.  INT 21h then sets the word beside the error code.
+ * MOV AX to DS with a selector beyond the GDT's limit raises #GP(selector).  The error code appears
+ * in the snapshot, and the word that is -1 while no exception is in flight becomes 13.  Then INT
+ * 21h sets the word beside the error code.
  */
 static int find_exception(struct cpu *c, uint64_t where)
 {
@@ -328,7 +329,7 @@ void cpu_set_cr2(struct cpu *c, uint64_t value)
 	put64(c, c->cr2, value);
 }
 
-/* Does any of them have a base that addresses must be added to? */
+/* Whether DS, ES or SS has a base other than zero. */
 static int has_base(const struct cpu *c)
 {
 	struct seg ds, es, ss;
@@ -358,7 +359,7 @@ void cpu_set_mode(struct cpu *c, unsigned cpl)
 	put32(c, c->hflags, m);
 }
 
-void cpu_calm(struct cpu *c)
+void cpu_clear_exception(struct cpu *c)
 {
 	put32(c, c->old_exception, UINT32_MAX);
 	put32(c, c->hflags, mode(c) & ~MODE_IRQ_SHADOW);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What Unicorn's register calls do not give: privilege level, descriptor caches, error codes, and
- * setting them.  They lie in the snapshots that uc_context_save() makes; where, is found out at
- * the start by changing each and looking what moved, and refused if that is not plain.
+ * Reads and sets what Unicorn's register calls do not give: privilege level, descriptor caches,
+ * error codes.  They lie in the snapshots that uc_context_save() makes.  cpu_open() finds their
+ * offsets by changing each and comparing snapshots, and fails if the result is not unique.
  * Not here: what they mean to an exception (deliver.c).
  * Invariant: cpu_put() changes nothing but what was set since cpu_get().
  */
@@ -36,24 +36,24 @@ struct seg {
 
 struct cpu {
 	uc_engine *uc;
-	uc_context *now; /* the snapshot in hand */
+	uc_context *now; /* the last snapshot */
 	size_t bytes;
-	/* offsets in it */
+	/* offsets in a snapshot */
 	size_t segs, hflags, cr2, error, old_exception;
 };
 
 /*
- * For an engine in 64-bit mode that has run nothing, with RAM at `scratch` that the calibration may
- * execute from.  Zero, or -1 with *why, a constant.
+ * Needs an engine in 64-bit mode that has run nothing, and a page of RAM at `scratch` in which the
+ * calibration may execute code.  0; or -1, and *why is a constant string.
  */
 int cpu_open(struct cpu *c, uc_engine *uc, uint64_t scratch, const char **why);
 void cpu_close(struct cpu *c);
 
-/* Takes a snapshot; puts it back.  Not while the engine runs. */
+/* Takes a snapshot; restores it.  cpu_put() must not be called while the engine runs. */
 void cpu_get(struct cpu *c);
 void cpu_put(struct cpu *c);
 
-/* Of the snapshot. */
+/* These read the snapshot. */
 unsigned cpu_cpl(const struct cpu *c);
 int cpu_is_code64(const struct cpu *c);
 int cpu_is_code32(const struct cpu *c);
@@ -65,12 +65,12 @@ void cpu_seg(const struct cpu *c, enum segment which, struct seg *out);
 
 void cpu_set_seg(struct cpu *c, enum segment which, const struct seg *seg);
 void cpu_set_cr2(struct cpu *c, uint64_t value);
-/* Privilege level, and what of the mode follows from CS and SS as they are set now. */
+/* Sets the privilege level, and the bits of the mode that follow from CS and SS in the snapshot. */
 void cpu_set_mode(struct cpu *c, unsigned cpl);
-/* No exception is being delivered any more; no shadow of STI. */
-void cpu_calm(struct cpu *c);
+/* Forgets the exception that Unicorn has raised, and the interrupt shadow of STI. */
+void cpu_clear_exception(struct cpu *c);
 
-/* Registers of the engine, by Unicorn's numbers. */
+/* These read and write the engine, by Unicorn's register numbers. */
 uint64_t cpu_reg(const struct cpu *c, int reg);
 void cpu_set_reg(const struct cpu *c, int reg, uint64_t value);
 void cpu_table(const struct cpu *c, int reg, uc_x86_mmr *out);

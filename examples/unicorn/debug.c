@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Debug registers: breakpoints on instructions, data and ports, general detect, single steps (SDM
- * vol. 3, chapter 18).  Unicorn does not get to see them: it throws its translations away when a
- * breakpoint comes or goes, the one that is being executed among them.
- * Not here: breakpoints that MOV SS or POP SS puts off, RTM, the T bit of a TSS, DEBUGCTL.
- * Invariant: Unicorn's own DR7 enables nothing.
+ * vol. 3, chapter 18).  Unicorn's own debug registers are not used: it drops all translated code
+ * when a breakpoint changes, also the code that is being executed, and then crashes.
+ * Not here: MOV SS and POP SS, which delay breakpoints; RTM; the T bit of a TSS; DEBUGCTL.
+ * Invariant: Unicorn's own DR7 never enables a breakpoint.
  */
 #include "run.h"
 
@@ -51,19 +51,19 @@ static unsigned length_of(const struct debug *d, unsigned which)
 	return length[d->dr[7] >> (18 + 4 * which) & 3];
 }
 
-/* It is aligned to its length. */
+/* The CPU aligns a breakpoint to its length. */
 static uint64_t first_of(const struct debug *d, unsigned which)
 {
 	return d->dr[which] & ~(uint64_t)(length_of(d, which) - 1);
 }
 
-/* Does [at, at + n) meet the breakpoint, which begins at `first`? */
+/* Whether [at, at + n) overlaps the breakpoint, which begins at `first`. */
 static int meets(const struct debug *d, unsigned which, uint64_t first, uint64_t at, unsigned n)
 {
 	return at - first < length_of(d, which) || first - at < n;
 }
 
-/* Breakpoints of this type that [at, at + n) meets, a bit each. */
+/* A bit for each enabled breakpoint of this type that [at, at + n) overlaps. */
 static unsigned find(const struct debug *d, unsigned type, uint64_t at, unsigned n)
 {
 	unsigned hit = 0;
@@ -75,8 +75,9 @@ static unsigned find(const struct debug *d, unsigned type, uint64_t at, unsigned
 }
 
 /*
- * Unicorn says of an access where in guest-physical memory it is, and breakpoints are linear
- * addresses: where they lie now is asked, and then whether the instruction came by this address.
+ * Unicorn reports the guest-physical address of an access, but breakpoints are linear addresses.
+ * So the breakpoint is translated and compared.  If it matches, the instruction has to have an
+ * operand in the page of the breakpoint: it may have used another address of the same frame.
  */
 static int is_met(struct run *r, unsigned which, uint64_t gpa, unsigned n, int write)
 {
@@ -96,7 +97,7 @@ static void note_hits(struct debug *d, unsigned hits)
 	d->dr[6] = (d->dr[6] & ~(uint64_t)DR6_HITS) | hits;
 }
 
-/* A data breakpoint traps behind the instruction that met it: before the next one. */
+/* A data breakpoint traps after the instruction that met it, which is before the next one. */
 int debug_before(struct run *r, uint64_t at)
 {
 	struct debug *d = &r->debug;
@@ -105,7 +106,7 @@ int debug_before(struct run *r, uint64_t at)
 	unsigned hits;
 
 	if (d->hit) {
-		uc_emu_stop(r->uc); /* debug_trap() does the rest */
+		uc_emu_stop(r->uc); /* debug_trap() delivers #DB */
 		return 1;
 	}
 	d->after_iret = 0;
@@ -143,7 +144,7 @@ void debug_port(struct run *r, uint32_t port, unsigned n)
 		r->debug.hit |= find(&r->debug, ON_PORT, port, n);
 }
 
-/* Only a guest that sets a breakpoint pays for it: from now on each instruction is looked at. */
+/* Only a guest that sets a breakpoint pays for a hook at each instruction and access. */
 static void arm(struct run *r)
 {
 	uc_hook h;
@@ -193,7 +194,7 @@ void debug_entered(struct run *r)
 
 /* ---- MOV ------------------------------------------------------------------------------------- */
 
-/* Vector of what the move raises, or -1. */
+/* The vector of the exception that the MOV raises, or -1. */
 static int refusal(struct run *r, const struct insn *i, unsigned *number)
 {
 	*number = (i->modrm >> 3 & 7) | (i->rex & 4 ? 8u : 0);
@@ -235,7 +236,7 @@ void debug_move(struct run *r)
 	int vector, wide;
 
 	if (insn_decode(r, insn_address(r, rip), &i) < 0)
-		return; /* it has gone; what is there now is executed */
+		return; /* the code has changed: start again with what is there now */
 	wide = cpu_is_code64(&r->cpu);
 	gpr = (i.modrm & 7) | (i.rex & 1 ? 8u : 0);
 	vector = refusal(r, &i, &number);
@@ -245,7 +246,7 @@ void debug_move(struct run *r)
 		raise(r, vector);
 		return;
 	}
-	cpu_calm(&r->cpu);
+	cpu_clear_exception(&r->cpu);
 	cpu_put(&r->cpu);
 	if (i.opcode == 0x0f21)
 		insn_set_gpr(r, gpr, r->debug.dr[number]);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Exceptions and interrupts: IVT in real mode, IDT in protected and long mode, with the switch to
- * an inner stack by TSS or IST (SDM vol. 3, 6.10 to 6.15).  Unicorn leaves all of it to its user.
- * Not here: task gates (task.c), and anything in virtual-8086 mode, which is refused by name.
+ * Delivers exceptions and interrupts: through the IVT in real mode, through the IDT in protected
+ * and long mode, with the switch to an inner stack by TSS or IST (SDM vol. 3, 6.10 to 6.15).
+ * Unicorn delivers nothing by itself.
+ * Not here: task gates (task.c), and virtual-8086 mode, which ends the run as not emulated.
  * Invariant: either the whole frame is written and the CPU is in the handler, or another exception
- * is delivered in its place; three in a row end the run.
+ * is delivered instead.  A triple fault ends the run.
  */
 #include "run.h"
 
@@ -31,16 +32,16 @@ enum {
 
 #define GATE_TASK 5u
 
-/* A frame that is being made. */
+/* An exception frame that is being made. */
 struct frame {
 	struct run *r;
 	const struct exception *e;
-	struct exception *nested; /* what its making raises */
+	struct exception *nested; /* raised while the frame is made */
 	struct seg cs, ss, old_cs, old_ss;
 	uint64_t rip, rsp, old_rip, old_rsp, flags, handler;
 	unsigned type, ist, cpl;
-	unsigned slot; /* bytes of a push */
-	int inner;     /* to a more privileged stack */
+	unsigned slot; /* bytes of one push */
+	int inner;     /* the handler is more privileged */
 	int lma;
 };
 
@@ -50,7 +51,7 @@ static int fail(struct frame *f, int vector, uint32_t code)
 	return -1;
 }
 
-/* Error codes say so when the CPU itself, or a device, was the cause. */
+/* The EXT bit of error codes: the cause was not an INT instruction. */
 static uint32_t external(const struct frame *f)
 {
 	return f->e->kind == EXC_INT ? 0 : 1;
@@ -113,7 +114,7 @@ static int read_gate(struct frame *f)
 	return 0;
 }
 
-/* The descriptor of a selector; `vector` is what a bad one raises. */
+/* Reads the descriptor of a selector.  `vector` is raised if there is none. */
 static int read_descriptor(struct frame *f, struct seg *s, int vector)
 {
 	uint32_t word[2];
@@ -157,7 +158,7 @@ static int read_code_segment(struct frame *f)
 
 /* ---- stacks -------------------------------------------------------------------------------- */
 
-/* Long mode: RSPn or ISTn of the TSS, SS a null selector. */
+/* Long mode: the stack is RSPn or ISTn of the TSS, and SS is a null selector. */
 static int switch_stack64(struct frame *f, const uc_x86_mmr *tr)
 {
 	unsigned at = f->ist ? 28 + 8 * f->ist : 4 + 8 * f->cpl;
@@ -233,7 +234,7 @@ static void enter(struct frame *f)
 	cpu_set_seg(c, SEG_CS, &f->cs);
 	cpu_set_seg(c, SEG_SS, &f->ss);
 	cpu_set_mode(c, f->cpl);
-	cpu_calm(c);
+	cpu_clear_exception(c);
 	cpu_put(c);
 	cpu_set_reg(c, UC_X86_REG_RSP, f->rsp);
 	cpu_set_reg(c, UC_X86_REG_RFLAGS, f->flags & ~clear);
@@ -371,10 +372,10 @@ void deliver(struct run *r, const struct exception *e)
 			die(r, &now, &nested);
 			return;
 		}
-		if (now.kind == EXC_INT) /* what its gate raises, it raises itself */
+		if (now.kind == EXC_INT) /* a fault of the gate is a fault of the INT instruction */
 			cpu_set_reg(&r->cpu, UC_X86_REG_RIP,
 				    cpu_reg(&r->cpu, UC_X86_REG_RIP) - now.length);
-		/* A nested page fault sets CR2 even where it becomes a double fault. */
+		/* A nested page fault sets CR2 even if it becomes a double fault. */
 		if (nested.vector == EXC_PF) {
 			cpu_get(&r->cpu);
 			cpu_set_cr2(&r->cpu, nested.cr2);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * As much of a PC as a small kernel asks for: COM1's output, the exit port, two 8259s, channel 0 of
- * an 8254, fw_cfg's size of memory, and registers of xAPIC and IOAPIC that only remember.
- * Time is the guest's: it goes on with the blocks of code that are executed, so that a run repeats.
- * Not here: any other device; their ports read as ones, as an empty bus does.
- * Invariant: an interrupt is offered until it is acknowledged or masked.
+ * The devices of a PC that a small kernel needs: COM1's output, the exit port, two 8259s, channel
+ * 0 of an 8254, the size of memory in fw_cfg, and registers of xAPIC and IOAPIC that only store
+ * values.  Time advances with the blocks of code that the guest executes, so a run can be repeated
+ * exactly.
+ * Not here: any other device.  Its ports read as ones, as on an empty bus.
+ * Invariant: an interrupt stays pending until it is acknowledged or masked.
  */
 #include "run.h"
 
@@ -26,7 +27,7 @@ struct device {
 	uint16_t pit_latch;  /* what a latch command froze */
 	uint32_t pit_reload; /* 0: not programmed */
 	uint8_t pit_control, pit_byte, pit_latched, pit_low;
-	uint64_t now, next; /* blocks; next: of the timer, 0: off */
+	uint64_t now, next; /* in blocks of code; next: when the timer fires, 0: never */
 	uint16_t fw_key;
 	uint32_t fw_at;
 	uint32_t apic[0x400], ioapic[0x40], io_select;
@@ -59,7 +60,7 @@ void device_close(struct run *r)
 
 /* ---- interrupts ------------------------------------------------------------------------------ */
 
-/* The line that is most urgent and not held back by one in service; -1. */
+/* The pending line with the highest priority that no line in service blocks, or -1. */
 static int pic_line(const struct pic *p)
 {
 	for (int line = 0; line < 8; line++) {
@@ -139,7 +140,7 @@ static int pit_repeats(const struct device *d)
 	return (d->pit_control >> 1 & 3) >= 2; /* modes 2 and 3 */
 }
 
-/* Time has reached d->now: 1 if an interrupt waits. */
+/* Fires the timer up to d->now.  1: an interrupt is pending. */
 static int catch_up(struct run *r)
 {
 	struct device *d = r->device;
@@ -217,7 +218,7 @@ static void pit_command(struct run *r, uint32_t value)
 	struct device *d = r->device;
 
 	if (value >> 6)
-		return; /* the other channels drive nothing here */
+		return; /* the other channels are not connected */
 	d->pit_byte = 0;
 	if (value >> 4 & 3) {
 		d->pit_control = (uint8_t)value;
@@ -229,13 +230,12 @@ static void pit_command(struct run *r, uint32_t value)
 	}
 }
 
-/* ---- ports
- * ---------------------------------------------------------------------------------------- */
+/* ---- ports ---- */
 
 static uint32_t serial_read(struct device *d, uint32_t reg)
 {
 	if (reg == 5)
-		return 0x60; /* the line takes another byte */
+		return 0x60; /* the transmitter is empty */
 	if (reg == 2)
 		return 1; /* no interrupt */
 	return reg == 0 ? 0 : d->serial_reg[reg];
@@ -243,13 +243,13 @@ static uint32_t serial_read(struct device *d, uint32_t reg)
 
 static void serial_write(struct device *d, uint32_t reg, uint32_t value)
 {
-	if (reg == 0 && !(d->serial_reg[3] & 0x80)) /* else the divisor */
+	if (reg == 0 && !(d->serial_reg[3] & 0x80)) /* with DLAB this is the divisor */
 		fputc((int)(value & 0xff), d->serial);
 	else
 		d->serial_reg[reg] = (uint8_t)value;
 }
 
-/* Signature, size of RAM, number of CPUs; all else is empty. */
+/* Has signature, size of RAM and number of CPUs.  All other keys are empty. */
 static uint32_t fw_read(struct run *r)
 {
 	struct device *d = r->device;
@@ -331,8 +331,7 @@ void device_out(struct run *r, uint32_t port, unsigned n, uint32_t value)
 	}
 }
 
-/* ---- memory-mapped registers, which remember
- * ----------------------------------------------------- */
+/* ---- memory-mapped registers ---- */
 
 static uint32_t *memory_register(struct device *d, uint64_t gpa)
 {

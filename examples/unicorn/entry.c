@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SYSCALL and SYSENTER, which Unicorn leaves to its user; SYSRET and SYSEXIT it does itself.
- * SYSCALL works from 32-bit code, too, as on AMD's CPUs.
- * Invariant: RIP is behind the instruction.
+ * Carries out SYSCALL and SYSENTER, which Unicorn does not.  Unicorn carries out SYSRET and
+ * SYSEXIT. SYSCALL works from 32-bit code as well, as on AMD's CPUs.
+ * Invariant: RIP lies behind the instruction when these functions are called.
  */
 #include "run.h"
 
@@ -10,7 +10,7 @@
 #define FLAG_IF (1u << 9)
 #define FLAG_RF (1u << 16)
 #define FLAG_VM (1u << 17)
-#define LENGTH 2u /* of either */
+#define LENGTH 2u /* bytes of either instruction */
 
 #define FLAT (DESC_G | DESC_P | DESC_S | DESC_RW | DESC_A)
 
@@ -33,7 +33,8 @@ static void fault(struct run *r, int vector)
 	deliver(r, &e);
 }
 
-/* Flat segments of privilege 0; the snapshot is taken, and is put back. */
+/* Loads flat segments of privilege 0.  The caller has taken the snapshot; this function restores
+ * it. */
 static void enter(struct run *r, uint16_t cs, uint64_t rip, uint64_t flags, int code64)
 {
 	const struct seg code = { cs, 0, UINT32_MAX,
@@ -44,7 +45,7 @@ static void enter(struct run *r, uint16_t cs, uint64_t rip, uint64_t flags, int 
 	cpu_set_seg(&r->cpu, SEG_CS, &code);
 	cpu_set_seg(&r->cpu, SEG_SS, &stack);
 	cpu_set_mode(&r->cpu, 0);
-	cpu_calm(&r->cpu);
+	cpu_clear_exception(&r->cpu);
 	cpu_put(&r->cpu);
 	cpu_set_reg(&r->cpu, UC_X86_REG_RFLAGS, flags);
 	cpu_set_reg(&r->cpu, UC_X86_REG_RIP, rip);

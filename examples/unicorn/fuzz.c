@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Executes streams of random instruction bytes and looks how each ends.  A stream that takes the
- * process down, or holds it for ten seconds, is named, and the run fails; so it does when vmmu-run
- * itself says that something is wrong.
- * Streams are executed by child processes, a batch of them in one machine; where the one that did
- * it has been found, the next batch goes on behind it.
+ * Executes streams of random instruction bytes and checks how each ends.  The run fails if a
+ * stream ends the process, keeps it busy for ten seconds, or makes vmmu-run report a difference.
+ * The stream is printed.  A child process executes a batch of streams in one machine.  After a
+ * failure the next batch begins behind the stream that failed.
  * Invariant: what is printed about a stream is enough to execute it again (--from N --streams 1).
  */
 #include "fuzz.h"
@@ -23,18 +22,19 @@
 #define HANG_SECONDS 10u
 #define LOOP_MS 10
 #define CODE_BYTES                                                                                 \
-	(1u << 20) /* for Unicorn's translations: clearing them is most of a stream's time */
+	(1u << 20) /* for Unicorn's translations; clearing a larger buffer would take most of the  \
+		      time */
 #define MOST_REASONS 64u
 
-/* What parent and child both see. */
+/* Parent and child share this. */
 struct progress {
 	uint64_t at;		      /* the stream that is being executed */
-	uint64_t ended[END_EXIT + 1]; /* by ending */
-	uint64_t delivered;	      /* exceptions */
+	uint64_t ended[END_EXIT + 1]; /* how many streams, by enum ending */
+	uint64_t delivered;	      /* how many exceptions */
 	struct {
 		char words[120];
 		uint64_t count, first;
-	} reason[MOST_REASONS]; /* why END_UNSUPPORTED */
+	} reason[MOST_REASONS]; /* messages of END_UNSUPPORTED */
 };
 
 struct options {
@@ -63,7 +63,7 @@ static void show(uint64_t number, const struct fuzz_stream *s)
 
 /* ---- the child ------------------------------------------------------------------------------- */
 
-/* A loop of the guest's is no fault: the machine is stopped, as by a limit. */
+/* An endless loop of the guest is no failure.  The run ends as if at a limit. */
 static void too_long(int signal)
 {
 	(void)signal;
@@ -97,7 +97,7 @@ static struct run *open_machine(const struct options *o)
 	return r;
 }
 
-/* Numbers are left out of the words, so that one reason is one line. */
+/* Counts a message.  Numbers in it are replaced, so that equal reasons are counted together. */
 static void note_reason(const char *why, uint64_t number)
 {
 	char words[sizeof(progress->reason[0].words)] = { 0 };
@@ -125,7 +125,7 @@ static void note_reason(const char *why, uint64_t number)
 	}
 }
 
-/* Is what lies before RIP a HLT, or a MWAIT? */
+/* Whether the instruction before RIP is HLT or MWAIT. */
 static int has_halted(struct run *r)
 {
 	uint64_t rip = cpu_reg(&r->cpu, UC_X86_REG_RIP);
@@ -135,7 +135,7 @@ static int has_halted(struct run *r)
 	return before[2] == 0xf4 || (before[1] == 0x01 && before[2] == 0xc9);
 }
 
-/* -1: the machine says that it is at fault itself, or says what is not so. */
+/* 0; or -1: vmmu-run reported a difference, or its report is wrong. */
 static int execute(struct run *r, const struct options *o, uint64_t number)
 {
 	struct fuzz_stream s;
@@ -190,7 +190,7 @@ static int child(const struct options *o, uint64_t first, uint64_t nr)
 
 /* ---- the parent ------------------------------------------------------------------------------ */
 
-/* The child's status; it is killed when it stands still. */
+/* Waits for the child and kills it if it hangs.  Returns its status. */
 static int wait_for(pid_t pid, int *hung)
 {
 	uint64_t last = progress->at;
@@ -214,7 +214,7 @@ static int wait_for(pid_t pid, int *hung)
 	}
 }
 
-/* How many of the streams from `first` are done with; *bad: the last of them did not go well. */
+/* Returns how many streams from `first` on were executed.  *bad: the last of them failed. */
 static uint64_t batch(const struct options *o, uint64_t first, uint64_t nr, int *bad)
 {
 	struct fuzz_stream s;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Streams of random instruction bytes, executed by vmmu-run's own parts: the process has to survive
- * them all, and what is not emulated has to be named.
+ * Executes streams of random instruction bytes with the parts of vmmu-run.  The process has to
+ * survive all of them, and it has to name what it does not emulate.
  *
- *	fuzz.c        batches of streams in child processes, their deaths and hangs, the totals
- *	fuzz_mode.c   the machine that a stream starts in: mode, privilege, tables, descriptors
- *	fuzz_bytes.c  the bytes and the registers of a stream
+ *	fuzz.c        runs batches of streams in child processes, and reports deaths and hangs
+ *	fuzz_mode.c   sets up mode, privilege, tables and descriptors for a stream
+ *	fuzz_bytes.c  makes the bytes and the registers of a stream
  *
- * A seed and the number of a stream say all about it, so each can be run again by itself.
+ * Seed and number determine a stream, so each can be executed again by itself.
  */
 #ifndef RUN_FUZZ_H
 #define RUN_FUZZ_H
@@ -27,12 +27,12 @@ enum fuzz_mode {
 	FUZZ_MODES
 };
 
-/* Where things are in guest-physical memory; linear addresses are the same. */
+/* Addresses in guest-physical memory.  Linear addresses are the same. */
 #define FUZZ_RAM (8ull << 20)
 #define FUZZ_CODE 0x20000u  /* two pages for the stream */
-#define FUZZ_TOP 0x22000u   /* page that is also the last one of the linear addresses */
-#define FUZZ_DATA 0x30000u  /* 32 pages, each with other rights */
-#define FUZZ_STACK 0x5f000u /* below it */
+#define FUZZ_TOP 0x22000u   /* mapped a second time as the last page of all linear addresses */
+#define FUZZ_DATA 0x30000u  /* 32 pages with different rights */
+#define FUZZ_STACK 0x5f000u /* the stack lies below */
 #define FUZZ_GDT 0x2000u
 #define FUZZ_TSS 0x3000u
 #define FUZZ_IDT 0x5000u /* 8-byte gates; those of 16 bytes are behind it */
@@ -50,10 +50,10 @@ struct fuzz_stream {
 	uint8_t bytes[FUZZ_BYTES];
 	uint64_t reg[FUZZ_REGS]; /* in the order of the encoding of instructions */
 	uint32_t flags;
-	uint32_t cr4; /* beyond what the mode needs */
+	uint32_t cr4; /* bits beside those that the mode needs */
 };
 
-/* xorshift; the state is never zero. */
+/* xorshift.  The state must not be zero. */
 static inline uint64_t fuzz_random(uint64_t *state)
 {
 	*state ^= *state << 13;
@@ -68,11 +68,11 @@ static inline unsigned fuzz_below(uint64_t *state, unsigned n)
 }
 
 const char *fuzz_mode_name(enum fuzz_mode mode);
-/* Stream `number` of a seed. */
+/* Makes stream `number` of a seed. */
 void fuzz_make(struct fuzz_stream *s, uint64_t seed, uint64_t number);
-/* Has the library other control registers than the CPU?  Then *name is one, and 1. */
+/* 1: the library has another value of a control register than the CPU; *name says which. */
 int fuzz_registers_differ(struct run *r, const char **name);
-/* Puts the machine where the stream begins, whatever the last one did to it. */
+/* Puts the machine into the state in which the stream begins. */
 void fuzz_enter(struct run *r, const struct fuzz_stream *s);
 
 #endif

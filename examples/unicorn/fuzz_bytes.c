@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The bytes of a stream: random ones, instructions of every opcode map with operands that mostly
- * can be reached, and those by which a guest talks to the CPU itself.
- * Invariant: the same seed and number give the same stream, on every machine.
+ * Makes the bytes of a stream: random bytes, instructions of every opcode map whose operands are
+ * mostly mapped, and system instructions.
+ * Invariant: the same seed and number give the same stream on every machine.
  */
 #include "fuzz.h"
 
@@ -91,7 +91,7 @@ static void instruction(struct maker *m)
 	operands(m);
 }
 
-/* ---- instructions for the CPU itself --------------------------------------------------------- */
+/* ---- system instructions --------------------------------------------------------------------- */
 
 static const char *const system_insns[] = {
 	"\x0f\x22\xc0",
@@ -284,7 +284,7 @@ static const char *const system_insns[] = {
 	"\x0f\x26\xc0",
 };
 
-/* How long; a terminator would cut those with zeroes in them. */
+/* The length of an instruction.  strlen() would stop at a zero byte in it. */
 static unsigned system_length(const char *insn)
 {
 	static const struct {
@@ -302,7 +302,7 @@ static unsigned system_length(const char *insn)
 	return (unsigned)strlen(insn);
 }
 
-/* mov imm32 to a register */
+/* MOV of an immediate to a register. */
 static void load(struct maker *m, unsigned reg, uint32_t value)
 {
 	if (m->s->mode < FUZZ_CODE32 || m->s->mode == FUZZ_COMPAT16)
@@ -379,7 +379,8 @@ static uint64_t value(struct maker *m)
 	}
 }
 
-/* Mostly in the middle of a page; at ends of pages, of memory and of all addresses. */
+/* Where the stream begins: mostly within a page, or just before the end of a page, of memory or of
+ * all addresses. */
 static uint64_t place(struct maker *m)
 {
 	uint64_t before = 1 + below(m, 20);
@@ -387,7 +388,7 @@ static uint64_t place(struct maker *m)
 	switch (below(m, 16)) {
 	case 0:
 		return FUZZ_CODE + 0x1000 - before;
-	case 1: /* not present, or without execution, where paging is on */
+	case 1: /* the next page is not present */
 		return FUZZ_DATA + 0x6000 - before;
 	case 2:
 		if (m->s->mode == FUZZ_CODE64)

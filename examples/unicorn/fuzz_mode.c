@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The machine that a stream of random bytes starts in.
- * Invariant: nothing of what an earlier stream did to registers, descriptor tables, page tables or
- * the stream's own pages is left; other memory may differ.
+ * Sets up the machine for a stream of random bytes.
+ * Invariant: registers, descriptor tables, page tables and the pages of code and data do not depend
+ * on earlier streams.  Other memory may.
  */
 #include "fuzz.h"
 
@@ -10,11 +10,10 @@
 
 #define FLAG_VM (1u << 17)
 #define EFER 0xc0000080u
-#define CR0_BITS                                                                                   \
-	0xe0050027u /* that matter to the library or stay: not ET, not TS, which CLTS clears */
+#define CR0_BITS 0xe0050027u /* all but ET, which is fixed, and TS, which CLTS clears unnoticed */
 #define RIGHTS 0x1000ull
 
-/* Pages below 0x80000 that are written anew for each stream. */
+/* How many pages, from address 0 on, are written anew for each stream. */
 #define PAGES 0x50u
 
 static const char *const names[FUZZ_MODES] = {
@@ -59,7 +58,7 @@ static void put64(uint8_t *p, uint64_t v)
 
 /* ---- what lies in memory --------------------------------------------------------------------- */
 
-/* User's, except what the CPU itself uses; in the data each page has rights of its own. */
+/* Pages with system structures are for the supervisor.  Pages of data have different rights. */
 static uint64_t rights_of(uint64_t page)
 {
 	static const uint64_t data[8] = { 7, 7, 7, 5, 3, 1, 0, 7 | 1ull << 63 };
@@ -76,8 +75,8 @@ static void make_tables(uint8_t *ram)
 	uint8_t *t = ram + FUZZ_TABLES;
 	const uint64_t at = FUZZ_TABLES;
 
-	/* 0 PML4, 1 PDPT, 2 PD, 3-6 PTs, 7 PAE's PDPT, 8 PD of 4-byte entries, 9-10 its PTs,
-	 * b, c, d and e lead to the last page. */
+	/* Page 0: PML4, 1: PDPT, 2: PD, 3 to 6: PTs, 7: PDPT for PAE, 8: PD with 4-byte entries,
+	 * 9 and 10: its PTs.  Pages 11 to 14 are the tables that map the last page. */
 	put64(t, (at + RIGHTS) | 7);
 	put64(t + 8 * 255, (at + 0xb * RIGHTS) | 7);
 	put64(t + 8 * 511, (at + 0xb * RIGHTS) | 7);
@@ -99,7 +98,7 @@ static void make_tables(uint8_t *ram)
 	}
 }
 
-/* A descriptor: flags as in its high half. */
+/* Writes a descriptor.  `flags` are as in its high half. */
 static void make_descriptor(uint8_t *gdt, unsigned selector, uint32_t base, uint32_t limit,
 			    uint32_t flags)
 {
@@ -108,7 +107,7 @@ static void make_descriptor(uint8_t *gdt, unsigned selector, uint32_t base, uint
 	      (base >> 16 & 0xff) | (limit & 0xf0000) | flags | (base & 0xff000000u));
 }
 
-/* Selectors, at privilege 0; those of privilege 3 are 0x40 above. */
+/* Selectors for privilege 0.  Those for privilege 3 are 0x40 above. */
 enum {
 	CS16 = 8,
 	CS32 = 16,
@@ -140,7 +139,7 @@ static void make_segments(uint8_t *gdt)
 	make_descriptor(gdt, TSS, FUZZ_TSS, 0x800, DESC_P | 0xb00);
 	make_descriptor(gdt, TSS_OTHER, FUZZ_TSS + 0x800, 0x67, DESC_P | 0x900 | 3u << 13);
 	make_descriptor(gdt, LDT, FUZZ_GDT, 0x7f, DESC_P | 0x200);
-	/* A call gate to the handler, and a task gate, for everybody. */
+	/* Any privilege level may use the call gate to the handler and the task gate. */
 	put32(gdt + CALL_GATE, FUZZ_HANDLER | (uint32_t)CS32 << 16);
 	put32(gdt + CALL_GATE + 4, 0xec00);
 	put32(gdt + TASK_GATE, (uint32_t)TSS_OTHER << 16);
@@ -167,7 +166,7 @@ static void make_tss(uint8_t *tss, int wide)
 	put32(tss + 8, wide ? 0 : DATA32); /* SS0, or the high half of RSP0 */
 	for (unsigned i = 0; i < 7; i++)
 		put32(tss + 0x24 + 8 * i, 0x9000);
-	put16(tss + 0x66, 0x68); /* I/O permissions: all, then a byte of ones */
+	put16(tss + 0x66, 0x68); /* offset of the I/O permission bitmap, which allows all ports */
 	memset(tss + 0x800, 0, 0x68);
 	put32(tss + 0x800 + 0x20, FUZZ_HANDLER);
 	put32(tss + 0x800 + 0x24, 2);
@@ -177,7 +176,7 @@ static void make_tss(uint8_t *tss, int wide)
 	put32(tss + 0x800 + 0x1c, FUZZ_TABLES + 0x8000);
 }
 
-/* Pages 0 to 0x3f as they have to be. */
+/* Makes the first PAGES pages. */
 static void make_memory(uint8_t *ram, const struct fuzz_stream *s)
 {
 	static const uint8_t stop[2] = { 0xfa, 0xf4 }; /* CLI, HLT */
@@ -198,7 +197,7 @@ static void make_memory(uint8_t *ram, const struct fuzz_stream *s)
 					   : at >= 0xfffff000)
 			ram[FUZZ_TOP + (at & 0xfff)] = s->bytes[i];
 		else if (at < FUZZ_RAM)
-			ram[at] = s->bytes[i]; /* perhaps from 0 again */
+			ram[at] = s->bytes[i]; /* may wrap around to 0 */
 	}
 }
 
@@ -216,7 +215,7 @@ static void write_memory(struct run *r, const struct fuzz_stream *s)
 		memcpy(r->ram.base + at, want + at, VMMU_PAGE_SIZE);
 		mmu_end_store(r, at, VMMU_PAGE_SIZE);
 	}
-	/* As for any store to code: it is translated anew, and searched before. */
+	/* The code has changed, so it has to be searched and translated again. */
 	uc_ctl_flush_tb(r->uc);
 	r->sense.age++;
 }
@@ -228,7 +227,7 @@ static void set_control(struct run *r, const struct fuzz_stream *s)
 	uint64_t cr0 = s->mode == FUZZ_REAL ? VMMU_CR0_ET : VMMU_CR0_ET | VMMU_CR0_PE, cr3 = 0;
 	uint64_t cr4 = s->cr4, efer = 1;
 
-	/* Only turning paging off leaves long mode, which the engine starts in. */
+	/* The engine starts in long mode.  Only turning paging off leaves it. */
 	cpu_set_reg(&r->cpu, UC_X86_REG_CR4, VMMU_CR4_PAE);
 	cpu_set_reg(&r->cpu, UC_X86_REG_CR0, VMMU_CR0_PE | VMMU_CR0_PG);
 	cpu_set_reg(&r->cpu, UC_X86_REG_CR0, VMMU_CR0_PE | VMMU_CR0_ET);
@@ -286,7 +285,7 @@ static void set_segments(struct run *r, const struct fuzz_stream *s)
 	for (unsigned i = 0; i < NR_SEGMENTS; i++)
 		cpu_set_seg(&r->cpu, (enum segment)i, i == SEG_CS ? &code : &data);
 	cpu_set_mode(&r->cpu, s->cpl);
-	cpu_calm(&r->cpu);
+	cpu_clear_exception(&r->cpu);
 	cpu_put(&r->cpu);
 }
 
@@ -333,7 +332,7 @@ void fuzz_enter(struct run *r, const struct fuzz_stream *s)
 	r->pending.vector = -1;
 	r->entering = BY_NOTHING;
 	r->moves_dr = 0;
-	write_memory(r, s); /* before CR3 is loaded, and PDPTEs with it */
+	write_memory(r, s); /* a load of CR3 reads the PDPTEs, so memory comes first */
 	set_control(r, s);
 	set_segments(r, s);
 	set_tables(r, s);

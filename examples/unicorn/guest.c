@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the guest does to its MMU, told to the library; and the CPU's own accesses: descriptor
- * tables, exception frames.
- * Not here: noticing it (sense.c), Unicorn's TLB (mmu.c).
- * Invariant: every view hears the same, in the same order.
+ * Tells the library what the guest does to its MMU.  It also makes the accesses of the CPU itself:
+ * descriptor tables, exception frames.
+ * Not here: noticing such instructions (sense.c), Unicorn's TLB (mmu.c).
+ * Invariant: every view is told the same, in the same order.
  */
 #include "run.h"
 
@@ -25,8 +25,8 @@ static int set_register(struct vmmu_cpu *cpu, unsigned number, uint64_t value)
 	}
 }
 
-/* What mmu_privilege() and store_ram() ask about at every fill. */
-static void note_mode(struct run *r)
+/* Keeps copies of the bits that mmu_privilege() and store_ram() need at every fill. */
+static void copy_mode_bits(struct run *r)
 {
 	struct vmmu_regs regs;
 
@@ -54,7 +54,7 @@ int mmu_set_register(struct run *r, unsigned number, uint64_t value)
 		st = now;
 	}
 	if (st == VMMU_OK && r->end == GOING) {
-		note_mode(r);
+		copy_mode_bits(r);
 		if (r->trace)
 			trace_register(r, number, value);
 	}
@@ -83,14 +83,13 @@ void mmu_set_pkru(struct run *r, uint32_t value)
 		run_end(r, END_UNSUPPORTED, "PKRU = 0x%x, which a trace cannot tell", value);
 }
 
-/* ---- the CPU's own accesses
- * ----------------------------------------------------------------------- */
+/* ---- the CPU's own accesses ---- */
 
 static int copy(struct run *r, uint64_t gva, uint8_t *buf, size_t n, uint32_t access,
 		struct exception *e)
 {
 	struct vmmu_xlat x;
-	int st = mmu_ask(r, gva, access, &x);
+	int st = mmu_translate(r, gva, access, &x);
 
 	if (st == VMMU_OK && (access & VMMU_TYPE_MASK) == VMMU_WRITE) {
 		uint64_t gpa = x.gpa.v;
@@ -119,7 +118,7 @@ static int copy(struct run *r, uint64_t gva, uint8_t *buf, size_t n, uint32_t ac
 static int copy_pages(struct run *r, uint64_t gva, uint8_t *buf, size_t n, uint32_t access,
 		      struct exception *e)
 {
-	mmu_settle(r);
+	mmu_finish_store(r);
 	while (n) {
 		size_t piece = VMMU_PAGE_SIZE - (gva & 0xfff);
 
@@ -142,6 +141,6 @@ int mmu_read(struct run *r, uint64_t gva, void *buf, size_t n, uint32_t access, 
 int mmu_write(struct run *r, uint64_t gva, const void *buf, size_t n, uint32_t access,
 	      struct exception *e)
 {
-	/* copy() only reads it for a store. */
+	/* For a store copy() only reads the buffer. */
 	return copy_pages(r, gva, (uint8_t *)(uintptr_t)buf, n, access | VMMU_WRITE, e);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * As much of the decoding of an instruction as the MMU needs: the address of its memory operand,
- * for INVLPG and for CR2, which Unicorn tells by page only.
- * Not a disassembler: immediates and what the instruction does are not looked at.
- * Invariant: reads at most 15 bytes, and none beyond what the guest may fetch.
+ * Decodes as much of an instruction as the MMU needs: prefixes, opcode and the address of the
+ * memory operand.  INVLPG needs that address, and so does CR2: Unicorn reports a fault by page
+ * only.
+ * Not a disassembler: immediates are not decoded.
+ * Invariant: it reads at most 15 bytes, and none that the guest may not fetch.
  */
 #include "insn.h"
 
@@ -16,7 +17,7 @@ static const int gpr[16] = {
 	UC_X86_REG_R12, UC_X86_REG_R13, UC_X86_REG_R14, UC_X86_REG_R15,
 };
 
-/* Opcodes with a ModRM byte, a bit each: SDM vol. 2, appendix A. */
+/* A bit for each opcode that has a ModRM byte: SDM vol. 2, appendix A. */
 static const uint32_t modrm_one[8] = {
 	0x0f0f0f0f, 0x0f0f0f0f, 0, 0x00000a0c, 0x0000ffff, 0, 0xff0f00f3, 0xc0c00000,
 };
@@ -59,7 +60,7 @@ static uint64_t cut(uint64_t v, unsigned bytes)
 	return bytes == 8 ? v : v & ((1ull << 8 * bytes) - 1);
 }
 
-/* Behind 15 bytes, or what can be fetched, there is nothing: then it is no instruction. */
+/* A byte behind the 15th, or one that cannot be fetched, makes the instruction invalid. */
 static unsigned next(struct decoder *d)
 {
 	if (d->at < d->i->n)
@@ -135,7 +136,8 @@ static uint64_t sib(struct decoder *d, unsigned mod, unsigned *segment)
 	return offset + insn_gpr(d->r, base | (rex & 1 ? 8u : 0));
 }
 
-/* Table 2-2; RIP-relative needs the end of the instruction, immediates included. */
+/* Table 2-2.  A RIP-relative address counts from the end of the instruction, immediates included.
+ */
 static uint64_t ea32(struct decoder *d, uint64_t rip_after)
 {
 	unsigned mod = d->i->modrm >> 6, rm = d->i->modrm & 7;
@@ -160,7 +162,7 @@ static uint64_t ea32(struct decoder *d, uint64_t rip_after)
 									    : 0));
 }
 
-/* Bytes of immediate behind the ModRM byte, for RIP-relative addresses. */
+/* How many bytes of immediate follow, for RIP-relative addresses. */
 static unsigned immediate(const struct insn *i)
 {
 	unsigned op = i->opcode, wide = i->operand == 2 ? 2 : 4;
@@ -196,7 +198,7 @@ static int prefix(struct decoder *d, unsigned b)
 	return 1;
 }
 
-/* A REX prefix that is not the last one counts for nothing. */
+/* A REX prefix that another prefix follows is ignored. */
 static unsigned prefixes(struct decoder *d)
 {
 	unsigned rex = 0, b = next(d);
@@ -239,7 +241,7 @@ static int has_modrm(unsigned op)
 	return op >> 8 != 0x0f || (modrm_two[b >> 5] >> (b & 31) & 1);
 }
 
-/* VEX (C4, C5): the map and the opcode behind it; its REX bits are inverted. */
+/* Decodes a VEX prefix (C4, C5): opcode map, opcode, and the REX bits, which it has inverted. */
 static void vex(struct decoder *d)
 {
 	struct insn *i = d->i;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Between insn.c, which decodes, and address.c, which asks what an instruction wanted from a page.
- * Not for the others: run.h has what they use.
+ * What insn.c, which decodes, and address.c, which finds operands, share.
+ * Not for other files: they use what run.h declares.
  */
 #ifndef RUN_INSN_H
 #define RUN_INSN_H
@@ -15,9 +15,10 @@ struct decoder {
 	int code64, too_long;
 };
 
-/* Segment and offset, as this instruction addresses memory. */
+/* The linear address of an offset, with the segment override and address size of the instruction.
+ */
 uint64_t insn_linear(const struct decoder *d, unsigned segment, uint64_t offset);
-/* The next bytes of the instruction, sign-extended. */
+/* Reads the next bytes of the instruction and extends their sign. */
 int64_t insn_displacement(struct decoder *d, unsigned bytes);
 
 #endif

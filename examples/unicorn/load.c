@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Kernel images: multiboot (ELF of either class, or the addresses in its header), and flat ones,
- * which begin at 0x7c00 in real mode as a boot sector does. Not here: modules, video modes,
- * compressed images. Invariant: nothing is written outside RAM, and nothing is read outside the
- * file.
+ * Loads kernel images: multiboot ones (ELF of either class, or with addresses in the header), and
+ * flat ones, which begin at 0x7c00 in real mode as a boot sector does.
+ * Not here: modules, video modes, compressed images.
+ *
+ * Invariant: nothing is written outside RAM, and nothing is read outside the file.
  */
 #include "run.h"
 
@@ -28,7 +29,7 @@ struct image {
 	uint8_t *data;
 	size_t size;
 	uint64_t entry;
-	uint64_t low_end; /* of what was loaded below 640K */
+	uint64_t low_end; /* end of what was loaded below 640K */
 };
 
 static int bad(struct image *m, const char *what)
@@ -60,7 +61,7 @@ static int read_file(struct image *m)
 	return m->size ? 0 : bad(m, "empty");
 }
 
-/* [from, from + bytes) of the file to gpa, and zeroes up to `room`. */
+/* Copies [from, from + bytes) of the file to gpa, and fills up to `room` bytes with zeroes. */
 static int place(struct image *m, uint64_t gpa, uint64_t from, uint64_t bytes, uint64_t room)
 {
 	if (from > m->size || bytes > m->size - from) {
@@ -96,7 +97,7 @@ static uint32_t get32(const struct image *m, size_t at)
 	return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
-/* Where the multiboot header is; -1: nowhere. */
+/* The offset of the multiboot header, or -1. */
 static long find_header(const struct image *m)
 {
 	for (size_t at = 0; at + 12 <= m->size && at < HEADER_WITHIN; at += 4)
@@ -143,7 +144,7 @@ static int load_segments(struct image *m, Elf *elf)
 			return bad(m, elf_errmsg(-1));
 		if (ph.p_type != PT_LOAD)
 			continue;
-		/* ELF64 kernels give virtual entry points. */
+		/* The entry point of an ELF64 kernel is a virtual address. */
 		if (eh.e_entry >= ph.p_vaddr && eh.e_entry - ph.p_vaddr < ph.p_memsz)
 			m->entry = ph.p_paddr + (eh.e_entry - ph.p_vaddr);
 		if (place(m, ph.p_paddr, ph.p_offset, ph.p_filesz, ph.p_memsz) < 0)
@@ -168,7 +169,7 @@ static int load_elf(struct image *m)
 
 /* ---- the state at the entry ---- */
 
-/* The engine starts in 64-bit mode, which only turning paging off leaves. */
+/* The engine starts in 64-bit mode.  Only turning paging off leaves that mode. */
 static void leave_long_mode(struct cpu *c)
 {
 	uc_x86_msr efer = { .rid = 0xc0000080, .value = 0 };
@@ -186,7 +187,7 @@ static void set_segments(struct cpu *c, const struct seg *code, const struct seg
 	for (unsigned s = 0; s < NR_SEGMENTS; s++)
 		cpu_set_seg(c, (enum segment)s, s == SEG_CS ? code : data);
 	cpu_set_mode(c, 0);
-	cpu_calm(c);
+	cpu_clear_exception(c);
 	cpu_put(c);
 }
 
@@ -217,10 +218,10 @@ static void start_real(struct run *r)
 
 static void put32(struct run *r, uint64_t gpa, uint32_t v)
 {
-	memcpy(r->ram.base + gpa, &v, 4); /* both little-endian */
+	memcpy(r->ram.base + gpa, &v, 4); /* host and guest are both little-endian */
 }
 
-/* Flags, memory, command line, memory map: multiboot 0.6.96, 3.3. */
+/* Writes the multiboot information: flags, memory, command line, memory map (0.6.96, 3.3). */
 static int write_info(struct image *m, const char *args, uint64_t *info)
 {
 	struct run *r = m->r;

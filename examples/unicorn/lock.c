@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Instructions that Unicorn's translator does not survive: BT, BTS, BTR and BTC of a register with
- * a LOCK prefix.  A CPU raises #UD; Unicorn 2.1.1 calls abort() while it translates the block that
- * they are in, so no hook comes early enough.  What does come early enough is one of Unicorn's
- * exits, an address at which the translator stops: each address at which such an instruction may
- * begin becomes one, when its page is about to be translated.  When the guest gets there, the
- * engine stops, and the instruction is looked at: it is refused, or executed by itself with the
- * exit lifted.  The same serves an instruction across two pages, of which the second cannot be
- * fetched: what comes before it in its block is executed first.
+ * Handles instructions that crash Unicorn's translator: BT, BTS, BTR and BTC of a register with a
+ * LOCK prefix.  A CPU raises #UD.  Unicorn 2.1.1 calls abort() while it translates the block,
+ * which is before any hook could be called.  But its translator stops at *exits*, addresses that
+ * its user sets.  So a page is searched before Unicorn translates it, and each address at which
+ * such an instruction may begin becomes an exit, called a stop here.  When the guest gets to a
+ * stop, the engine stops, and the instruction is decoded.  It raises #UD; or it is harmless, and
+ * the stop is lifted for one run of the engine, which executes this instruction alone.
  *
- * Invariant: Unicorn translates a page only while all addresses in it at which such an instruction
- * may begin are exits, but for one that has been looked at and is something else.
+ * Lifting also helps where a fetch from a second page fails: Unicorn blames the first instruction
+ * of the block, although those before the one that lies across the boundary have to be executed
+ * first.
+ *
+ * Invariant: while Unicorn translates code of a page, all addresses in that page at which such an
+ * instruction may begin are exits, except the one that is lifted.
  */
 #include "run.h"
 
@@ -28,8 +31,8 @@ static int is_fatal(unsigned second, unsigned modrm)
 /* ---- which addresses ------------------------------------------------------------------------- */
 
 /*
- * bytes[0] is a LOCK prefix; may it belong to one of them?  `left`: bytes up to the end of the
- * page, behind which anything may come.
+ * Whether bytes[0], a LOCK prefix, may belong to a fatal instruction.  `left` is the number of
+ * bytes up to the end of the page.  What follows in the next page is not known.
  */
 static int may_be_fatal(const uint8_t *bytes, unsigned left)
 {
@@ -59,9 +62,9 @@ static int is_begun(const struct stops *s, uint64_t page)
 }
 
 /*
- * The page begins with one of them, whose first prefixes may be in the page before.  That page may
- * have been searched without knowing this, and may even be what is being translated: all of them
- * are searched anew.
+ * The page begins with a fatal instruction, and some of its prefixes may lie in the page before.
+ * That page has been searched without this knowledge, and Unicorn may be translating it now.  So
+ * all pages are searched again.
  */
 static void note_begun(struct run *r, uint64_t page)
 {
@@ -73,7 +76,7 @@ static void note_begun(struct run *r, uint64_t page)
 	r->mmu.code_stale = 1;
 }
 
-/* Offsets in the page, in order; how many. */
+/* Finds the offsets of all stops of the page, in ascending order.  Returns how many. */
 static unsigned find(struct run *r, uint64_t page, const uint8_t *bytes, uint16_t *found)
 {
 	const uint8_t *end = bytes + VMMU_PAGE_SIZE, *p = bytes;
@@ -99,7 +102,7 @@ static unsigned find(struct run *r, uint64_t page, const uint8_t *bytes, uint16_
 	return nr;
 }
 
-/* Those of a page lie together. */
+/* Whether these are already the stops of the page.  The stops of a page are consecutive in `at`. */
 static int is_known(const struct stops *s, uint64_t page, const uint16_t *found, unsigned nr)
 {
 	unsigned first = 0, last;
@@ -122,7 +125,7 @@ static void drop_page(struct stops *s, uint64_t page)
 	s->nr = kept;
 }
 
-/* 0: there are too many, and all others have been forgotten. */
+/* Replaces the stops of the page.  0: there are too many, so all others were dropped. */
 static int replace(struct stops *s, uint64_t page, const uint16_t *found, unsigned nr)
 {
 	int room;
@@ -144,10 +147,10 @@ void lock_page(struct run *r, uint64_t page, const uint8_t *bytes)
 	unsigned nr = find(r, page, bytes, found);
 
 	if (!is_known(s, page, found, nr) && !replace(s, page, found, nr))
-		r->mmu.code_stale = 1; /* all pages are searched anew */
+		r->mmu.code_stale = 1; /* all pages are searched again */
 }
 
-/* Not from a fill: at the end of a run Unicorn goes through its exits, and asks for their pages. */
+/* Must not be called by a fill: at the end of a run Unicorn iterates over its exits and fills. */
 static void tell_unicorn(struct run *r, const uint64_t *at, unsigned nr)
 {
 	if (uc_ctl_set_exits(r->uc, at, nr) != UC_ERR_OK)
@@ -156,7 +159,8 @@ static void tell_unicorn(struct run *r, const uint64_t *at, unsigned nr)
 
 /* ---- stores to where code changes without a new search -------------------------------------- */
 
-/* The page's bytes will be these, before Unicorn can translate them. */
+/* The page is about to have these bytes.  Its stops have to be right before Unicorn translates
+ * them. */
 static void change_page(struct run *r, uint64_t page, const uint8_t *bytes)
 {
 	uint16_t found[VMMU_PAGE_SIZE];
@@ -171,7 +175,8 @@ static void change_page(struct run *r, uint64_t page, const uint8_t *bytes)
 			MOST_STOPS);
 		return;
 	}
-	/* What the page before has of it is not looked at: these are dropped one by one. */
+	/* The bytes of the page before are not examined.  Stops there that are not needed are
+	 * dropped when the guest gets to them. */
 	for (unsigned i = 1; is_begun(s, page) != was_begun && i < LONGEST; i++)
 		s->at[s->nr++] = page - i;
 	s->changed = 0;
@@ -195,7 +200,7 @@ void lock_store(struct run *r, uint64_t gpa, unsigned n, uint64_t value)
 
 /* ---- at one of them -------------------------------------------------------------------------- */
 
-/* With a memory operand that it reads and writes: SDM vol. 2, LOCK. */
+/* Whether LOCK is allowed: a memory operand that is read and written (SDM vol. 2, LOCK). */
 static int is_lockable(const struct insn *i)
 {
 	unsigned op = i->opcode, reg = i->modrm >> 3 & 7;
@@ -234,7 +239,7 @@ static int is_lockable(const struct insn *i)
 	}
 }
 
-/* What is cached of the code at `at`; the fill may be asked, and its answer is of no interest. */
+/* Drops translations of the code at `at`.  Unicorn may call the fill, whose result is ignored. */
 static void drop_code(struct run *r, uint64_t at)
 {
 	struct exception pending = r->pending;
@@ -245,13 +250,14 @@ static void drop_code(struct run *r, uint64_t at)
 	r->fault_access = access;
 }
 
-/* Unicorn does not cut addresses of code to 32 bits where it should. */
+/* Outside 64-bit code, Unicorn does not truncate addresses of code to 32 bits. */
 static int is_at(const struct run *r, uint64_t stop, uint64_t at)
 {
 	return stop == at || (!cpu_is_code64(&r->cpu) && (uint32_t)stop == at);
 }
 
-/* The engine may execute what is at `at`, and stops at the first instruction from `first` on. */
+/* Lets the next run execute code from `at` on.  It stops at the first instruction at or behind
+ * `first`. */
 static void lift(struct run *r, uint64_t at, uint64_t first)
 {
 	struct stops *s = &r->stops;
@@ -293,7 +299,7 @@ int lock_crosses(struct run *r, uint64_t at, uint64_t page, uint64_t lifted)
 	return 0;
 }
 
-/* Something else is there by now. */
+/* Drops a stop at which there is another instruction by now. */
 static void forget(struct run *r, unsigned which)
 {
 	struct stops *s = &r->stops;
@@ -318,7 +324,7 @@ int lock_stopped(struct run *r, uint64_t at)
 	if (insn_decode(r, at, &i) == 0 && i.lock && !is_lockable(&i))
 		deliver(r, &undefined);
 	else if (i.lock || (i.bytes[0] >> 4 == 4 && !cpu_is_code64(&r->cpu)))
-		lift(r, at, at + 1); /* INC and DEC, if not locked */
+		lift(r, at, at + 1); /* a locked store to memory, or INC or DEC */
 	else
 		forget(r, which);
 	return 1;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Running: start Unicorn, see why it stopped, deliver what is due, start again.
- * Not here: what an exception does (deliver.c), what a fill answers (mmu.c).
- * Invariant: when Unicorn is started, nothing is pending and RIP is the next instruction.
+ * Starts Unicorn, finds out why it stopped, delivers exceptions and interrupts, and starts it
+ * again.
+ * Not here: how an exception is delivered (deliver.c), what a fill returns (mmu.c).
+ * Invariant: when Unicorn is started, no exception is pending and RIP is the next instruction.
  */
 #include "run.h"
 
@@ -26,7 +27,7 @@ void run_end(struct run *r, enum ending how, const char *fmt, ...)
 		uc_emu_stop(r->uc);
 }
 
-/* Where the guest is, in words, behind what it wants and is not here. */
+/* Appends mode, address and bytes of the instruction to the message of END_UNSUPPORTED. */
 static void name_instruction(struct run *r)
 {
 	uint64_t rip = cpu_reg(&r->cpu, UC_X86_REG_RIP), at = insn_address(r, rip);
@@ -63,7 +64,7 @@ void run_raise(struct run *r, int vector, uint32_t code)
 
 /* ---- hooks ----------------------------------------------------------------------------------- */
 
-/* INT n leaves RIP behind the instruction, an exception on it. */
+/* RIP lies behind an INT n instruction, but at an instruction that raised an exception. */
 static void interrupted(uc_engine *uc, uint32_t vector, void *ctx)
 {
 	struct run *r = ctx;
@@ -104,7 +105,7 @@ static bool undefined(uc_engine *uc, void *ctx)
 static uint32_t port_in(uc_engine *uc, uint32_t port, int n, void *ctx)
 {
 	(void)uc;
-	mmu_settle(ctx);
+	mmu_finish_store(ctx);
 	debug_port(ctx, port, (unsigned)n);
 	return device_in(ctx, port, (unsigned)n);
 }
@@ -112,15 +113,15 @@ static uint32_t port_in(uc_engine *uc, uint32_t port, int n, void *ctx)
 static void port_out(uc_engine *uc, uint32_t port, int n, uint32_t value, void *ctx)
 {
 	(void)uc;
-	mmu_settle(ctx);
-	/* The rest of the block is executed even after the end. */
+	mmu_finish_store(ctx);
+	/* Unicorn executes the rest of the block even after run_end(). */
 	if (((struct run *)ctx)->end != GOING)
 		return;
 	debug_port(ctx, port, (unsigned)n);
 	device_out(ctx, port, (unsigned)n, value);
 }
 
-/* A block of code is time for the devices. */
+/* Each block of code advances the time of the devices. */
 static void block(uc_engine *uc, uint64_t at, uint32_t size, void *ctx)
 {
 	struct run *r = ctx;
@@ -161,7 +162,7 @@ static int attach(struct run *r)
 	return 0;
 }
 
-/* Only a guest that uses a timer pays for it: from now on each block is seen. */
+/* Only a guest that programs the timer pays for a hook at each block. */
 static void start_ticking(struct run *r)
 {
 	uc_hook h;
@@ -182,7 +183,7 @@ static int in_table(struct run *r, int reg, uint64_t page)
 	return page + 0xfff >= t.base && page <= t.base + t.limit;
 }
 
-/* A page of the user's that the CPU itself wanted: see access_of() in mmu.c. */
+/* Whether the failed access at CPL 3 was one of the CPU itself: see access_of() in mmu.c. */
 static int is_implicit(struct run *r, uint64_t page)
 {
 	struct insn i;
@@ -201,7 +202,7 @@ static int is_fetch(const struct run *r)
 	return r->fault_access != NO_FAULT && (r->fault_access & VMMU_TYPE_MASK) == VMMU_FETCH;
 }
 
-/* The fill said no. */
+/* A fill has failed, and *e is the exception. */
 static void faulted(struct run *r, struct exception *e, uint64_t lifted)
 {
 	uint64_t page = e->cr2;
@@ -230,7 +231,8 @@ static void halted(struct run *r)
 		run_end(r, END_HALTED, "halted, and no interrupt will come");
 }
 
-/* Code that was stored to by way of the window is translated anew, and looked at anew before. */
+/* Drops translated code that a store through the window has changed.  Its pages are searched again.
+ */
 static int renew_code(struct run *r)
 {
 	int stale = r->mmu.code_stale;
@@ -244,7 +246,7 @@ static int renew_code(struct run *r)
 	return stale;
 }
 
-/* Unicorn has no INT1. */
+/* Unicorn raises #UD for INT1, so it is carried out here. */
 static int is_int1(struct run *r, uint64_t at)
 {
 	const struct exception trap = { .vector = 1 };
@@ -258,7 +260,7 @@ static int is_int1(struct run *r, uint64_t at)
 	return 1;
 }
 
-/* No exception: why has it stopped? */
+/* Unicorn has stopped without an exception. */
 static void stopped(struct run *r, uint64_t at, int known)
 {
 	if (r->ticking == TICKS_WANTED)
@@ -269,11 +271,12 @@ static void stopped(struct run *r, uint64_t at, int known)
 		halted(r);
 }
 
-/* At its end Unicorn asks for the pages of its exits.  Was it the guest that wanted this one? */
+/* At the end of a run Unicorn fetches from the pages of its exits.  Whether the guest wanted this
+ * page. */
 static int is_wanted(uint64_t at, uint64_t page, uint64_t lifted)
 {
 	if (lifted != NO_STOP && lifted != at)
-		return 0; /* it stopped at the next exit */
+		return 0; /* the guest has got to the next exit */
 	return page == PAGE_OF(at) || page == PAGE_OF(at) + VMMU_PAGE_SIZE ||
 	       page == (uint32_t)(PAGE_OF(at) + VMMU_PAGE_SIZE);
 }
@@ -296,26 +299,26 @@ static void after_stop(struct run *r, uc_err err)
 	r->entering = BY_NOTHING;
 	r->moves_dr = 0;
 	if (debug_trap(r, e.vector < 0 || is_fetch(r))) {
-		/* what else there is comes again */
+		/* any other exception will be raised again */
 	} else if (moves_dr) {
 		debug_move(r);
 	} else if (entering != BY_NOTHING) {
-		enter_kernel(r, entering); /* it says itself whether TF traps */
+		enter_kernel(r, entering); /* handles TF as well */
 	} else if (e.vector >= 0 && r->fault_access != NO_FAULT) {
 		faulted(r, &e, lifted);
 	} else if (e.vector == 6 && e.kind == EXC_FAULT && is_int1(r, at)) {
-		/* that was it */
+		/* is_int1() has delivered it */
 	} else if (e.vector >= 0) {
 		deliver(r, &e);
 	} else if (err != UC_ERR_OK && (renewed || again)) {
-		/* it was stopped for that */
+		/* the fill failed on purpose: start again */
 	} else if (err != UC_ERR_OK) {
 		run_end(r, END_UNSUPPORTED, "Unicorn: %s", uc_strerror(err));
 	} else {
 		stopped(r, at, lifted != NO_STOP && lifted != at);
 	}
 	if (e.vector >= 0 && r->most_instructions)
-		r->instructions++; /* a fault that never ends is one, too */
+		r->instructions++; /* or endless faults would never reach the limit */
 	if (r->most_instructions && r->instructions > r->most_instructions)
 		run_end(r, END_LIMIT, "%llu instructions, the limit",
 			(unsigned long long)r->most_instructions);
@@ -331,7 +334,7 @@ static void interrupt(struct run *r)
 	deliver(r, &e);
 }
 
-/* Unicorn does not cut RIP to 32 bits where it should. */
+/* Outside 64-bit code, Unicorn does not truncate RIP to 32 bits. */
 static uint64_t next_rip(struct run *r)
 {
 	uint64_t rip = cpu_reg(&r->cpu, UC_X86_REG_RIP);
@@ -354,7 +357,7 @@ void run_loop(struct run *r)
 			break;
 		r->fault_access = NO_FAULT;
 		err = uc_emu_start(r->uc, next_rip(r), 0, 0, 0);
-		mmu_settle(r);
+		mmu_finish_store(r);
 		if (r->end == GOING)
 			after_stop(r, err);
 	}

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * RAM, and a VM on each backend that takes part.
- * All views have the same RAM, which the guest's stores reach once: a view is told of those that it
- * wants to see.
- * Invariant: GPA = offset in ram.base = Unicorn's physical address.
+ * Makes RAM, a VM on each backend that takes part, and the engine.  All views share one RAM, so a
+ * store of the guest happens once.  Each view is told of the stores that it tracks.
+ * Invariant: a GPA is the offset in ram.base and Unicorn's physical address.
  */
 #include "run.h"
 
@@ -16,7 +15,7 @@
 #include <vmmu/shadow.h>
 
 #define GIB (1ull << 30)
-/* For Unicorn's translations; it would take 1 GiB, and touch most of it at the first flush. */
+/* For Unicorn's translations.  Its default is 1 GiB, and a flush clears all of it. */
 #define CODE_BYTES (64u << 20)
 
 static const struct {
@@ -31,7 +30,7 @@ static const struct {
 };
 #define NR_BACKENDS (sizeof(backends) / sizeof(*backends))
 
-/* What Unicorn's TCG implements of the CPU that main.c chooses; no PCIDs among it. */
+/* What Unicorn's TCG implements of the CPU model below.  PCIDs are not part of it. */
 static const struct vmmu_profile profile = {
 	.name = "unicorn",
 	.features = VMMU_CPU_PSE36 | VMMU_CPU_1G,
@@ -65,7 +64,7 @@ int machine_has_backend(const char *name)
 	return find(name) < NR_BACKENDS;
 }
 
-/* All but the hole where a PC has its VGA memory. */
+/* RAM has a hole where a PC has its VGA memory. */
 static int open_ram(struct ram *ram, uint64_t bytes)
 {
 	ram->map_bytes = (size_t)(bytes + GIB);
@@ -104,7 +103,7 @@ static int add_slots(struct run *r, struct view *v, uint64_t host_page)
 	return 0;
 }
 
-/* Protected mode without paging, as multiboot begins. */
+/* A multiboot kernel begins in protected mode without paging. */
 static int start_regs(struct run *r, struct view *v)
 {
 	const struct vmmu_regs regs = { .cr0 = VMMU_CR0_PE | VMMU_CR0_ET };

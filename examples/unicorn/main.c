@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * vmmu-run: the command line, and how it ended.
- * See run.h for what is where.
- * Invariant: standard output has the guest's serial line and nothing else; words are on standard
- * error.
+ * vmmu-run: reads the command line, runs the kernel, and reports how the run ended.
+ * run.h lists the other files.
+ * Invariant: standard output has the guest's serial line and nothing else.  Messages are on
+ * standard error.
  */
 #include "run.h"
 
@@ -49,7 +49,7 @@ static int usage(const char *what, const char *value)
 	return END_USAGE;
 }
 
-/* Decimal with K, M or G; -1. */
+/* Reads a number with K, M or G behind it.  0, or -1. */
 static int parse_size(const char *text, uint64_t *out)
 {
 	static const char units[] = "KMG";
@@ -108,7 +108,7 @@ static const struct option table[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-/* 0, or what was wanted instead of the value. */
+/* NULL; or what the value should have been, in words. */
 static const char *take(struct options *o, int opt, const char *value)
 {
 	uint64_t n;
@@ -143,7 +143,7 @@ static const char *take(struct options *o, int opt, const char *value)
 	}
 }
 
-/* The kernel's own arguments, with a blank between two. */
+/* Joins the kernel's own arguments with blanks. */
 static char *join(char **argv)
 {
 	size_t n = 1;
@@ -160,7 +160,7 @@ static char *join(char **argv)
 	return all;
 }
 
-/* -1: go on. */
+/* The exit status, or -1: run the kernel. */
 static int parse(int argc, char **argv, struct options *o)
 {
 	int opt;
@@ -169,7 +169,7 @@ static int parse(int argc, char **argv, struct options *o)
 					    .ram_bytes = 256 * MIB,
 					    .host_page = 4096,
 					    .front_entries = 1024 } };
-	/* "+": what follows the kernel is the kernel's. */
+	/* "+": options behind the kernel's name are the kernel's own. */
 	while ((opt = getopt_long(argc, argv, "+h", table, NULL)) != -1) {
 		const char *want;
 
@@ -237,7 +237,7 @@ static void run(struct run *r, const struct options *o)
 	r->most_instructions = o->most_instructions;
 	if (machine_open(r, &o->machine) < 0 || machine_engine(r, 0) < 0)
 		return;
-	/* Whoever waits for the guest's words gets them by lines. */
+	/* A program that reads the guest's output gets it line by line. */
 	(void)setvbuf(stdout, NULL, _IOLBF, 0);
 	if (device_open(r, stdout) < 0) {
 		run_end(r, END_INPUT, "out of memory");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The glue: Unicorn's TLB is filled from libvmmu, and libvmmu hears what the guest does.
- * For an emulator of one's own, read fill() first, then mmu_window_write() in window.c,
+ * The glue: libvmmu fills Unicorn's TLB and is told what the guest does.
+ * To embed the library in another emulator, read fill() first, then mmu_window_write() in window.c,
  * then mmu_flush().
  *
  *	Unicorn                                     libvmmu
@@ -13,13 +13,16 @@
  *	  TLB emptied <----------------------------- the flush callback
  *	  MOV CR, INVLPG, WRMSR (sense.c) ---------> vmmu_set_cr3(), vmmu_invlpg(), ...
  *
- * Guest-physical addresses are Unicorn's physical ones, and RAM is the same memory for both.  At
- * WINDOW all of them are there again as a device, for what must not be reached by pointer.
+ * Guest-physical addresses are Unicorn's physical addresses, and both use the same memory as RAM.
+ * At WINDOW the guest-physical addresses appear a second time, as a device: accesses that must not
+ * go directly to memory are sent there.
  *
- * Invariant: Unicorn's TLB grants nothing that the library has not granted since its last flush;
- * a frame of which all stores must be seen is written to by way of the window only, one that
- * Unicorn may fetch from is not written to before its code has been given up (sense.c), and Unicorn
- * looks at each store to one that it has fetched from (patch()).
+ * Invariants:
+ * - Unicorn's TLB grants nothing that the library has not granted since the last flush.
+ * - A frame whose stores must all be seen is written to through the window only.
+ * - A frame that Unicorn may fetch from is not writable; it becomes writable after its translated
+ *   code has been dropped (become_data()).
+ * - Unicorn checks each store to a frame that it has fetched from (watch_fetched()).
  */
 #include "run.h"
 
@@ -51,7 +54,7 @@ uint32_t mmu_privilege(struct run *r)
 	return flags & 1u << 18 ? VMMU_AC : 0;
 }
 
-int mmu_ask(struct run *r, uint64_t gva, uint32_t access, struct vmmu_xlat *x)
+int mmu_translate(struct run *r, uint64_t gva, uint32_t access, struct vmmu_xlat *x)
 {
 	int st = vmmu_translate(r->mmu.view[0].cpu, vmmu_gva(gva), 1, access, x);
 
@@ -66,7 +69,7 @@ int mmu_ask(struct run *r, uint64_t gva, uint32_t access, struct vmmu_xlat *x)
 	return st;
 }
 
-/* A guest table that is no memory: the bus reads ones, which have reserved bits. */
+/* A guest table lies where there is no memory.  The bus reads ones, which set reserved bits. */
 static uint32_t table_fault(const struct run *r, uint32_t access)
 {
 	uint32_t code = VMMU_PF_P | VMMU_PF_RSVD;
@@ -102,7 +105,7 @@ static uint32_t type_of(uc_mem_type type)
 	return type == UC_MEM_WRITE ? VMMU_WRITE : type == UC_MEM_FETCH ? VMMU_FETCH : VMMU_READ;
 }
 
-/* Before Unicorn may execute from the frame: nobody writes to it unseen. */
+/* Called before Unicorn may fetch from the frame.  From now on no store to it goes unseen. */
 static void become_code(struct run *r, uint64_t page, uint64_t gpa)
 {
 	uint8_t *frame = frame_of(r, gpa);
@@ -113,7 +116,7 @@ static void become_code(struct run *r, uint64_t page, uint64_t gpa)
 	*frame |= FRAME_CODE | FRAME_FETCHED;
 }
 
-/* Before Unicorn may write to it: what it fetched has to be searched again. */
+/* Called before Unicorn may write to the frame.  Its code has to be searched again afterwards. */
 static void become_data(struct run *r, uint64_t gpa)
 {
 	uint8_t *frame = frame_of(r, gpa);
@@ -130,51 +133,52 @@ static int is_code(struct run *r, uint64_t gpa)
 	return (*frame_of(r, gpa) & (FRAME_CODE | FRAME_MIXED)) == FRAME_CODE;
 }
 
-static void seen(uc_engine *uc, uc_mem_type type, uint64_t at, int n, int64_t value, void *ctx)
+static void note_store(uc_engine *uc, uc_mem_type type, uint64_t at, int n, int64_t value,
+		       void *ctx)
 {
 	(void)uc;
 	(void)type;
 	lock_store(ctx, at, (unsigned)n, (uint64_t)value);
 }
 
-static void see_stores(struct run *r, uint64_t page)
+static void hook_stores(struct run *r, uint64_t page)
 {
 	uint64_t first = page, last = page + VMMU_PAGE_SIZE - 1;
 	struct mmu *m = &r->mmu;
 	uc_hook hook;
 
-	for (unsigned i = 0; i < m->nr_patched; i++)
-		if (m->patched[i] == page || m->nr_patched == MOST_PATCHED)
+	for (unsigned i = 0; i < m->nr_watched; i++)
+		if (m->watched[i] == page || m->nr_watched == MOST_WATCHED)
 			return;
-	m->patched[m->nr_patched++] = page;
-	if (m->nr_patched == MOST_PATCHED) { /* everywhere, then */
+	m->watched[m->nr_watched++] = page;
+	if (m->nr_watched == MOST_WATCHED) { /* one hook for all addresses instead */
 		first = 1;
 		last = 0;
 	}
-	if (uc_hook_add(r->uc, &hook, UC_HOOK_MEM_WRITE, (void *)seen, r, first, last))
+	if (uc_hook_add(r->uc, &hook, UC_HOOK_MEM_WRITE, (void *)note_store, r, first, last))
 		run_end(r, END_DIFFERENT, "out of memory for a hook of Unicorn's");
-	if (m->nr_patched == MOST_PATCHED)
+	if (m->nr_watched == MOST_WATCHED)
 		mmu_flush_tlb(r);
 }
 
 /*
- * Unicorn stops looking at stores by way of an entry after the first, and looks again when it
- * translates code of the same page; not so for older code in the frame, and not where another page
- * leads there.  It never stops in a page that has a hook.  What it calls hooks with are physical
- * addresses, however, so the frame has one, too.
+ * After the first store through a TLB entry, Unicorn no longer checks whether stores hit
+ * translated code.  It checks again once it translates code of the same linear page, but not for
+ * older code in the frame, and not if another page maps the frame.  It always checks in a page
+ * with a hook.  Hooks are called by physical address, so the frame gets one as well.
  */
-static void patch(struct run *r, uint64_t page, uint64_t gpa)
+static void watch_fetched(struct run *r, uint64_t page, uint64_t gpa)
 {
-	see_stores(r, page);
-	see_stores(r, PAGE_OF(gpa));
+	hook_stores(r, page);
+	hook_stores(r, PAGE_OF(gpa));
 }
 
-/* perms of an entry without traps, of a page of RAM. */
+/* The rights of an entry that leads directly to RAM. */
 static uint8_t rights_of(struct run *r, uint64_t page, uint32_t type, const struct vmmu_xlat *x)
 {
 	uint8_t rights = x->rights;
 
-	/* A right that was not asked for is given only where nothing depends on it. */
+	/* A right that the access does not need is granted only where nothing depends on it. */
 	if (type != VMMU_FETCH)
 		rights &= (uint8_t)~VMMU_X;
 	if (*frame_of(r, x->gpa.v) & (FRAME_TABLE | FRAME_WALKED))
@@ -183,7 +187,7 @@ static uint8_t rights_of(struct run *r, uint64_t page, uint32_t type, const stru
 		become_code(r, page, x->gpa.v);
 	if (*frame_of(r, x->gpa.v) & FRAME_FETCHED) {
 		if (type == VMMU_WRITE)
-			patch(r, page, x->gpa.v);
+			watch_fetched(r, page, x->gpa.v);
 		else
 			rights &= (uint8_t)~VMMU_W;
 	}
@@ -203,7 +207,7 @@ static void grant(struct run *r, uint64_t page, uint32_t type, const struct vmmu
 	if (type == VMMU_WRITE && (x->trap || x->once || table)) {
 		e->paddr = WINDOW + PAGE_OF(x->gpa.v);
 		e->perms = (x->rights & VMMU_R ? UC_PROT_READ : 0) | UC_PROT_WRITE;
-		/* A trap is as good the next time: it is the library that decides then. */
+		/* An entry that only traps may stay: the library decides at each store. */
 		r->mmu.flush_late |= x->once && !x->trap;
 		return;
 	}
@@ -229,16 +233,16 @@ static int device_entry(struct run *r, uint64_t page, uint32_t type, const struc
 		return 0;
 	}
 	e->paddr = WINDOW + PAGE_OF(x->gpa.v);
-	/* The library says no more of a device than what was asked: a store has to ask, for W and
-	 * D. */
+	/* For a device the library reports only what the access needed.  A later store has to come
+	 * here again, for the right to write and for the D bit. */
 	e->perms = type == VMMU_WRITE ? UC_PROT_READ | UC_PROT_WRITE : UC_PROT_READ;
 	return 1;
 }
 
 /*
- * At CPL 3 a load of a segment register reads the GDT as the CPU itself.  Unicorn does not say so,
- * and where RIP is, is known only when the fill has failed: so it fails, and loop.c, which
- * decodes the instruction, lets it try again with the page in `implicit`.
+ * At CPL 3 a load of a segment register reads the GDT as an implicit supervisor access.  Unicorn
+ * does not say so, and RIP is known only after the fill has failed.  So the fill fails at first;
+ * loop.c decodes the instruction, stores the page in `implicit`, and starts the instruction again.
  */
 static uint32_t access_of(struct run *r, uint64_t page, uc_mem_type type)
 {
@@ -249,13 +253,13 @@ static uint32_t access_of(struct run *r, uint64_t page, uc_mem_type type)
 	return access;
 }
 
-/* Nothing more may be translated before loop.c has seen to it. */
+/* Whether loop.c has to do something before Unicorn may translate more code. */
 static int is_stale(const struct run *r)
 {
 	return r->mmu.code_stale || r->mmu.block_stale || r->stops.changed;
 }
 
-/* Unicorn does not cut addresses of code to 32 bits where it should. */
+/* Outside 64-bit code, Unicorn does not truncate addresses of code to 32 bits. */
 static uint64_t code_address(struct run *r, uint64_t page)
 {
 	if (!(page >> 32))
@@ -264,7 +268,8 @@ static uint64_t code_address(struct run *r, uint64_t page)
 	return cpu_is_code64(&r->cpu) ? page : (uint32_t)page;
 }
 
-/* true: *e is what Unicorn caches for this page.  false: it gives up the instruction. */
+/* Unicorn's callback.  true: it caches *e for this page.  false: it ends the instruction and stops.
+ */
 static bool fill(uc_engine *uc, uint64_t page, uc_mem_type type, uc_tlb_entry *e, void *ctx)
 {
 	struct run *r = ctx;
@@ -274,15 +279,15 @@ static bool fill(uc_engine *uc, uint64_t page, uc_mem_type type, uc_tlb_entry *e
 	int st;
 
 	(void)uc;
-	mmu_settle(r);
+	mmu_finish_store(r);
 	if (r->pending.vector >= 0)
-		return false; /* the instruction is given up already */
+		return false; /* the engine is about to stop for another exception */
 	r->mmu.fills++;
 	task_notice(r);
 	if (is_stale(r) && type == UC_MEM_FETCH)
 		return false;
 	gva = type == UC_MEM_FETCH ? code_address(r, page) : page;
-	st = mmu_ask(r, gva, access, &x);
+	st = mmu_translate(r, gva, access, &x);
 	if (st == VMMU_OK) {
 		grant(r, page, access & VMMU_TYPE_MASK, &x, e);
 		return type != UC_MEM_FETCH || !is_stale(r);
@@ -313,7 +318,7 @@ void mmu_watch_table(struct run *r, uint64_t gpa, unsigned flag)
 		mmu_flush_tlb(r);
 }
 
-/* The library's: stores to [start, start + len) must come by it again, above all. */
+/* The library's callback.  Cached translations of this range must not be used any more. */
 void mmu_flush(void *ctx, const struct vmmu_flush *what)
 {
 	struct run *r = ctx;

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The instructions that tell the MMU something: MOV to CR0, CR3 and CR4, LMSW, INVLPG, WRMSR,
- * WRPKRU; and those that debug.c carries out: MOV to and from debug registers. Unicorn has no hook
- * for them, but one for any address.  So a page that is about to be executed is searched for their
- * opcodes, and each place where one could begin gets a hook, which looks at the instruction that is
- * really there.  The library hears of it first, and may refuse it
- * (#GP); then Unicorn does it too, and drops from its TLB what the instruction says.
+ * Notices the instructions that change the MMU: MOV to CR0, CR3 and CR4, LMSW, INVLPG, WRMSR and
+ * WRPKRU.  It also notices MOV to and from debug registers, which debug.c carries out.
+ * Unicorn has no hook for these instructions, but it has hooks for addresses.  So a page is
+ * searched for their opcodes before it is executed, and each address at which one may begin gets a
+ * hook.  The hook decodes the instruction that is really there.  The library is told first and may
+ * refuse it
+ * (#GP).  Then Unicorn executes it as well, and drops from its own TLB what the instruction drops.
  *
- * Invariant: no such instruction executes unseen.  A page is searched when Unicorn asks for it to
- * fetch from, and while it may fetch from it, it may not write to it (FRAME_CODE, mmu.c); where
- * code and data share a page (FRAME_MIXED), all instructions in it have the hook.
+ * Invariant: none of these instructions executes unnoticed.  A page is searched when Unicorn fills
+ * its TLB to fetch from it, and it is not writable as long as Unicorn may fetch from it
+ * (FRAME_CODE, mmu.c).  Where code and data share a frame (FRAME_MIXED), all instructions in it
+ * have the hook.
  */
 #include "run.h"
 
@@ -50,7 +52,7 @@ static void do_lmsw(struct run *r, const struct insn *i)
 
 	msw = insn_gpr(r, (i->modrm & 7) | (i->rex & 1 ? 8u : 0));
 	if (i->has_memory) {
-		/* What cannot be read faults in the instruction itself. */
+		/* If this cannot be read, the instruction itself faults. */
 		if (mmu_read(r, i->ea, &word, sizeof(word), VMMU_READ | mmu_privilege(r), &e) < 0)
 			return;
 		msw = word;
@@ -58,7 +60,9 @@ static void do_lmsw(struct run *r, const struct insn *i)
 	do_register(r, 0, (cr0 & ~0xeull) | (msw & 0xf));
 }
 
-/* It is kept from Unicorn, which would set breakpoints that it cannot have in the middle of code.
+/*
+ * The instruction is not left to Unicorn.  Unicorn drops all translated code when a breakpoint
+ * changes, also the code that is being executed.
  */
 static void do_mov_dr(struct run *r)
 {
@@ -74,7 +78,7 @@ static void do_wrmsr(struct run *r)
 		do_register(r, 8, high << 32 | low);
 }
 
-/* 0F 01: by the ModRM byte. */
+/* Opcode 0F 01: the ModRM byte selects the instruction. */
 static void do_group7(struct run *r, const struct insn *i)
 {
 	unsigned reg = i->modrm >> 3 & 7;
@@ -93,7 +97,7 @@ static void do_group7(struct run *r, const struct insn *i)
 	}
 }
 
-/* Bytes of the instruction as Unicorn last fetched that page; NULL: not known. */
+/* The bytes at this address as Unicorn last fetched the page, or NULL if that is not known. */
 static const uint8_t *bytes_at(const struct run *r, uint64_t at)
 {
 	const struct sense_page *p = &r->sense.fetched[(at >> 12) % FETCHED];
@@ -127,7 +131,8 @@ size_t sense_bytes(struct run *r, uint64_t at, uint8_t *buf, size_t n)
 	return done;
 }
 
-/* Not one of them, by its first bytes?  For pages in which all instructions are looked at. */
+/* Whether the first byte shows that it is none of these instructions.  This saves decoding where
+ * all instructions have the hook. */
 static int is_other(const struct run *r, uint64_t at)
 {
 	const uint8_t *p = bytes_at(r, at);
@@ -137,7 +142,7 @@ static int is_other(const struct run *r, uint64_t at)
 	       (*p & 0xfe) != 0x64;
 }
 
-/* Ranges may overlap, and Unicorn calls for each: the first of them does the work. */
+/* Ranges of hooks may overlap, and Unicorn calls each hook.  Only the first one does the work. */
 static int is_first(const struct sense_hook *h, uint64_t at)
 {
 	for (const struct sense_hook *i = h->run->sense.hook; i < h; i++)
@@ -146,7 +151,7 @@ static int is_first(const struct sense_hook *h, uint64_t at)
 	return 1;
 }
 
-static void look(uc_engine *uc, uint64_t at, uint32_t size, void *ctx)
+static void before_sensed(uc_engine *uc, uint64_t at, uint32_t size, void *ctx)
 {
 	const struct sense_hook *h = ctx;
 	struct run *r = h->run;
@@ -158,7 +163,7 @@ static void look(uc_engine *uc, uint64_t at, uint32_t size, void *ctx)
 		return;
 	if (r->debug.armed && (debug_before(r, at) || is_other(r, at)))
 		return;
-	mmu_settle(r);
+	mmu_finish_store(r);
 	if (r->end != GOING || insn_decode(r, at, &i) < 0)
 		return;
 	if (i.opcode == 0x0f01)
@@ -175,7 +180,7 @@ static void look(uc_engine *uc, uint64_t at, uint32_t size, void *ctx)
 
 /* ---- where they are ---- */
 
-/* Could the byte after 0F make one of them?  0F 01 needs /6, /7 or EF. */
+/* Whether the bytes after 0F may make one of these instructions.  0F 01 needs /6, /7 or EF. */
 static int is_sensed(const uint8_t *after, size_t n)
 {
 	unsigned reg;
@@ -203,16 +208,17 @@ static void hook_range(struct run *r, uint64_t first, uint64_t last)
 		    (s->hook[i].first <= first && s->hook[i].last >= last))
 			return;
 	if (s->nr == MOST_SENSED - 1) {
-		/* Garbage is being executed: then every instruction is looked at. */
+		/* The guest executes garbage.  From now on every instruction has the hook. */
 		first = 1;
 		last = 0;
 	}
 	*h = (struct sense_hook){ r, first, last };
 	s->nr++;
-	/* Unicorn may be within a block that has just come to the page's first instruction, for
-	 * which it has looked for a hook already. */
+	/* Unicorn may be in the middle of a block that has just reached the first instruction of
+	 * this page.  It has looked for a hook there already, so the block has to begin anew. */
 	r->mmu.block_stale |= (first & 0xfff) == 0 || first > last;
-	if (uc_hook_add(r->uc, &hook, UC_HOOK_CODE, (void *)look, h, first, last) != UC_ERR_OK)
+	if (uc_hook_add(r->uc, &hook, UC_HOOK_CODE, (void *)before_sensed, h, first, last) !=
+	    UC_ERR_OK)
 		run_end(r, END_DIFFERENT, "out of memory for hooks of Unicorn's");
 }
 
@@ -221,7 +227,7 @@ void sense_everything(struct run *r)
 	hook_range(r, 1, 0);
 }
 
-/* 40 to 4F are prefixes in 64-bit code only; in other code one too many does no harm. */
+/* 40 to 4F are prefixes in 64-bit code only.  A prefix too many does no harm. */
 int sense_is_prefix(uint8_t b)
 {
 	return b == 0xf0 || b == 0xf2 || b == 0xf3 || b == 0x66 || b == 0x67 || b >> 4 == 4 ||
@@ -237,7 +243,8 @@ unsigned sense_first_prefix(const uint8_t *bytes, unsigned at)
 	return first;
 }
 
-/* An instruction whose 0F lies at bytes[at], or in the next page, and its prefixes in this one. */
+/* Hooks the instruction whose 0F lies at bytes[at].  `at` may be the first byte of the next page.
+ */
 static void hook_at(struct run *r, uint64_t page, const uint8_t *bytes, unsigned at)
 {
 	hook_range(r, page + sense_first_prefix(bytes, at), page + at);
@@ -252,7 +259,8 @@ static void search(struct run *r, uint64_t page, const uint8_t *bytes)
 			hook_at(r, page, bytes, (unsigned)(p - bytes));
 		p++;
 	}
-	/* 0F may be the first byte of the next page, behind prefixes at the end of this one. */
+	/* The 0F may be the first byte of the next page, behind prefixes at the end of this page.
+	 */
 	if (sense_is_prefix(end[-1]))
 		hook_at(r, page, bytes, VMMU_PAGE_SIZE);
 }
@@ -262,7 +270,7 @@ void sense_page(struct run *r, uint64_t page, uint64_t frame, int all)
 	struct sense_page *p = &r->sense.fetched[(page >> 12) % FETCHED];
 	int known = p->page == page && p->frame == frame && p->age == r->sense.age;
 
-	/* lock_store() has to know all pages by which such a frame is fetched from. */
+	/* lock_store() has to find all pages that a mixed frame is fetched through. */
 	if (p->age && p->page != page && (r->mmu.frame[p->frame >> 12] & FRAME_MIXED))
 		mmu_flush_tlb(r);
 	*p = (struct sense_page){ page, frame, r->sense.age };

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Task gates: an exception that is another task (SDM vol. 3, 8.3).  Its IRET Unicorn does itself.
- * Not here: tasks by far JMP and CALL, and 16-bit ones.
- * Invariant: of a switch that fails, only the nested exception is seen; what fails once the new
- * task has been entered is not told apart.
+ * Task gates: delivers an exception by a switch to another task (SDM vol. 3, 8.3).  Unicorn
+ * carries out the IRET that switches back.
+ * Not here: task switches by far JMP and CALL, 16-bit tasks.
+ * Invariant: a switch that fails returns the nested exception.  Exceptions that a CPU raises in
+ * the context of the new task are raised as if in that of the old one.
  */
 #include "run.h"
 
 #include <string.h>
 
 #define TSS_BYTES 104u
-#define TSS_STATE 0x20u /* from here what a switch saves: EIP, EFLAGS, registers, segments */
-#define TSS_SEGS 10u	/* place of ES among them */
+#define TSS_STATE 0x20u /* offset of what a switch saves: EIP, EFLAGS, registers, segments */
+#define TSS_SEGS 10u	/* index of ES in that */
 #define NR_STATE 16u
 #define BUSY (2u << 8)
 #define TYPE(flags) ((flags) >> 8 & 15)
@@ -32,7 +33,7 @@ struct task {
 	struct exception *nested;
 	uint16_t selector;
 	uc_x86_mmr old, now;
-	uint64_t descriptor; /* linear address of the new one */
+	uint64_t descriptor; /* linear address of the new task's descriptor */
 	uint32_t word;	     /* its high half */
 	uint32_t tss[TSS_BYTES / 4];
 };
@@ -165,7 +166,7 @@ static int load_segments(struct task *t)
 	for (unsigned i = 0; i < NR_SEGMENTS; i++)
 		cpu_set_seg(&t->r->cpu, (enum segment)i, &s[i]);
 	cpu_set_mode(&t->r->cpu, s[SEG_CS].selector & 3);
-	cpu_calm(&t->r->cpu);
+	cpu_clear_exception(&t->r->cpu);
 	cpu_put(&t->r->cpu);
 	return 0;
 }

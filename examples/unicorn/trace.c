@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * VMTRACE1 of a run: what the guest did to its MMU and what it was answered, for `vmmu replay` and
- * `vmmu compare`.
- * Which frames are tables is found by walking, beside each fill, the way that the CPU walked; from
- * then on every store to them traps (mmu_watch_table()).
- * Not here: PKRU, which the format does not have.
- * Invariant: a table's content is in the trace before the first access that walks it, and each
- * store to it afterwards.
+ * Writes a VMTRACE1 of a run: what the guest did to its MMU, and each translation.  `vmmu replay`
+ * and `vmmu compare` read it.  At each fill this file walks the guest's tables as the CPU did, and
+ * so finds which frames are tables.  From then on every store to them traps (mmu_watch_table()).
+ * Not here: PKRU, for which the format has no record.
+ * Invariant: a table's content is in the trace before the first access that walks it, and so is
+ * each later store to it.
  */
 #include "run.h"
 
@@ -147,8 +146,7 @@ void trace_pdptes(struct run *r, unsigned number, uint64_t value)
 		put_table(r, table, 3, 32);
 }
 
-/* ---- events
- * -------------------------------------------------------------------------------------- */
+/* ---- events ---- */
 
 void trace_register(struct run *r, unsigned number, uint64_t value)
 {
@@ -171,7 +169,7 @@ void trace_access(struct run *r, uint64_t gva, uint32_t access, const struct vmm
 	put(r, VMMU_TRACE_ACC, a >> 8, b | (status == VMMU_MMIO ? 16u : 0));
 }
 
-/* The access follows from the code. */
+/* The error code tells what kind of access it was. */
 void trace_fault(struct run *r, uint32_t code, uint64_t cr2)
 {
 	uint32_t type = code & VMMU_PF_I ? VMMU_FETCH : code & VMMU_PF_W ? VMMU_WRITE : VMMU_READ;

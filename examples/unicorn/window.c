@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What is not reached by pointer: stores to RAM that the library wants to see, and devices.
- * Unicorn comes here for entries that fill() in mmu.c has pointed at WINDOW.
- * Invariant: between the begin and the end of a store to RAM the library is asked nothing.
+ * Handles accesses that do not go directly to memory: trapped stores to RAM, and devices.
+ * Unicorn calls these functions for TLB entries that fill() in mmu.c has pointed at WINDOW.
+ * Invariant: between vmmu_write_begin() and vmmu_write_end() no other function of the library is
+ * called.
  */
 #include "run.h"
 
 #include <string.h>
 
-/* After so many trapped stores in a row to one page, the page is asked for again. */
+/* After this many trapped stores in a row to one page, its TLB entry is dropped. */
 #define RUN_STORES 64u
 
 void mmu_end_store(struct run *r, uint64_t gpa, size_t n)
@@ -21,7 +22,7 @@ void mmu_end_store(struct run *r, uint64_t gpa, size_t n)
 		trace_store(r, gpa, (unsigned)n);
 }
 
-/* The library may refuse: then the run has ended. */
+/* If the library refuses the store, the run ends. */
 int mmu_begin_store(struct run *r, uint64_t gpa, size_t n)
 {
 	for (unsigned i = 0; i < r->mmu.nr_views; i++) {
@@ -38,7 +39,7 @@ int mmu_begin_store(struct run *r, uint64_t gpa, size_t n)
 	return 0;
 }
 
-void mmu_settle(struct run *r)
+void mmu_finish_store(struct run *r)
 {
 	if (r->mmu.half != HALF_NONE) {
 		mmu_end_store(r, r->mmu.half, 8);
@@ -47,10 +48,11 @@ void mmu_settle(struct run *r)
 }
 
 /*
- * The library may have stopped watching a page that is stored to over and over, as the guest does
- * that clears a frame which was a table.  Nothing says so, so the entry goes, and the fill asks.
+ * A guest that clears a frame which was a table stores to it over and over.  The library may have
+ * stopped tracking the frame by then, but does not report it.  So the entry is dropped now and
+ * then, and the next fill finds out.
  */
-static void ask_again(struct run *r, uint64_t gpa)
+static void recheck_tracking(struct run *r, uint64_t gpa)
 {
 	if (PAGE_OF(gpa) != r->mmu.run_page)
 		r->mmu.run_stores = 0;
@@ -59,17 +61,18 @@ static void ask_again(struct run *r, uint64_t gpa)
 }
 
 /*
- * A store of 8 bytes arrives as two of 4, the lower first.  To the library it is one: the first
- * half begins it, the second ends it, and so does whatever comes instead of that.
+ * A store of 8 bytes arrives as two stores of 4, the lower half first.  The library must see one
+ * store: the first half begins it and the second half ends it.  Anything else that happens in
+ * between ends it, too.
  */
 static void store_ram(struct run *r, uint64_t gpa, unsigned n, uint64_t value)
 {
 	int second = r->mmu.half != HALF_NONE && n == 4 && gpa == r->mmu.half + 4;
 	int first = !second && n == 4 && !(gpa & 7) && r->mmu.wide;
 
-	ask_again(r, gpa);
+	recheck_tracking(r, gpa);
 	if (!second) {
-		mmu_settle(r);
+		mmu_finish_store(r);
 		r->mmu.stores++;
 		if (mmu_begin_store(r, gpa, first ? 8 : n) < 0)
 			return;
@@ -78,17 +81,18 @@ static void store_ram(struct run *r, uint64_t gpa, unsigned n, uint64_t value)
 	if (first) {
 		r->mmu.half = gpa;
 	} else if (second) {
-		mmu_settle(r);
+		mmu_finish_store(r);
 	} else {
 		mmu_end_store(r, gpa, n);
 	}
-	/* Unicorn has not seen the store: what it translated from there may be wrong.  That can be
-	 * given up only while none of it executes: the next fill for a fetch stops it. */
+	/* Unicorn did not see this store, so code that it translated from the frame may be wrong.
+	 * Translations can be dropped only while none of them executes: the next fill for a fetch
+	 * fails, and loop.c drops them. */
 	if (r->mmu.frame[gpa >> 12] & FRAME_FETCHED)
 		r->mmu.code_stale = r->mmu.flush_late = 1;
 }
 
-static void after_once(struct run *r)
+static void flush_if_late(struct run *r)
 {
 	if (r->mmu.flush_late)
 		mmu_flush_tlb(r);
@@ -102,10 +106,10 @@ void mmu_window_write(uc_engine *uc, uint64_t gpa, unsigned n, uint64_t value, v
 	if (is_ram(r, gpa, n)) {
 		store_ram(r, gpa, n, value);
 	} else {
-		mmu_settle(r);
+		mmu_finish_store(r);
 		device_write(r, gpa, n, value);
 	}
-	after_once(r);
+	flush_if_late(r);
 }
 
 uint64_t mmu_window_read(uc_engine *uc, uint64_t gpa, unsigned n, void *ctx)
