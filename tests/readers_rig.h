@@ -22,6 +22,9 @@
 #define t_says(err, what)                                                                          \
 	t_check(strstr((err).text, what), "\"%s\" does not say \"%s\"", (err).text, what)
 
+#define t_hints(err, what)                                                                         \
+	t_check(strstr((err).hint, what), "\"%s\" does not hint at \"%s\"", (err).hint, what)
+
 /* An unnamed file with these bytes; its path in `path`. */
 static inline int file_of(const void *bytes, size_t size, char path[32])
 {

@@ -57,7 +57,7 @@ Test(dumps, wrong_magic_is_told_with_what_would_be_right)
 
 	t_eq(open_bytes(&core, "KDUMQ   abcdefgh", 16, &err), -1);
 	t_says(err, "wrong magic at byte 0: 4b 44 55 4d 51 20 20 20: not a memory dump");
-	t_says(err, "dump-guest-memory");
+	t_true(strstr(err.hint, "dump-guest-memory"));
 	t_eq(open_bytes(&core, "", 0, &err), -1);
 	t_says(err, "truncated: 0 bytes");
 }
@@ -74,7 +74,7 @@ Test(dumps, without_the_library_the_refusal_says_how_to_get_it)
 	t_eq(core_open(&core, path, &err), -1);
 	t_eq(err.status, STATUS_INPUT);
 	t_says(err, "torture64.kdump.zst: a compressed dump");
-	t_says(err, "install libkdumpfile-dev");
+	t_true(strstr(err.hint, "Install libkdumpfile-dev"));
 	open_named(&core, "torture64.elf.zst");
 	core_close(&core);
 }

@@ -292,18 +292,18 @@ Test(profile, values_that_are_no_numbers_are_refused)
 		char line[64];
 
 		snprintf(line, sizeof(line), "cost.exit %s", values[i]);
-		refuses_5(line, "not a number from 0, or too large");
+		refuses_5(line, "not a number from 0 to 1000000000");
 		t_says(err, values[i]);
 		snprintf(line, sizeof(line), "memory.latency %s", values[i]);
-		refuses_5(line, "not a number from 0, or too large");
+		refuses_5(line, "not a number from 0 to 65535");
 	}
 	refuses_5("memory.latency 1.5", "not a whole number");
-	refuses_5("memory.latency 65536", "too large");
-	refuses_5("tlb.l1.level 3", "too large");
-	refuses_5("tlb.l1.entries 65535", "too large");
-	refuses_5("partitions 256", "too large");
-	refuses_5("entries.guest 6", "too large");
-	refuses_5("cache.l1.kib 1048577", "too large");
+	refuses_5("memory.latency 65536", "not a number from 0 to 65535");
+	refuses_5("tlb.l1.level 3", "not a number from 0 to 2");
+	refuses_5("tlb.l1.entries 65535", "not a number from 0 to 65534");
+	refuses_5("partitions 256", "not a number from 0 to 255");
+	refuses_5("entries.guest 6", "not a number from 0 to 5");
+	refuses_5("cache.l1.kib 1048577", "not a number from 0 to 1048576");
 }
 
 Test(profile, words_that_there_are_not_are_refused)
@@ -380,7 +380,7 @@ Test(profile, lines_that_are_too_long_are_refused)
 	memset(line + strlen(line), '1', 64);
 	refuses(line, ": line 2: ", "a key or value is too long");
 	line[strlen(line) - 1] = 0;
-	refuses(line, ": line 2: ", "too large");
+	refuses(line, ": line 2: ", "not a number from 0 to 100000");
 	memset(line, 'k', 40);
 	strcpy(line + 40, " 1\n");
 	refuses(line, ": line 1: ", "a key or value is too long");

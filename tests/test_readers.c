@@ -293,6 +293,7 @@ static void refuses(const char *text, const char *what)
 	t_check(open_side(text, &side, &err) == -1, "taken: %s", text);
 	t_says(err, what);
 	t_eq(err.status, STATUS_INPUT);
+	t_check(err.hint[0], "how to go on is not said: %s", err.text);
 }
 
 Test(sidecar, large_numbers_are_not_rounded)
@@ -311,6 +312,23 @@ Test(sidecar, large_numbers_are_not_rounded)
 	t_eq(side.ram.range[0].lo, 0x1000);
 	t_eq(side.ram.range[0].hi, 0x3000);
 	sidecar_close(&side);
+}
+
+Test(sidecar, what_is_wrong_can_be_given_as_an_option)
+{
+	struct sidecar side;
+	struct err err = { 0 };
+
+	t_eq(open_side("{\"cpus\":[{\"regs\":{\"cr3\":\"0xzz\"}}]}", &side, &err), -1);
+	t_hints(err, "leave it out and give --cr0, --cr3, --cr4 or --efer");
+	t_eq(open_side("{\"efer\":1.5}", &side, &err), -1);
+	t_hints(err, "give --efer");
+	t_eq(open_side("{\"ram\":[{\"gpa\":0,\"size\":\"ffffffffffffffff\"}]}", &side, &err), -1);
+	t_hints(err, "give --ram SIZE");
+	t_eq(open_side("{\"contexts\":[{\"cr3\":-1}]}", &side, &err), -1);
+	t_hints(err, "leave this context out");
+	t_eq(open_side("{\"cpus\":", &side, &err), -1);
+	t_hints(err, "Correct it there");
 }
 
 Test(sidecar, bad_syntax_is_told_with_its_byte)

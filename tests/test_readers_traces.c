@@ -91,7 +91,19 @@ static void breaks(const struct tape *t, const char *what)
 			backends[i].name, what);
 		t_says(err, what);
 		t_eq(err.status, STATUS_INPUT);
+		t_check(err.hint[0], "how to go on is not said: %s", err.text);
 	}
+}
+
+/* The same, and how to go on. */
+static void breaks_with_hint(const struct tape *t, const char *what, const char *hint)
+{
+	struct result res;
+	struct err err = { 0 };
+
+	breaks(t, what);
+	t_eq(replay_on(t, "native", &res, &err), -1);
+	t_hints(err, hint);
 }
 
 static void mismatches(const struct tape *t, unsigned nr, const char *what)
@@ -164,7 +176,8 @@ Test(trace, without_an_access_checks_nothing)
 	struct tape t;
 
 	begin(&t);
-	breaks(&t, "nothing to check");
+	breaks_with_hint(&t, "nothing to check",
+			 "ACC records of accesses, FAULT records of page faults");
 }
 
 Test(trace, table_outside_ram_is_told_with_its_record)
@@ -174,7 +187,8 @@ Test(trace, table_outside_ram_is_told_with_its_record)
 	begin(&t);
 	end_with_an_access(&t);
 	table(&t, RAM_BYTES, 1, 0, 0);
-	breaks(&t, "tape: record 14 at byte 240: PTPAGE at 0x200000 is outside RAM");
+	breaks_with_hint(&t, "tape: record 14 at byte 240: PTPAGE at 0x200000 is outside RAM",
+			 "correct the header if the guest had more");
 }
 
 Test(trace, table_in_the_vga_hole_is_outside_ram)
@@ -225,7 +239,8 @@ Test(trace, group_cut_short_is_told)
 	end_with_an_access(&t);
 	rec(&t, VMMU_TRACE_PTPAGE, 0x5000, 1 | 2 << 8);
 	rec(&t, VMMU_TRACE_PTE, 0, 0);
-	breaks(&t, "record 16 at byte 272: the trace ends after 1 of 2 PTE records");
+	breaks_with_hint(&t, "record 16 at byte 272: the trace ends after 1 of 2 PTE records",
+			 "b >> 8 of the PTPAGE");
 	end_with_an_access(&t);
 	breaks(&t, "record 16 at byte 272: another record after 1 of 2 PTE records");
 }
@@ -247,7 +262,8 @@ Test(trace, unknown_register_is_told)
 	begin(&t);
 	end_with_an_access(&t);
 	rec(&t, VMMU_TRACE_CR, 2, 0);
-	breaks(&t, "record 14 at byte 240: CR record of unknown register 2");
+	breaks_with_hint(&t, "record 14 at byte 240: CR record of unknown register 2",
+			 "is 0, 3, 4 or, for EFER, 8");
 }
 
 Test(trace, unknown_types_are_skipped)
@@ -269,7 +285,8 @@ Test(trace, initial_registers_that_no_cpu_has_are_told_with_their_record)
 	begin(&t);
 	rec(&t, VMMU_TRACE_CR, 0, 1ull << 40);
 	end_with_an_access(&t);
-	breaks(&t, "tape: record 14 at byte 240: no CPU can have CR0=0x10000000000");
+	breaks_with_hint(&t, "tape: record 14 at byte 240: no CPU can have CR0=0x10000000000",
+			 "correct their b");
 }
 
 /* ---- what QEMU's emulator leaves in captures ---------------------------------- */
@@ -347,13 +364,14 @@ Test(tcg, the_same_by_somebody_else_is_refused)
 
 	tape_of(&t, "found/pae-pdpte-accessed.vmt");
 	claim_origin(&t, VMMU_TRACE_BY_VMMU);
-	breaks(&t, "no CPU can have CR0=0x80050033 CR3=0x1000");
+	breaks_with_hint(&t, "no CPU can have CR0=0x80050033 CR3=0x1000",
+			 "no ORIGIN record may name somebody else");
 	begin_pae(&t, 0);
 	claim_origin(&t, VMMU_TRACE_BY_VMMU);
 	cleared(&t, 0, 1);
 	rec(&t, VMMU_TRACE_PTW, 0x1048, 0x2021);
 	rec(&t, VMMU_TRACE_CR, 3, 0x1040);
-	breaks(&t, "CR3 = 0x1040: ");
+	breaks_with_hint(&t, "CR3 = 0x1040: ", "no ORIGIN record may name somebody else");
 }
 
 /* PTPAGE before the registers are told, in a later group, and stores of any order. */
@@ -441,8 +459,10 @@ static void dump_is_cleared(int note, const char *json, int is)
 		t_eq(ret, is ? 0 : -1);
 		if (is)
 			machine_close(&m);
-		else
+		else {
 			t_says(err, "no CPU can have");
+			t_hints(err, "a JSON that has a field \"qemu\"");
+		}
 		state_close(&s);
 	}
 }
@@ -592,6 +612,55 @@ Test(state, options_win_over_json_and_json_over_the_note)
 	t_eq(s.regs.efer, 0xd01); /* guessed, and said so */
 	t_check(strstr(s.note, "0xd01"), "note: %s", s.note);
 	state_close(&s);
+}
+
+/* Registers that cannot be: who said them, and which options say others. */
+Test(state, registers_that_no_cpu_has_are_told_with_their_sources)
+{
+	struct small_core c = small_core();
+	struct machine_options opt = { .backend = backend_find("native"), .host_page = 4096 };
+	struct state_options o = { 0 };
+	const char *json = "{\"cpus\":[{\"regs\":{\"cr3\":24576}}]}";
+	struct machine m;
+	struct state s;
+	struct err err = { 0 };
+	char core[32], side[32];
+
+	file_of(&c, sizeof(c), core);
+	file_of(json, strlen(json), side);
+	o.core = core;
+	o.regs = side;
+	regs_set(&o.forced, KNOWN_CR4, 1ull << 40);
+	t_check(state_open(&s, &o, &err) == 0, "%s", err.text);
+	t_eq(state_machine(&s, &opt, &m, &err), -1);
+	t_says(err, "no CPU can have CR0=0x80050033 CR3=0x6000 CR4=0x10000000000");
+	t_hints(err, "CR4 from options; CR3 from the JSON; CR0 from the dump's note; EFER from a "
+		     "guess.  Give what is wrong with --cr0, --cr3, --cr4 or --efer.");
+	state_close(&s);
+}
+
+Test(state, registers_and_ram_that_nobody_tells_are_asked_for)
+{
+	struct small_core c = small_core();
+	struct state_options o = { 0 };
+	struct state s;
+	struct err err = { 0 };
+	char core[32];
+
+	memcpy(c.name, "XXXX", 4);
+	file_of(&c, sizeof(c), core);
+	o.core = core;
+	t_eq(state_open(&s, &o, &err), -1);
+	t_says(err, "nothing says the registers: CR0");
+	t_hints(err, "Give --cr0, --cr3, --cr4 and, for a 64-bit guest, --efer");
+	regs_set(&o.forced, KNOWN_CR0, 0x80050033);
+	t_eq(state_open(&s, &o, &err), -1);
+	t_says(err, "nothing says the registers: CR3, CR4");
+	c.eh.e_phnum = 1; /* the notes alone */
+	file_of(&c, sizeof(c), core);
+	t_eq(state_open(&s, &o, &err), -1);
+	t_says(err, "no memory in it");
+	t_hints(err, "--ram SIZE");
 }
 
 Test(state, ram_that_a_core_leaves_out_is_there)

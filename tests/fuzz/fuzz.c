@@ -40,6 +40,10 @@ void fuzz_refused(const struct err *err, const char *path)
 	size_t len = strlen(path);
 
 	fuzz_holds(err->status == STATUS_INPUT, "the status of bad input");
+	if (!err->hint[0]) {
+		fprintf(stderr, "how to go on is not said after \"%s\"\n", err->text);
+		abort();
+	}
 	if (strncmp(err->text, path, len) == 0 && err->text[len] == ':' && err->text[len + 1])
 		return;
 	fprintf(stderr, "\"%s\" does not begin with \"%s: \"\n", err->text, path);

@@ -11,6 +11,7 @@
 static int fill(struct err *err, int status, const char *fmt, va_list args)
 {
 	err->status = status;
+	err->hint[0] = 0;
 	(void)vsnprintf(err->text, sizeof(err->text), fmt, args);
 	return -1;
 }
@@ -35,4 +36,16 @@ int err_input(struct err *err, const char *fmt, ...)
 	ret = fill(err, STATUS_INPUT, fmt, args);
 	va_end(args);
 	return ret;
+}
+
+int err_hint(struct err *err, const char *fmt, ...)
+{
+	va_list args;
+
+	if (err->hint[0])
+		return -1;
+	va_start(args, fmt);
+	(void)vsnprintf(err->hint, sizeof(err->hint), fmt, args);
+	va_end(args);
+	return -1;
 }

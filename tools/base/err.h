@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One failure on its way up: what to tell the user and how to exit.
+ * One failure on its way up: what to tell the user, how to go on, and how to exit.
  * Nothing here prints or exits; cmd/main.c does, once.
  * Invariant: whoever returns -1 (or NULL) with a struct err has filled it.
  */
@@ -19,6 +19,7 @@ enum status {
 struct err {
 	int status; /* enum status */
 	char text[480];
+	char hint[320]; /* how to go on; "": the text says it */
 };
 
 /* Fills *err and returns -1. */
@@ -27,5 +28,8 @@ int err_set(struct err *err, int status, const char *fmt, ...)
 
 /* The same with STATUS_INPUT. */
 int err_input(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* How to go on, unless somebody nearer to the cause has said it.  Returns -1. */
+int err_hint(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

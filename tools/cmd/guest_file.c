@@ -50,12 +50,15 @@ int guest_kind(const char *path, struct err *err)
 	if (n < 0)
 		return -1;
 	kind = kind_of(bytes, (size_t)n);
-	if (kind < 0)
-		return err_input(err,
-				 "%s: wrong magic at byte 0: neither a trace (%s) nor a memory "
-				 "dump (ELF core, kdump-compressed) nor a dump's JSON",
-				 path, VMMU_TRACE_MAGIC);
-	return kind;
+	if (kind >= 0)
+		return kind;
+	err_input(err,
+		  "%s: wrong magic at byte 0: neither a trace (%s) nor a memory dump (ELF core, "
+		  "kdump-compressed) nor a dump's JSON",
+		  path, VMMU_TRACE_MAGIC);
+	return err_hint(err,
+			"`vmmu run --trace` and `vmmu workload -o` write traces, QEMU's "
+			"dump-guest-memory dumps; lackey's and ChampSim's traces are read, too.");
 }
 
 /* The JSON beside a core, if there is one. */
@@ -76,10 +79,15 @@ static char *core_of(const char *json, struct err *err)
 
 	if (sidecar_open(&side, json, err) < 0)
 		return NULL;
-	if (!side.core)
+	if (!side.core) {
 		err_input(err, "%s: core: missing", json);
-	else
+		(void)err_hint(
+			err,
+			"Name the dump that lies beside the JSON in this field, or give the dump "
+			"and --regs with the JSON.");
+	} else {
 		core = path_existing(path_beside(json, side.core));
+	}
 	if (side.core && !core)
 		err_input(err, "%s: out of memory", json);
 	sidecar_close(&side);
@@ -94,10 +102,14 @@ int guest_ops(const char *trace, uint64_t *ops, char **unit, struct err *err)
 	if (workload_named(trace))
 		return workload_ops(trace, ops, unit, err);
 	json = path_existing(path_retype(trace, ".vmt", ".json"));
-	if (!json || access(json, F_OK) != 0)
-		ret = err_input(err, "%s: no JSON beside it says how many operations it is", trace);
-	else
+	if (!json || access(json, F_OK) != 0) {
+		err_input(err, "%s: no JSON beside it says how many operations it is", trace);
+		ret = err_hint(err,
+			       "Write {\"ops\": NUMBER, \"op_unit\": \"NAME\"} to a file of its "
+			       "name that ends in .json, or run without --per-op.");
+	} else {
 		ret = sidecar_ops(json, ops, unit, err);
+	}
 	free(json);
 	return ret;
 }

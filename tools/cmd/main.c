@@ -37,7 +37,7 @@ static void usage(FILE *out)
 
 static int run(const struct command *c, int argc, char **argv)
 {
-	struct err err = { STATUS_MISMATCH, "" };
+	struct err err = { .status = STATUS_MISMATCH };
 	int status = c->run(argc, argv, &err);
 
 	/* A full disk or a closed pipe: then the data did not arrive. */
@@ -48,6 +48,8 @@ static int run(const struct command *c, int argc, char **argv)
 	if (status >= 0)
 		return status;
 	say("%s", err.text);
+	if (err.hint[0])
+		say("%s", err.hint);
 	if (err.status == STATUS_USAGE)
 		fprintf(stderr, "Try `vmmu %s --help`.\n", c->name);
 	return err.status;

@@ -52,9 +52,13 @@ static int answer_line(struct machine *m, struct lines *l, char *line, struct er
 	if (*line == 0 || *line == '#')
 		return 0;
 	snprintf(copy, sizeof(copy), "%s", line);
-	if (query_parse(line, &q) < 0)
-		return err_input(err, "%s: line %llu: \"%s\" is not GVA [r|w|x] [u|s|a]",
-				 input_name(l->in), (unsigned long long)l->number, copy);
+	if (query_parse(line, &q) < 0) {
+		err_input(err, "%s: line %llu: \"%s\" is not GVA [r|w|x] [u|s|a]",
+			  input_name(l->in), (unsigned long long)l->number, copy);
+		return err_hint(err,
+				"For instance `ffffffff81000000 x s`: what to do there, and as "
+				"whom; man vmmu says more.");
+	}
 	return answer(m, &q, err);
 }
 

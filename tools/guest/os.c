@@ -26,9 +26,13 @@ int guest_make(struct guest *g, const struct guest_config *config, const char *n
 
 	*g = (struct guest){ .config = *config, .name = name, .err = err };
 	g->rng.state = rng_mix(config->seed);
-	if (config->ram < FRAMES_PA + frames + (16ull << 20))
-		return err_input(err, "%s: ram=%lluM: not enough for a kernel", name,
-				 (unsigned long long)(config->ram >> 20));
+	if (config->ram < FRAMES_PA + frames + (16ull << 20)) {
+		err_input(err, "%s: ram=%lluM: not enough for a kernel", name,
+			  (unsigned long long)(config->ram >> 20));
+		return err_hint(err, "Give ram=%lluM or more, or leave ram out.",
+				(unsigned long long)((FRAMES_PA + frames + (16ull << 20)) >> 20) +
+					2);
+	}
 	memory = mmap(NULL, (size_t)config->ram, PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (memory == MAP_FAILED)

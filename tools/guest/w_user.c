@@ -40,12 +40,21 @@ static const char *user_check(const struct run *r)
 	return r->file && *r->file ? NULL : "file: missing";
 }
 
+static void wrong_file(struct run *r)
+{
+	(void)err_hint(r->g.err,
+		       "Is it the right file?  The lackey workload takes what `valgrind "
+		       "--tool=lackey --trace-mem=yes` prints, the champsim one ChampSim's "
+		       "traces, whose names have .champsim in them.");
+}
+
 static void bad(struct run *r, const char *unit, uint64_t where, const char *why)
 {
 	int named = strcmp(r->file, r->g.name) == 0; /* the file is the input itself */
 
 	guest_fail(&r->g, "%s%s%s %llu: %s", named ? "" : r->file, named ? "" : ": ", unit,
 		   (unsigned long long)where, why);
+	wrong_file(r);
 }
 
 /* One process, whose memory is one area: all that a program can have. */
@@ -272,8 +281,10 @@ static void batch(struct run *r, void (*one)(struct run *, struct user *))
 	for (unsigned i = 0; i < BATCH && r->done < r->ops && !u->ended && !r->g.failed; i++)
 		one(r, u);
 	kernel_count(&r->g);
-	if (u->ended && r->done == 0 && !r->g.failed)
+	if (u->ended && r->done == 0 && !r->g.failed) {
 		guest_fail(&r->g, "no access is in it");
+		wrong_file(r);
+	}
 	if (u->ended)
 		r->done = r->ops;
 }

@@ -270,7 +270,8 @@ static ssize_t some(void *ctx, void *buf, size_t len, struct err *err)
 	if (g->out.failed)
 		return err_input(err, "%s: out of memory", m->name);
 	if (g->failed)
-		return -1;
+		return err_hint(err, "Other parameters may do: `vmmu workload %s` tells them.",
+				m->run.w->name);
 	if (n == 0 && g->out.waits_len)
 		return some(ctx, buf, len, err);
 	return (ssize_t)n;

@@ -52,7 +52,7 @@ static int no_dump(const uint8_t *head, size_t n, const char *path, struct err *
 		err,
 		"%s: wrong magic at byte 0:%s: not a memory dump (an ELF core has 7f 45 4c "
 		"46, a kdump-compressed dump \"KDUMP   \", a flattened one "
-		"\"makedumpfile\"): make one with QEMU's dump-guest-memory",
+		"\"makedumpfile\")",
 		path, hex);
 }
 
@@ -116,9 +116,11 @@ int core_open(struct core *core, const char *path, struct err *err)
 		return -1;
 	ret = read_dump(core, in, 0, path, err);
 	input_close(in);
-	if (ret < 0)
-		core_close(core);
-	return ret;
+	if (ret == 0)
+		return 0;
+	core_close(core);
+	return err_hint(err, "Copy the dump again if it was copied; else dump the guest again, in "
+			     "QEMU's monitor with `dump-guest-memory FILE`.");
 }
 
 void core_close(struct core *core)

@@ -67,9 +67,7 @@ static uint64_t be64(const uint8_t *p)
 
 static int cut(struct input *in, uint64_t at, const char *what, struct err *err)
 {
-	return err_input(err,
-			 "%s: truncated: the flattened file ends at byte %llu, within %s: copy it "
-			 "again, whole",
+	return err_input(err, "%s: truncated: the flattened file ends at byte %llu, within %s",
 			 input_name(in), (unsigned long long)at, what);
 }
 
@@ -86,7 +84,7 @@ static int take_header(struct input *in, struct err *err)
 		return err_input(
 			err,
 			"%s: byte 16: a flattened file of type %llu, version %llu; 1 and 1 "
-			"are known: put it in order with makedumpfile -R",
+			"are known",
 			input_name(in), (unsigned long long)be64(head + 16),
 			(unsigned long long)be64(head + 24));
 	return 0;

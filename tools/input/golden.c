@@ -72,9 +72,14 @@ static int load_line(struct lines *l, char *text, struct list *list, parse_fn *p
 	item = append(list);
 	if (!item)
 		return err_input(err, "%s: out of memory", input_name(l->in));
-	if (parse(text, item) < 0)
-		return err_input(err, "%s: line %llu: not what QEMU prints", input_name(l->in),
-				 (unsigned long long)l->number);
+	if (parse(text, item) < 0) {
+		err_input(err, "%s: line %llu: not what QEMU prints", input_name(l->in),
+			  (unsigned long long)l->number);
+		return err_hint(
+			err,
+			"Save the monitor's `info tlb` or `info mem` again, without its prompt; "
+			"or take the file's name out of the JSON's contexts[].");
+	}
 	return 1;
 }
 

@@ -168,15 +168,10 @@ static void be_child(int fd, int out)
 static int ended(struct receiver *r, enum came came, int status)
 {
 	if (came == CAME_LATE)
-		return err_input(
-			r->err,
-			"%s: libkdumpfile says nothing for %d seconds: the dump is damaged, "
-			"or its disk is slow; dump the guest again, as an ELF core if it stays",
-			r->path, SILENT_SECONDS);
-	return err_input(r->err,
-			 "%s: damaged: libkdumpfile failed on it (%s %d): copy the dump again, or "
-			 "dump the guest as an ELF core",
-			 r->path, WIFSIGNALED(status) ? "signal" : "status",
+		return err_input(r->err, "%s: damaged: libkdumpfile says nothing for %d seconds",
+				 r->path, SILENT_SECONDS);
+	return err_input(r->err, "%s: damaged: libkdumpfile failed on it (%s %d)", r->path,
+			 WIFSIGNALED(status) ? "signal" : "status",
 			 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 }
 

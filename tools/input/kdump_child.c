@@ -240,8 +240,8 @@ static int tell_headers(struct reader *r)
 		return refuse(r, "its header has no blocks of %u bytes, an x86 machine's page",
 			      VMMU_PAGE_SIZE);
 	if (le(second + l->split, 4))
-		return refuse(r, "one of the files of a split dump: join them with makedumpfile "
-				 "--reassemble");
+		return refuse(r, "one of the files of a split dump: join them with `makedumpfile "
+				 "--reassemble`");
 	pages = le(head + 8, 4) < VERSION_PAGES_64 ? le(head + l->block + AFTER_BLOCK_PAGES, 4)
 						   : le(second + l->pages, 8);
 	if (find_descriptors(r, head + l->block, pages) < 0 ||

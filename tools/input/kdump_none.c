@@ -9,10 +9,9 @@ int kdump_read_dump(struct core *core, int fd, const char *path, struct err *err
 {
 	(void)core;
 	(void)fd;
-	return err_input(
+	err_input(err, "%s: a compressed dump, and this vmmu was built without libkdumpfile", path);
+	return err_hint(
 		err,
-		"%s: a compressed dump, and this vmmu was built without libkdumpfile: "
-		"install libkdumpfile-dev (Debian) or libkdumpfile-devel (Fedora) and build "
-		"it again, or dump the guest without -z, -l and -s",
-		path);
+		"Install libkdumpfile-dev (Debian) or libkdumpfile-devel (Fedora) and build vmmu "
+		"again, or dump the guest without -z, -l and -s.");
 }

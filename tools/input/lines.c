@@ -27,6 +27,12 @@ void lines_close(struct lines *l)
 	*l = (struct lines){ 0 };
 }
 
+/* A binary file, most likely. */
+static int no_text(struct err *err)
+{
+	return err_hint(err, "Is it the right file?  A text file of lines is wanted here.");
+}
+
 static char *newline(const struct lines *l)
 {
 	return memchr(l->buf + l->pos, '\n', l->len - l->pos);
@@ -41,9 +47,11 @@ static int fill_lines(struct lines *l, struct err *err)
 {
 	ssize_t n;
 
-	if (l->len - l->pos >= LINE_MOST)
-		return err_input(err, "%s: line %llu: longer than %u bytes", input_name(l->in),
-				 (unsigned long long)l->number + 1, LINE_MOST);
+	if (l->len - l->pos >= LINE_MOST) {
+		err_input(err, "%s: line %llu: longer than %u bytes", input_name(l->in),
+			  (unsigned long long)l->number + 1, LINE_MOST);
+		return no_text(err);
+	}
 	memmove(l->buf, l->buf + l->pos, l->len - l->pos);
 	l->len -= l->pos;
 	l->pos = 0;
@@ -73,8 +81,10 @@ int lines_next(struct lines *l, char **line, struct err *err)
 		l->pos = l->len;
 	l->number++;
 	/* What follows one would not be seen. */
-	if (memchr(*line, 0, (size_t)(end - *line)))
-		return err_input(err, "%s: line %llu: a zero byte, so this is no text",
-				 input_name(l->in), (unsigned long long)l->number);
+	if (memchr(*line, 0, (size_t)(end - *line))) {
+		err_input(err, "%s: line %llu: a zero byte, so this is no text", input_name(l->in),
+			  (unsigned long long)l->number);
+		return no_text(err);
+	}
 	return 1;
 }

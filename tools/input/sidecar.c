@@ -21,9 +21,30 @@ struct reader {
 	struct err *err;
 };
 
+#define INSTEAD_OF_RAM "Correct the field, or leave all of ram[] out and give --ram SIZE."
+
+/* How a field can do without what is wrong in it. */
+static const struct {
+	const char *begin, *hint;
+} instead[] = {
+	{ "cpus", "Correct the field, or leave it out and give --cr0, --cr3, --cr4 or --efer." },
+	{ "cr", "Correct the field, or leave it out and give --cr0, --cr3 or --cr4." },
+	{ "efer", "Correct the field, or leave it out and give --efer." },
+	{ "ram", INSTEAD_OF_RAM },
+	{ "contexts",
+	  "Correct the field, or leave this context out: the others are checked then." },
+	{ "op", "Correct the field, or run without --per-op." },
+	{ "core", "Correct the field: it is the name of the dump beside the JSON." },
+};
+
+/* Numbers are whole, or hexadecimal digits in quotes. */
 static int bad(struct reader *r, const char *field, const char *what)
 {
-	return err_input(r->err, "%s: %s: %s", r->path, field, what);
+	err_input(r->err, "%s: %s: %s", r->path, field, what);
+	for (unsigned i = 0; i < sizeof(instead) / sizeof(*instead); i++)
+		if (strncmp(field, instead[i].begin, strlen(instead[i].begin)) == 0)
+			return err_hint(r->err, "%s", instead[i].hint);
+	return -1;
 }
 
 static void *array_of(struct reader *r, size_t nr, size_t size)
@@ -47,8 +68,11 @@ static int number(struct reader *r, struct json_object *o, const char *field, ui
 		return 0;
 	}
 	if (!json_object_is_type(o, json_type_string))
-		return bad(r, field, "not a whole number");
-	return parse_hex(text, value) < 0 ? bad(r, field, "not a hexadecimal number") : 0;
+		return bad(r, field, "not a whole number, nor hexadecimal digits in quotes");
+	return parse_hex(text, value) < 0
+		       ? bad(r, field,
+			     "not a hexadecimal number in quotes, nor a whole number without")
+		       : 0;
 }
 
 static int member(struct reader *r, struct json_object *o, const char *key, const char *prefix,
@@ -161,7 +185,7 @@ static int take_ram(struct reader *r, struct json_object *root)
 		if (member(r, o, "gpa", prefix, &gpa) < 0 ||
 		    member(r, o, "size", prefix, &size) < 0 ||
 		    ranges_add(&r->side->ram, gpa, size, where, r->err) < 0)
-			return -1;
+			return err_hint(r->err, "%s", INSTEAD_OF_RAM);
 	}
 	return have < 0 ? -1 : 0;
 }
@@ -299,8 +323,12 @@ static struct json_object *parse(const struct bytes *text, const char *path, str
 	else
 		good = root;
 	json_tokener_free(tok);
-	if (!good)
+	if (!good) {
+		(void)err_hint(
+			err,
+			"Correct it there; `python3 -m json.tool FILE` finds such places, too.");
 		json_object_put(root);
+	}
 	return good;
 }
 

@@ -90,7 +90,8 @@ static int check_name(const struct input *in, struct err *err)
 
 	if (in->zstd || len <= 4 || strcmp(in->name + len - 4, ".zst") != 0)
 		return 0;
-	return err_input(err, "%s: not zstd: wrong magic at byte 0", in->name);
+	err_input(err, "%s: not zstd: wrong magic at byte 0", in->name);
+	return err_hint(err, "Rename it without .zst if it is not packed; else copy it again.");
 }
 
 static int detect(struct input *in, struct err *err)
@@ -243,6 +244,23 @@ static ssize_t some_plain(struct input *in, void *buf, size_t len, struct err *e
 	return (ssize_t)len;
 }
 
+static int copy_again(struct err *err)
+{
+	return err_hint(err,
+			"Copy the file again, or pack it again; `zstd -t` and `xz -t` say whether "
+			"it is whole.");
+}
+
+static int too_long_a_window(const struct input *in, uint64_t at, struct err *err)
+{
+	err_input(err,
+		  "%s: its zstd window is larger than the %u MiB allowed here, at byte %llu of the "
+		  "file",
+		  in->name, 1u << (WINDOW_LOG_MAX - 20), (unsigned long long)at);
+	return err_hint(err, "Pack it with --long=%u or less, or unpack it with zstd -d --long=31.",
+			WINDOW_LOG_MAX);
+}
+
 /* One step of the decompressor; at the end of the file it is given no input. */
 static ssize_t unpack(struct input *in, void *buf, size_t len, struct err *err)
 {
@@ -253,16 +271,14 @@ static ssize_t unpack(struct input *in, void *buf, size_t len, struct err *err)
 
 	in->raw_pos = src.pos;
 	if (ZSTD_getErrorCode(ret) == ZSTD_error_frameParameter_windowTooLarge)
-		return err_input(err,
-				 "%s: its zstd window is larger than the %u MiB allowed here, at "
-				 "byte %llu of the file: pack it with --long=%u or less",
-				 in->name, 1u << (WINDOW_LOG_MAX - 20), (unsigned long long)at,
-				 WINDOW_LOG_MAX);
+		return too_long_a_window(in, at, err);
 	if (ZSTD_getErrorCode(ret) == ZSTD_error_memory_allocation)
 		return err_input(err, "%s: out of memory", in->name);
-	if (ZSTD_isError(ret))
-		return err_input(err, "%s: damaged zstd stream at byte %llu of the file: %s",
-				 in->name, (unsigned long long)at, ZSTD_getErrorName(ret));
+	if (ZSTD_isError(ret)) {
+		err_input(err, "%s: damaged zstd stream at byte %llu of the file: %s", in->name,
+			  (unsigned long long)at, ZSTD_getErrorName(ret));
+		return copy_again(err);
+	}
 	in->in_frame = ret != 0;
 	return (ssize_t)dst.pos;
 }
@@ -284,6 +300,8 @@ static ssize_t some_xz(struct input *in, void *buf, size_t len, struct err *err)
 		n = xz_step(in->xz, &src, buf, len, &in->in_frame, err);
 		in->raw_pos = src.pos;
 	}
+	if (n < 0)
+		(void)copy_again(err);
 	return n;
 }
 
@@ -301,9 +319,11 @@ static ssize_t some_packed(struct input *in, void *buf, size_t len, struct err *
 			return 0;
 		n = unpack(in, buf, len, err);
 	}
-	if (n == 0)
-		return err_input(err, "%s: truncated: the zstd stream ends early, at byte %llu",
-				 in->name, (unsigned long long)in->raw_done);
+	if (n == 0) {
+		err_input(err, "%s: truncated: the zstd stream ends early, at byte %llu", in->name,
+			  (unsigned long long)in->raw_done);
+		return copy_again(err);
+	}
 	return n;
 }
 

@@ -16,15 +16,19 @@ static int check_header(struct trace *t, const uint8_t *head, ssize_t n, struct 
 	const char *name = input_name(t->in);
 
 	if (n < (ssize_t)VMMU_TRACE_HEADER_BYTES)
-		return err_input(err, "%s: truncated: %zd bytes, a trace's header has %u", name, n,
-				 VMMU_TRACE_HEADER_BYTES);
-	if (vmmu_trace_get_header(head, &t->ram_bytes) < 0)
-		return err_input(err, "%s: wrong magic at byte 0: not a " VMMU_TRACE_MAGIC " trace",
-				 name);
-	if (t->ram_bytes == 0 || t->ram_bytes > RAM_MOST || t->ram_bytes % VMMU_PAGE_SIZE)
-		return err_input(err, "%s: byte 8: 0x%llx is no RAM size", name,
-				 (unsigned long long)t->ram_bytes);
-	return 0;
+		err_input(err, "%s: truncated: %zd bytes, a trace's header has %u", name, n,
+			  VMMU_TRACE_HEADER_BYTES);
+	else if (vmmu_trace_get_header(head, &t->ram_bytes) < 0)
+		err_input(err, "%s: wrong magic at byte 0: not a " VMMU_TRACE_MAGIC " trace", name);
+	else if (t->ram_bytes == 0 || t->ram_bytes > RAM_MOST || t->ram_bytes % VMMU_PAGE_SIZE)
+		err_input(err, "%s: byte 8: 0x%llx is no RAM size", name,
+			  (unsigned long long)t->ram_bytes);
+	else
+		return 0;
+	return err_hint(
+		err, "A trace begins with " VMMU_TRACE_MAGIC " and, as a little-endian 64-bit "
+		     "number, the bytes of RAM, a multiple of 4096.  `vmmu run --trace` and `vmmu "
+		     "workload -o` write traces.");
 }
 
 int trace_open(struct trace *t, struct input *in, struct err *err)
@@ -52,10 +56,14 @@ void trace_close(struct trace *t)
 
 static int cut_short(const struct trace *t, struct err *err)
 {
-	return err_input(err, "%s: truncated: record %llu at byte %llu has %zu of %u bytes",
-			 input_name(t->in), (unsigned long long)t->next,
-			 (unsigned long long)trace_offset(t->next), t->cut,
-			 VMMU_TRACE_RECORD_BYTES);
+	err_input(err, "%s: truncated: record %llu at byte %llu has %zu of %u bytes",
+		  input_name(t->in), (unsigned long long)t->next,
+		  (unsigned long long)trace_offset(t->next), t->cut, VMMU_TRACE_RECORD_BYTES);
+	return err_hint(
+		err,
+		"Copy the trace again, or drop the rest of that record: `head -c %llu` of the "
+		"unpacked trace.",
+		(unsigned long long)trace_offset(t->next));
 }
 
 int trace_refill(struct trace *t, struct err *err)

@@ -25,8 +25,12 @@ int arena_open(struct arena *a, uint64_t ram_end, struct err *err)
 		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (a->map == MAP_FAILED) {
 		a->map = NULL;
-		return err_set(err, STATUS_INPUT, "cannot reserve %llu MiB of address space: %s",
-			       (unsigned long long)(a->map_bytes >> 20), strerror(errno));
+		err_input(err,
+			  "cannot reserve %llu MiB of address space for the guest's memory: %s",
+			  (unsigned long long)(a->map_bytes >> 20), strerror(errno));
+		return err_hint(
+			err, "Raise the limit (ulimit -v), or give the guest less RAM: --ram of a "
+			     "dump, byte 8 of a trace.");
 	}
 	at = ((uintptr_t)a->map + GIB - 1) & ~(uintptr_t)(GIB - 1);
 	a->base = (uint8_t *)a->map + (at - (uintptr_t)a->map);

@@ -37,9 +37,68 @@ static int find_ram(struct state *s, const struct state_options *o, struct err *
 			return -1;
 	}
 	ranges_finish(&s->ram);
-	if (s->ram.nr == 0)
-		return err_input(err, "%s: no memory in it, and none by --ram or --regs", o->core);
-	return 0;
+	if (s->ram.nr)
+		return 0;
+	err_input(err, "%s: no memory in it", o->core);
+	return err_hint(err, "Give --ram SIZE, or --regs with a JSON that has ram[].");
+}
+
+/* Which of these registers are known, as a list. */
+static void list_regs(char *buf, size_t len, unsigned known)
+{
+	static const struct {
+		unsigned reg;
+		const char *name;
+	} names[] = { { KNOWN_CR0, "CR0" },
+		      { KNOWN_CR3, "CR3" },
+		      { KNOWN_CR4, "CR4" },
+		      { KNOWN_EFER, "EFER" } };
+
+	buf[0] = 0;
+	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		size_t n = strlen(buf);
+
+		if (known & names[i].reg)
+			snprintf(buf + n, len - n, "%s%s", n ? ", " : "", names[i].name);
+	}
+}
+
+static int no_registers(const struct state_options *o, unsigned missing, struct err *err)
+{
+	char list[32];
+
+	list_regs(list, sizeof(list), missing);
+	err_input(err, "%s: nothing says the registers: %s", o->core, list);
+	return err_hint(
+		err, "Give --cr0, --cr3, --cr4 and, for a 64-bit guest, --efer; or --regs with a "
+		     "JSON that has them.  QEMU's `info registers` prints them; its own dumps "
+		     "have a note of them.");
+}
+
+/* Which of all that knows registers had the last word about which. */
+static void tell_sources(struct state *s, const struct state_options *o, unsigned known)
+{
+	unsigned side = o->cpu < s->side.nr_cpus ? s->side.cpu[o->cpu].known : 0;
+	unsigned core = o->cpu < s->core.nr_cpus ? s->core.cpu[o->cpu].known : 0;
+	const struct {
+		unsigned known;
+		const char *where;
+	} from[] = { { o->forced.known, "options" },
+		     { side, "the JSON" },
+		     { core, "the dump's note" },
+		     { known, "a guess" } };
+	unsigned told = 0;
+
+	for (unsigned i = 0; i < sizeof(from) / sizeof(*from); i++) {
+		size_t n = strlen(s->sources);
+		char list[32];
+
+		list_regs(list, sizeof(list), from[i].known & ~told);
+		told |= from[i].known;
+		if (*list)
+			snprintf(s->sources + n, sizeof(s->sources) - n, "%s%s from %s",
+				 n ? "; " : "", list, from[i].where);
+	}
 }
 
 static int find_regs(struct state *s, const struct state_options *o, struct err *err)
@@ -49,7 +108,7 @@ static int find_regs(struct state *s, const struct state_options *o, struct err 
 	unsigned need = KNOWN_CR0;
 
 	if (o->cpu && o->cpu >= s->core.nr_cpus && o->cpu >= s->side.nr_cpus)
-		return err_set(err, STATUS_USAGE, "--cpu %llu: %s has %zu vCPUs",
+		return err_set(err, STATUS_USAGE, "--cpu %llu: %s has %zu vCPUs, the first is 0",
 			       (unsigned long long)o->cpu, o->core, s->core.nr_cpus);
 	if (o->cpu < s->core.nr_cpus)
 		regs_merge(&r, &s->core.cpu[o->cpu]);
@@ -59,14 +118,14 @@ static int find_regs(struct state *s, const struct state_options *o, struct err 
 	if (r.regs.cr0 & VMMU_CR0_PG)
 		need |= KNOWN_CR3 | KNOWN_CR4;
 	if ((r.known & need) != need)
-		return err_input(err, "%s: no registers in it: give --regs, or --cr0 --cr3 --cr4",
-				 o->core);
+		return no_registers(o, need & ~r.known, err);
 	guess = regs_guess_efer(&r, s->core.long_mode);
 	if (guess)
 		note(s, "%s", guess);
 	if (!(o->forced.known & KNOWN_EFER) && regs_settle_lma(&r.regs))
 		note(s, "EFER.LMA follows CR0.PG: taking EFER 0x%llx",
 		     (unsigned long long)r.regs.efer);
+	tell_sources(s, o, r.known);
 	s->regs = r.regs;
 	return 0;
 }
@@ -137,6 +196,18 @@ static void load_segment(struct machine *m, const struct core_segment *seg)
 	}
 }
 
+/* Nothing says that QEMU made the dump, and its PDPTEs look as if. */
+static int has_marked_pdptes(const struct state *s)
+{
+	uint8_t *bytes, copy[TCG_PDPT_BYTES];
+	size_t n = core_bytes(&s->core, s->regs.cr3 & 0xffffffe0, sizeof(copy), &bytes);
+
+	if (!(s->regs.cr0 & VMMU_CR0_PG) || !tcg_has_pdptes(&s->regs) || !n)
+		return 0;
+	memcpy(copy, bytes, n);
+	return tcg_clear(copy, n) != 0;
+}
+
 int state_machine(const struct state *s, const struct machine_options *opt, struct machine *m,
 		  struct err *err)
 {
@@ -154,5 +225,10 @@ int state_machine(const struct state *s, const struct machine_options *opt, stru
 	if (machine_set_regs(m, &s->regs, err) == 0)
 		return 0;
 	machine_close(m);
-	return -1;
+	if (has_marked_pdptes(s))
+		return err_hint(err,
+				"If QEMU made the dump, it marked them as accessed: give --regs "
+				"with a JSON that has a field \"qemu\", and they are cleared.");
+	return err_hint(err, "%s.  Give what is wrong with --cr0, --cr3, --cr4 or --efer.",
+			s->sources);
 }

@@ -22,7 +22,8 @@ struct state {
 	struct sidecar side;
 	struct ranges ram;
 	struct vmmu_regs regs;
-	char note[400]; /* what had to be guessed or changed, for the user; "" nothing */
+	char sources[160]; /* where the registers are from, for the user */
+	char note[400];	   /* what had to be guessed or changed, for the user; "" nothing */
 };
 
 /* Options win over the sidecar (o->forced), which wins over the core's note. */

@@ -62,6 +62,7 @@ static int take_tlb(struct build *b, const char *rest)
 {
 	const char *dot = strchr(rest, '.');
 	size_t n = dot ? (size_t)(dot - rest) : 0;
+	char why[48];
 	unsigned i;
 
 	if (!n || n >= sizeof(b->tlb[0]))
@@ -69,8 +70,10 @@ static int take_tlb(struct build *b, const char *rest)
 	for (i = 0; i < b->m->silicon.nr_tlbs; i++)
 		if (strlen(b->tlb[i]) == n && strncmp(b->tlb[i], rest, n) == 0)
 			return take_tlb_field(b, i, dot + 1);
-	if (i == VMMU_TLBS)
-		return build_bad(b, "there are too many TLBs");
+	if (i == VMMU_TLBS) {
+		snprintf(why, sizeof(why), "there are too many TLBs: %u at most", VMMU_TLBS);
+		return build_bad(b, why);
+	}
 	memcpy(b->tlb[i], rest, n);
 	b->m->silicon.nr_tlbs++;
 	return take_tlb_field(b, i, dot + 1);
@@ -174,7 +177,7 @@ static int take_handler(const struct build *b, const char *reason)
 	for (unsigned i = 0; i < VMMU_NR_EXITS; i++)
 		if (strcmp(reason, vmmu_event_key(i)) == 0)
 			return build_number(b, 1e9, &b->m->costs.handler[i]);
-	return build_bad(b, "there is no such exit");
+	return build_bad(b, "there is no such exit; `vmmu cpus phenom` has all keys");
 }
 
 static int take_cost(const struct build *b, const char *rest)

@@ -27,8 +27,7 @@ static int unknown(const char *name, struct err *err)
 		snprintf(all + n, sizeof(all) - n, "%s%s", i ? ", " : "", cpu_builtin[i].name);
 	}
 	return err_set(err, STATUS_USAGE,
-		       "CPU profile %s: none of %s, nor with a . or / the name of a file", name,
-		       all);
+		       "CPU profile %s: none of %s (a file's name has a . or a /)", name, all);
 }
 
 static struct input *open_text(const char *name, struct err *err)
@@ -66,7 +65,9 @@ static char *trim(char *text)
 
 static int bad_line(const struct cpu_profile *p, unsigned line, const char *why, struct err *err)
 {
-	return err_input(err, "%s: line %u: %s", p->name, line, why);
+	err_input(err, "%s: line %u: %s", p->name, line, why);
+	return err_hint(err,
+			"A line is `KEY VALUE # SOURCE`; `vmmu cpus phenom` prints a profile.");
 }
 
 static int is_printable(const char *text)

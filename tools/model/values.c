@@ -13,19 +13,21 @@
 int build_bad(const struct build *b, const char *why)
 {
 	if (!b->at->line)
-		return err_set(b->err, STATUS_USAGE, "--set %s=%s: %s", b->at->key, b->at->value,
-			       why);
-	return err_input(b->err, "%s: line %u: %s %s: %s", b->p->name, b->at->line, b->at->key,
-			 b->at->value, why);
+		err_set(b->err, STATUS_USAGE, "--set %s=%s: %s", b->at->key, b->at->value, why);
+	else
+		err_input(b->err, "%s: line %u: %s %s: %s", b->p->name, b->at->line, b->at->key,
+			  b->at->value, why);
+	return -1;
 }
 
 int build_number(const struct build *b, double most, double *out)
 {
-	char *end;
+	char *end, why[64];
 
+	snprintf(why, sizeof(why), "not a number from 0 to %.0f", most);
 	*out = strtod(b->at->value, &end);
 	if (*end || end == b->at->value || !(*out >= 0 && *out <= most))
-		return build_bad(b, "not a number from 0, or too large");
+		return build_bad(b, why);
 	return 0;
 }
 
@@ -84,7 +86,7 @@ int build_replace(const struct build *b, uint8_t *to)
 
 int build_unknown(const struct build *b)
 {
-	return build_bad(b, "there is no such key");
+	return build_bad(b, "there is no such key; `vmmu cpus phenom` has all");
 }
 
 int build_yes_no(const struct build *b, uint8_t *to)

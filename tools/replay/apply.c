@@ -48,13 +48,16 @@ int apply_cr(struct replay *r, const struct vmmu_trace_record *rec)
 		status = vmmu_set_efer(cpu, rec->b);
 		break;
 	default:
-		return replay_bad(r, "CR record of unknown register %llu",
-				  (unsigned long long)rec->arg);
+		return replay_bad_register(r, rec->arg);
 	}
 	if (status != VMMU_OK) {
 		snprintf(what, sizeof(what), "%s = 0x%llx", cr_name(rec->arg),
 			 (unsigned long long)rec->b);
-		return failed(r, what, status);
+		failed(r, what, status);
+		return r->tcg.on ? -1
+				 : err_hint(r->err,
+					    "If QEMU recorded the trace, no ORIGIN record may name "
+					    "somebody else.");
 	}
 	vmmu_get_regs(cpu, &regs);
 	apply_mode(r, &regs);
@@ -73,10 +76,22 @@ int apply_invpcid(struct replay *r, const struct vmmu_trace_record *rec)
 	unsigned type = rec->arg & 0xff, pcid = (unsigned)(rec->arg >> 8 & 0xfff);
 	int status;
 
-	if (rec->arg >> 20)
-		return replay_bad(r, "INVPCID of PCID 0x%llx", (unsigned long long)rec->arg >> 8);
+	if (rec->arg >> 20) {
+		replay_bad(r, "INVPCID of PCID 0x%llx", (unsigned long long)rec->arg >> 8);
+		return err_hint(r->err, "A PCID has 12 bits: bits 16 to 27 of a, above the type.");
+	}
 	status = vmmu_invpcid(r->m->cpu, type, pcid, vmmu_gva(rec->b));
 	return status == VMMU_OK ? 0 : failed(r, "INVPCID", status);
+}
+
+static int outside_ram(struct replay *r, const char *what, uint64_t gpa)
+{
+	replay_bad(r, "%s at 0x%llx is outside RAM", what, (unsigned long long)gpa);
+	return err_hint(
+		r->err,
+		"RAM ends at 0x%llx by the trace's header (byte 8), and 0xa0000 to 0xbffff is "
+		"none: correct the header if the guest had more.",
+		(unsigned long long)r->trace->ram_bytes);
 }
 
 /* The guest's store. */
@@ -85,7 +100,7 @@ static int store(struct replay *r, uint64_t gpa, const void *bytes, size_t len, 
 	int status;
 
 	if (!ranges_have(&r->m->ram, gpa, len))
-		return replay_bad(r, "%s at 0x%llx is outside RAM", what, (unsigned long long)gpa);
+		return outside_ram(r, what, gpa);
 	status = vmmu_write(r->m->vm, r->m->cpu, vmmu_gpa(gpa), bytes, len, NULL);
 	return status == VMMU_OK ? 0 : failed(r, what, status);
 }
@@ -117,13 +132,20 @@ static int read_entries(struct replay *r, uint8_t *page, uint64_t nr, unsigned m
 
 		if (got < 0)
 			return -1;
-		if (got == 0 || pte.type != VMMU_TRACE_PTE)
-			return replay_bad(r, "%s after %llu of %llu PTE records of a PTPAGE",
-					  got ? "another record" : "the trace ends",
-					  (unsigned long long)i, (unsigned long long)nr);
-		if (pte.arg >= most)
-			return replay_bad(r, "PTE with index %llu in a table of %u",
-					  (unsigned long long)pte.arg, most);
+		if (got == 0 || pte.type != VMMU_TRACE_PTE) {
+			replay_bad(r, "%s after %llu of %llu PTE records of a PTPAGE",
+				   got ? "another record" : "the trace ends", (unsigned long long)i,
+				   (unsigned long long)nr);
+			return err_hint(r->err, "b >> 8 of the PTPAGE says how many PTE records "
+						"follow it.");
+		}
+		if (pte.arg >= most) {
+			replay_bad(r, "PTE with index %llu in a table of %u",
+				   (unsigned long long)pte.arg, most);
+			return err_hint(r->err,
+					"a >> 8 of a PTE record is the entry's index; entries "
+					"have 4 bytes without PAE and long mode, else 8.");
+		}
 		put_le(page + pte.arg * r->entry_bytes, pte.b, r->entry_bytes);
 	}
 	return 0;
@@ -137,15 +159,23 @@ int apply_ptpage(struct replay *r, const struct vmmu_trace_record *rec)
 
 	if (r->pdpt && level == 3)
 		size = 32;
-	if (level < 1 || level > 5 || nr > size / r->entry_bytes)
-		return replay_bad(r, "PTPAGE of level %u with %llu entries", level,
-				  (unsigned long long)nr);
-	if (rec->arg % size)
-		return replay_bad(r, "PTPAGE at 0x%llx is not aligned",
-				  (unsigned long long)rec->arg);
+	if (level < 1 || level > 5 || nr > size / r->entry_bytes) {
+		replay_bad(r, "PTPAGE of level %u with %llu entries", level,
+			   (unsigned long long)nr);
+		return err_hint(r->err,
+				"b & 0xff of a PTPAGE record is the level, 1 to 5, and b >> 8 the "
+				"number of PTE records that follow, %u at most in this mode.",
+				size / r->entry_bytes);
+	}
+	if (rec->arg % size) {
+		replay_bad(r, "PTPAGE at 0x%llx is not aligned", (unsigned long long)rec->arg);
+		return err_hint(r->err,
+				"a >> 8 of a PTPAGE record is the table's address; this one "
+				"has %u bytes.",
+				size);
+	}
 	if (!ranges_have(&r->m->ram, rec->arg, size))
-		return replay_bad(r, "PTPAGE at 0x%llx is outside RAM",
-				  (unsigned long long)rec->arg);
+		return outside_ram(r, "PTPAGE", rec->arg);
 	if (read_entries(r, page, nr, size / r->entry_bytes) < 0 ||
 	    store(r, rec->arg, page, size, "PTPAGE") < 0)
 		return -1;
@@ -163,9 +193,13 @@ int apply_ptw(struct replay *r, const struct vmmu_trace_record *rec)
 {
 	uint8_t entry[8];
 
-	if (rec->arg % r->entry_bytes)
-		return replay_bad(r, "PTW at 0x%llx is not on a %u-byte entry",
-				  (unsigned long long)rec->arg, r->entry_bytes);
+	if (rec->arg % r->entry_bytes) {
+		replay_bad(r, "PTW at 0x%llx is not on a %u-byte entry",
+			   (unsigned long long)rec->arg, r->entry_bytes);
+		return err_hint(r->err,
+				"a >> 8 of a PTW record is the address of a whole entry, and b "
+				"its value after the store.");
+	}
 	put_le(entry, rec->b, r->entry_bytes);
 	return store(r, rec->arg, entry, r->entry_bytes, "PTW");
 }

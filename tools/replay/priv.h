@@ -33,6 +33,8 @@ struct replay {
 /* -1: fills *err, naming file, record and byte. */
 int replay_bad(struct replay *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+int replay_bad_register(struct replay *r, uint64_t number);
+
 /* The next record, first those that were collected. */
 int replay_next(struct replay *r, struct vmmu_trace_record *rec);
 /* Collects the initial records, the first ACC or FAULT too. */

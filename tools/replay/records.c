@@ -26,6 +26,12 @@ int replay_bad(struct replay *r, const char *fmt, ...)
 			 text);
 }
 
+int replay_bad_register(struct replay *r, uint64_t number)
+{
+	replay_bad(r, "CR record of unknown register %llu", (unsigned long long)number);
+	return err_hint(r->err, "a >> 8 of a CR record is 0, 3, 4 or, for EFER, 8.");
+}
+
 int replay_next(struct replay *r, struct vmmu_trace_record *rec)
 {
 	if (r->replayed < r->initial.nr) {
@@ -43,12 +49,21 @@ int replay_next(struct replay *r, struct vmmu_trace_record *rec)
 	return 1;
 }
 
+static int no_answers(struct replay *r)
+{
+	return err_hint(r->err,
+			"A trace has what the CPU answered, too: ACC records of accesses, FAULT "
+			"records of page faults.  Without any there is nothing to check.");
+}
+
 static int keep(struct replay *r, const struct vmmu_trace_record *rec)
 {
 	struct known_initial *i = &r->initial;
 
-	if (i->nr == INITIAL_MOST)
-		return replay_bad(r, "no ACC or FAULT in the first %u records", INITIAL_MOST);
+	if (i->nr == INITIAL_MOST) {
+		replay_bad(r, "no ACC or FAULT in the first %u records", INITIAL_MOST);
+		return no_answers(r);
+	}
 	if (i->nr == i->cap) {
 		size_t cap = i->cap ? i->cap * 2 : 4096;
 		struct vmmu_trace_record *p = realloc(i->record, cap * sizeof(*p));
@@ -72,9 +87,10 @@ int replay_collect(struct replay *r)
 		got = trace_next(r->trace, &rec, r->err);
 		if (got < 0 || (got > 0 && keep(r, &rec) < 0))
 			return -1;
-		if (got == 0)
-			return replay_bad(r, "the trace ends with no ACC or FAULT: "
-					     "nothing to check");
+		if (got == 0) {
+			replay_bad(r, "the trace ends with no ACC or FAULT: nothing to check");
+			return no_answers(r);
+		}
 	}
 	return 0;
 }

@@ -31,8 +31,7 @@ static int initial_regs(struct replay *r, struct vmmu_regs *regs)
 		else if (rec->arg == 8)
 			regs->efer = b;
 		else
-			return replay_bad(r, "CR record of unknown register %llu",
-					  (unsigned long long)rec->arg);
+			return replay_bad_register(r, rec->arg);
 	}
 	(void)regs_settle_lma(regs);
 	apply_mode(r, regs);
@@ -79,7 +78,9 @@ static int play(struct replay *r, const struct vmmu_trace_record *rec)
 	case VMMU_TRACE_PTPAGE:
 		return apply_ptpage(r, rec);
 	case VMMU_TRACE_PTE:
-		return replay_bad(r, "PTE outside a PTPAGE group");
+		replay_bad(r, "PTE outside a PTPAGE group");
+		return err_hint(r->err,
+				"b >> 8 of the PTPAGE says how many PTE records follow it.");
 	case VMMU_TRACE_PTDROP:
 		return apply_ptdrop(r, rec);
 	case VMMU_TRACE_PTW:
@@ -114,8 +115,13 @@ static int start(struct replay *r)
 			return -1;
 	}
 	r->record = r->initial.first + r->replayed;
-	if (machine_set_regs(r->m, &regs, &why) < 0)
-		return replay_bad(r, "%s", why.text);
+	if (machine_set_regs(r->m, &regs, &why) < 0) {
+		replay_bad(r, "%s", why.text);
+		return err_hint(r->err, "CR records before that one set these: correct their b.%s",
+				r->tcg.on ? ""
+					  : "  If QEMU recorded the trace, no ORIGIN record may "
+					    "name somebody else.");
+	}
 	vmmu_clear_stats(r->m->vm);
 	return 0;
 }
@@ -173,6 +179,20 @@ static int run(struct replay *r, const struct replay_options *opt)
 	return 0;
 }
 
+/* Of any bad record about which nothing better was said. */
+static void how_to_go_on(struct replay *r)
+{
+	if (r->record > r->initial.nr)
+		(void)err_hint(r->err,
+			       "What is before that record replays: `head -c %llu` of the unpacked "
+			       "trace.  Record the rest again.",
+			       (unsigned long long)trace_offset(r->record));
+	else
+		(void)err_hint(r->err,
+			       "The records before the first access are the guest's state when "
+			       "recording began: record the trace again.");
+}
+
 int replay_run(struct trace *trace, struct machine *m, const struct replay_options *opt,
 	       struct result *result, struct err *err)
 {
@@ -186,6 +206,8 @@ int replay_run(struct trace *trace, struct machine *m, const struct replay_optio
 		err_input(err, "%s: out of memory", input_name(trace->in));
 	else
 		ret = run(&r, opt);
+	if (ret < 0)
+		how_to_go_on(&r);
 	tcg_close(&r.tcg);
 	free(r.tracked);
 	free(r.touched);

@@ -197,9 +197,12 @@ static int check_context(struct walker *w, struct err *err)
 	struct err why;
 
 	regs.cr3 = ctx->cr3;
-	if (machine_set_regs(w->m, &regs, &why) < 0)
-		return err_input(err, "%s: contexts[%zu].cr3: %s", w->c->name, w->context,
-				 why.text);
+	if (machine_set_regs(w->m, &regs, &why) < 0) {
+		err_input(err, "%s: contexts[%zu].cr3: %s", w->c->name, w->context, why.text);
+		return err_hint(err,
+				"Correct this field of the JSON, or leave the context out: the "
+				"others are checked then.");
+	}
 	for (size_t i = 0; i < g->nr_lines; i++) {
 		check_line(w, g, &g->line[i]);
 		if (w->c->progress && i % STEP == 0)
@@ -246,8 +249,12 @@ int state_check_run(struct state_check *c, struct machine *m, struct result *res
 	res->seconds = clock_now() - begin;
 	check_invariants(m, res);
 	result_add_stats(res, m->vm);
-	if (res->accesses + res->faults == 0)
-		return err_input(err, "%s: nothing to check: no present leaf, no recorded answer",
-				 c->name);
-	return 0;
+	if (res->accesses + res->faults)
+		return 0;
+	err_input(err, "%s: nothing to check: no present leaf, no recorded answer", c->name);
+	return err_hint(
+		err,
+		"CR3 is 0x%llx: if the guest's tables are elsewhere, give --regs with a JSON "
+		"that has the registers.",
+		(unsigned long long)c->state->regs.cr3);
 }

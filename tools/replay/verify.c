@@ -86,9 +86,13 @@ int verify_access(struct replay *r, const struct vmmu_trace_record *rec)
 	char want[64];
 	int status;
 
-	if (vmmu_trace_get_access(rec, &acc) < 0)
-		return replay_bad(r, "ACC of an unknown kind, 0x%llx 0x%llx",
-				  (unsigned long long)rec->arg, (unsigned long long)rec->b);
+	if (vmmu_trace_get_access(rec, &acc) < 0) {
+		replay_bad(r, "ACC of an unknown kind, 0x%llx 0x%llx", (unsigned long long)rec->arg,
+			   (unsigned long long)rec->b);
+		return err_hint(r->err,
+				"Bits 8 to 11 of a are 0 (read), 1 (write) or 2 (fetch), bits 0 "
+				"to 3 of b 0 (supervisor), 1 (user) or 2 (AC=1).");
+	}
 	status = vmmu_translate(r->m->cpu, vmmu_gva(acc.gva), 1, acc.access, &x);
 	r->res->accesses++;
 	r->res->rights++;
