@@ -19,27 +19,26 @@ import tempfile
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"]+)"', re.M)
 
 
-def symbols(obj):
-    """What an object file defines for others, and what it wants of them."""
-    defines, wants = set(), set()
-    out = subprocess.run(["nm", obj], capture_output=True, text=True, check=True).stdout
-    for line in out.splitlines():
-        kind, name = line.split()[-2:]
-        if kind == "U":
-            wants.add(name)
-        elif kind in "TDBRCVW":
-            defines.add(name)
-    return defines, wants
+def symbols(objects):
+    """Of object files: (file, kind, name) of each symbol, by one nm for many."""
+    for i in range(0, len(objects), 100):
+        out = subprocess.run(["nm", "-A", *objects[i:i + 100]], capture_output=True, text=True,
+                             check=True).stdout
+        for line in out.splitlines():
+            obj, rest = line.split(":", 1)
+            kind, name = rest.split()[-2:]
+            yield obj, kind, name
 
 
 def calls(objects):
     """objects: (source file, object file).  {source file: {source file: symbol}}"""
-    owner, wanted = {}, {}
-    for source, obj in objects:
-        defines, wants = symbols(obj)
-        for name in defines:
-            owner.setdefault(name, source)
-        wanted.setdefault(source, set()).update(wants)
+    source_of = {obj: source for source, obj in objects}
+    owner, wanted = {}, {source: set() for source, _ in objects}
+    for obj, kind, name in symbols(sorted(source_of)):
+        if kind == "U":
+            wanted[source_of[obj]].add(name)
+        elif kind in "TDBRCVW":
+            owner.setdefault(name, source_of[obj])
     graph = {}
     for source, wants in wanted.items():
         to = graph.setdefault(source, {})
