@@ -330,6 +330,40 @@ Test(shadow, an_a_bit_of_a_small_entry_changes_a_large_one)
 	close_vm();
 }
 
+/* A table of 2-level paging has two shadows: a wide store may hit entries of both. */
+Test(shadow, a_store_across_quadrants_is_seen_in_both)
+{
+	struct vmmu_regs legacy = { .cr0 = VMMU_CR0_PE | VMMU_CR0_PG | VMMU_CR0_WP, .cr3 = SPARE };
+	const uint32_t pde = (uint32_t)(LARGE | P_ALL);
+	const uint64_t gva = 0x1fe000; /* entry 510; the second shadow begins at 512 */
+	unsigned how, from, i;
+	uint32_t pte[4];
+
+	for (how = 0; how < 2; how++) {
+		for (from = 0; from < 4; from++) {
+			open_without(how ? VMMU_SHADOW_UNSYNC | VMMU_SHADOW_FLOOD : 0);
+			memcpy(mem + SPARE, &pde, 4);
+			for (i = 0; i < 4; i++)
+				pte[i] = (uint32_t)((A_DATA + 0x1000 * i) | P_ALL);
+			memcpy(mem + LARGE + 4 * 510, pte, 16);
+			t_eq(vmmu_set_regs(cpu, &legacy, 0), VMMU_OK);
+			for (i = 0; i < 4; i++)
+				reads(gva + 0x1000 * i, A_DATA + 0x1000 * i);
+			for (i = 0; i < 4; i++)
+				pte[i] = (uint32_t)((B_DATA + 0x1000 * i) | P_ALL);
+			t_eq(vmmu_write(vm, cpu, vmmu_gpa(LARGE + 4 * (510 + from)), pte + from,
+					16 - 4 * from, NULL),
+			     VMMU_OK);
+			check();
+			for (i = from; i < 4; i++) {
+				vmmu_invlpg(cpu, vmmu_gva(gva + 0x1000 * i));
+				reads(gva + 0x1000 * i, B_DATA + 0x1000 * i);
+			}
+			close_vm();
+		}
+	}
+}
+
 Test(shadow, bits_that_decide_what_is_a_leaf_or_reserved_are_in_the_role)
 {
 	const uint64_t pg = VMMU_CR0_PE | VMMU_CR0_PG | VMMU_CR0_WP;
