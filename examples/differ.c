@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Testing a backend of one's own against one of the library's: the same guest on both, answer by
- * answer.  The guest flushes after each edit, so every difference is a bug.  Here "mine" is shadow
- * paging whose author forgot INVLPG.
+ * Tests a backend of your own against one of the library's.  The same guest runs on both, and each
+ * result is compared.  The guest flushes after each edit, so every difference is a bug.  Here
+ * "mine" is shadow paging whose author forgot INVLPG.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,7 +32,7 @@ static void open_side(struct side *s, const struct vmmu_backend *backend)
 {
 	const struct vmmu_config config = { .size = sizeof(config), .backend = backend };
 	struct vmmu_slot_info slot = { { 0 }, RAM_BYTES, NULL, 4096, 0 };
-	/* Long mode: PE, WP and PG; PAE; LME and LMA. */
+	/* Long mode: CR0.PE, WP and PG, CR4.PAE, EFER.LME and LMA. */
 	const struct vmmu_regs regs = {
 		.cr0 = 0x80010011, .cr3 = 0x1000, .cr4 = 0x20, .efer = 0x500
 	};
@@ -61,7 +61,8 @@ static int same(const struct side *a, const struct side *b, uint64_t gva, uint32
 		return 0;
 	if (st == VMMU_FAULT)
 		return x.fault.code == y.fault.code && x.fault.cr2 == y.fault.cr2;
-	/* A and D bits, too: no page is written but by the tables' edits. */
+	/* Memory has to be equal as well, A and D bits included: only edits of the tables store to
+	 * it. */
 	return x.gpa.v == y.gpa.v && !memcmp(a->ram, b->ram, RAM_BYTES);
 }
 
@@ -74,11 +75,12 @@ static void compare(const char *name, const struct vmmu_backend *mine)
 	open_side(&a, &vmmu_nested_npt);
 	open_side(&b, mine);
 	for (i = 0; i < 20000; i++) {
-		/* One random number each: the order of calls is then the same everywhere. */
+		/* Each number comes from a statement of its own, so that every compiler draws them
+		 * in the same order. */
 		unsigned r = (unsigned)rand(), page = r % PAGES, kind = r / PAGES % 8;
 		uint64_t gva = page * 4096ull;
 
-		if (kind < 2) { /* an edit: anywhere, with any of P, W and U */
+		if (kind < 2) { /* edits a random entry, with any of P, W and U */
 			uint64_t e = (r >> 8 & 0xf) << 16 | (r >> 12 & 7);
 
 			entry(&a, LEAF_TABLE, page, e);

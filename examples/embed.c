@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The least an emulator does with libvmmu: memory, registers, accesses.
- * A guest with one page table runs on each backend; the answers are the same,
- * the exits are not.
+ * The least that an emulator does with libvmmu: memory, registers, accesses.
+ * A guest with one page table runs on each backend.  The translations are equal, the exits differ.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +24,7 @@ static void store(uint8_t *ram, uint64_t gpa, uint64_t value)
 	memcpy(ram + gpa, &value, 8);
 }
 
-/* Four levels at 0x1000..0x4000: gva 0x400000 is gpa 0x8000, for reading only at first. */
+/* Tables of four levels at 0x1000 to 0x4000 map gva 0x400000 to gpa 0x8000, read-only at first. */
 static void make_tables(uint8_t *ram)
 {
 	store(ram, 0x1000, 0x2003);
@@ -35,11 +34,11 @@ static void make_tables(uint8_t *ram)
 	memcpy(ram + 0x8000, "hello", 6);
 }
 
-/* One access as an emulator's memory helper makes it. */
+/* Makes one access, as the memory helper of an emulator does. */
 static void *access_memory(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access)
 {
 	struct vmmu_xlat x;
-	void *p = vmmu_host(cpu, vmmu_gva(gva), 1, access); /* the inlined hit */
+	void *p = vmmu_host(cpu, vmmu_gva(gva), 1, access); /* an inlined lookup */
 	int status;
 
 	if (p)
@@ -66,7 +65,7 @@ static void run(const struct vmmu_backend *backend, uint8_t *ram)
 {
 	const struct vmmu_config config = { .size = sizeof(config), .backend = backend };
 	const struct vmmu_slot_info slot = { { 0 }, RAM_BYTES, ram, 4096, 0 };
-	/* Long mode: PE, WP and PG; PAE; LME and LMA. */
+	/* Long mode: CR0.PE, WP and PG, CR4.PAE, EFER.LME and LMA. */
 	const struct vmmu_regs regs = {
 		.cr0 = 0x80010011,
 		.cr3 = 0x1000,
@@ -99,7 +98,7 @@ static void run(const struct vmmu_backend *backend, uint8_t *ram)
 	access_memory(cpu, 0x400000, VMMU_WRITE); /* read-only: a fault */
 	access_memory(cpu, 0x500000, VMMU_READ);  /* not mapped: a fault */
 
-	/* The guest allows writing: its store goes through the library. */
+	/* The guest makes the page writable.  The store to its table goes through the library. */
 	vmmu_write(vm, cpu, vmmu_gpa(0x4000), &pte, 8, NULL);
 	vmmu_invlpg(cpu, vmmu_gva(0x400000));
 	text = access_memory(cpu, 0x400000, VMMU_WRITE);

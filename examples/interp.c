@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A whole machine in a page or two: an interpreter of an invented instruction set whose every
- * fetch, load and store goes through the library.  Its guest has demand paging: a user program
- * faults, and a handler, guest code too, edits the page tables and returns.  The same program runs
- * on each backend and cannot tell which; docs/embedding.md builds this up step by step.
+ * A complete small machine: an interpreter of an invented instruction set.  Every fetch, load and
+ * store goes through the library.  Its guest has demand paging: a user program faults, and a
+ * handler, which is guest code as well, edits the page tables and returns.  The program runs on
+ * each backend and cannot tell which one.  docs/embedding.md explains it step by step.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@
 struct machine {
 	struct vmmu *vm;
 	struct vmmu_cpu *cpu;
-	uint64_t reg[2][8]; /* [1]: the user's */
+	uint64_t reg[2][8]; /* [0]: supervisor, [1]: user */
 	uint64_t pc, saved_pc;
 	unsigned user;
 	unsigned long long done, faults;
@@ -51,7 +51,8 @@ static int device(uint64_t gpa, const void *data, uint32_t type)
 }
 
 /* doc: copy */
-/* `n` bytes at a place that was translated.  A store to a page table goes to the library. */
+/* Copies `n` bytes from or to a translated address.  A store to a page table goes through the
+ * library. */
 static void copy(struct machine *m, const struct vmmu_xlat *x, void *data, unsigned n,
 		 uint32_t type)
 {
@@ -65,7 +66,8 @@ static void copy(struct machine *m, const struct vmmu_xlat *x, void *data, unsig
 /* end */
 
 /* doc: access */
-/* One fetch, load or store of 8 bytes; 0: it did not happen, and the guest is elsewhere now. */
+/* Makes one fetch, load or store of 8 bytes.  0: it faulted, and the guest is in its handler now.
+ */
 static int access_memory(struct machine *m, uint64_t gva, void *data, uint32_t type)
 {
 	uint32_t access = type | (m->user ? VMMU_USER : 0);
@@ -101,7 +103,7 @@ static int access_memory(struct machine *m, uint64_t gva, void *data, uint32_t t
 }
 /* end */
 
-/* Everything but memory; 0: the machine has stopped. */
+/* Executes an instruction that accesses no memory.  0: the machine has stopped. */
 static int execute(struct machine *m, const struct insn *i)
 {
 	uint64_t *r = m->reg[m->user], imm = (uint64_t)(int64_t)i->imm;
@@ -151,7 +153,8 @@ static int execute(struct machine *m, const struct insn *i)
 	return 1;
 }
 
-/* One instruction.  One that faults has changed nothing, and is done again after the handler. */
+/* Executes one instruction.  One that faults changes nothing, and is executed again after the
+ * handler. */
 static int step(struct machine *m)
 {
 	uint64_t *r = m->reg[m->user], at = m->pc;
@@ -196,7 +199,7 @@ static void run(const struct vmmu_backend *backend, const char *name, uint8_t *r
 					    .backend_config = native ? &machine_ram : NULL,
 					    .base = native ? ram : NULL };
 	const struct vmmu_slot_info slot = { { 0 }, RAM_BYTES, ram, 4096, 0 };
-	/* Long mode: PE, WP and PG; PAE; LME and LMA. */
+	/* Long mode: CR0.PE, WP and PG, CR4.PAE, EFER.LME and LMA. */
 	const struct vmmu_regs regs = {
 		.cr0 = 0x80010011, .cr3 = ROOT, .cr4 = 0x20, .efer = 0x500
 	};
@@ -226,7 +229,7 @@ int main(void)
 {
 	void *ram;
 
-	/* 1G-aligned, as a machine without slots needs its memory to be. */
+	/* A machine without slots needs memory that is aligned to 1G. */
 	if (posix_memalign(&ram, 1u << 30, RAM_BYTES))
 		return 1;
 	run(&vmmu_native, "native", ram);

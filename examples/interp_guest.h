@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What interp.c runs: an instruction set, a user program, the handler of its page faults, and its
- * tables.
+ * The guest of interp.c: the instruction set, a user program, the handler of its page faults, and
+ * the page tables.
  */
 #ifndef INTERP_GUEST_H
 #define INTERP_GUEST_H
@@ -15,21 +15,22 @@ enum op { LI, ADD, SHL, SHR, OR, LOAD, STORE, JNZ, FROM, CR2, INVLPG, TRAP, RET,
 
 struct insn {
 	uint8_t op, a, b, zero;
-	int32_t imm; /* sign-extended; of JNZ, the instruction to go to */
+	int32_t imm; /* sign-extended; for JNZ, the index of the target */
 };
 
-/* Guest-physical memory: 1 MiB, of which the handler sees all, and a device behind it. */
+/* Guest-physical memory: 1 MiB, all of which is mapped for the handler, and a device behind it. */
 #define RAM_BYTES 0x100000u
 #define ROOT 0x1000u
 #define USER_LEAVES 0x6000u /* the table whose entries the handler writes */
-#define NEXT_FREE 0x7000u   /* the handler's variable: the next page to give away */
+#define NEXT_FREE 0x7000u   /* a variable of the handler: the next free page */
 #define HANDLER 0x8000u
 #define PROGRAM 0x9000u
 #define DEVICE RAM_BYTES
-#define HEAP 0x40000000 /* guest-virtual: what the handler fills page by page */
+#define HEAP 0x40000000 /* a guest-virtual address from which the handler maps pages on demand */
 #define PAGES 24
 
-/* User code: stores to pages that are not there, sums them up, and so on.  The labels are indices.
+/* User code: it stores to pages that are not present, adds up what it stored, and so on.  The
+ * numbers in comments are indices.
  */
 static const struct insn program[] = {
 	{ LI, 1, 0, 0, HEAP },
@@ -48,7 +49,7 @@ static const struct insn program[] = {
 	{ LI, 5, 0, 0, DEVICE },
 	{ STORE, 3, 5, 0, 0 }, /* the device prints it */
 	{ LI, 1, 0, 0, HEAP + 4092 },
-	{ STORE, 3, 1, 0, 4096 * PAGES }, /* across two pages, neither of them there */
+	{ STORE, 3, 1, 0, 4096 * PAGES }, /* across two pages, neither of which is present */
 	{ LOAD, 4, 1, 0, 4096 * PAGES },
 	{ STORE, 4, 5, 0, 8 },
 	{ LI, 1, 0, 0, HEAP },
@@ -56,10 +57,10 @@ static const struct insn program[] = {
 	{ LOAD, 4, 1, 0, 0 }, /* ... and finds another one there */
 	{ STORE, 4, 5, 0, 16 },
 	{ LI, 1, 0, 0, ROOT },
-	{ LOAD, 4, 1, 0, 0 }, /* not the user's: the handler ends the program */
+	{ LOAD, 4, 1, 0, 0 }, /* a page of the supervisor: the handler ends the program */
 };
 
-/* Supervisor code.  r7 is 0 throughout; FROM reads one of the user's registers. */
+/* Supervisor code.  r7 is always 0.  FROM reads a register of the user. */
 static const struct insn handler[] = {
 	{ CR2, 0, 0, 0, 0 }, /* 0: a page fault */
 	{ ADD, 1, 0, 0, 0 },
@@ -91,14 +92,15 @@ static const struct insn handler[] = {
 };
 #define ON_TRAP (HANDLER + 19 * sizeof(struct insn))
 
-/* ---- its memory as the machine begins ---------------------------------------------------- */
+/* ---- memory when the machine starts ------------------------------------------------------ */
 
 static void entry(uint8_t *ram, uint32_t table, unsigned index, uint64_t value)
 {
 	memcpy(ram + table + 8 * index, &value, 8);
 }
 
-/* The first 2 MiB one to one for the handler, but for its program and device; the heap is empty. */
+/* The first 2 MiB are mapped one to one, for the handler except the user program and the device.
+ * The heap is empty. */
 static void load_guest(uint8_t *ram)
 {
 	const uint64_t supervisor = 3, user = 7, first_free = 0x10000;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Live migration in small: the dirty log finds which pages to send again.
- * The guest keeps writing while its memory is copied round by round; the copy
- * is complete when a harvest comes back empty.
+ * A small live migration: the dirty log tells which pages have to be sent again.
+ * The guest goes on writing while its memory is copied round by round.  The copy is complete when a
+ * harvest returns no page.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@
 
 static uint8_t *source, *copy;
 
-/* The guest (real mode: gva = gpa) writes to `nr` pages, fewer each round. */
+/* The guest writes to `nr` pages.  It is in real mode, so a gva is a gpa. */
 static int guest_writes(struct vmmu_cpu *cpu, unsigned round, unsigned nr)
 {
 	unsigned i;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Judging a backend of one's own with the oracle alone: what may it answer, now that the guest has
- * changed an entry?  "Mine" is a TLB of one entry whose INVLPG may be lost.
+ * Judges a backend of your own with the oracle alone: what may a translation be after the guest has
+ * changed an entry?  "Mine" is a TLB with one entry whose INVLPG may get lost.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,7 +32,7 @@ static int write_ram(void *ctx, uint64_t pa, unsigned bytes, uint64_t val)
 	return 0;
 }
 
-/* The backend to be tested: it walks when its one entry is empty. */
+/* The backend that is tested.  It walks the tables when its one entry is empty. */
 struct mine {
 	const struct or_mem *mem;
 	int full;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The life of a guest's page table under shadow paging, told by events: in step, out of step,
- * compared, given up.  The same guest once with all techniques and once as a virtual TLB.
+ * Shows the life of a guest's page table under shadow paging by its events: in step, unsync,
+ * synced, given up.  The same guest runs once with all techniques and once on a virtual TLB.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@ static uint8_t *ram;
 static struct vmmu *vm;
 static struct vmmu_cpu *cpu;
 
-/* Of all events, those that a lecture on shadow paging is about. */
+/* The events that shadow paging is about. */
 static void tell(void *ctx, struct vmmu_cpu *c, enum vmmu_event ev, uint64_t a, uint64_t b)
 {
 	(void)ctx;
@@ -60,10 +60,10 @@ static void touch(uint64_t gva)
 		printf("    a page fault\n");
 }
 
-/* A store as an emulator makes it: translated, and by the library if it has to trap. */
+/* Stores as an emulator does: it translates, and calls vmmu_write() if the store traps. */
 static void store(uint64_t gpa, uint64_t value)
 {
-	uint64_t gva = 0x40000000 + gpa; /* the kernel's map of all memory */
+	uint64_t gva = 0x40000000 + gpa; /* where the kernel maps all memory */
 	struct vmmu_xlat x;
 
 	printf("  the guest stores 0x%llx at gpa 0x%llx\n", (unsigned long long)value,
@@ -87,7 +87,7 @@ static void entry(uint64_t table, unsigned index, uint64_t e)
 	memcpy(ram + table + 8 * index, &e, 8);
 }
 
-/* Two roots over the same tables; 0x1000... are pages of data, and the kernel maps all memory. */
+/* Two roots share the tables below.  The kernel maps all memory. */
 static void make_tables(void)
 {
 	unsigned i;
@@ -112,7 +112,7 @@ static void run(uint32_t off)
 					    .backend_config = &techniques,
 					    .cb = { .event = tell } };
 	const struct vmmu_slot_info slot = { { 0 }, RAM_BYTES, ram, 4096, 0 };
-	/* Long mode: PE, WP and PG; PAE; LME and LMA. */
+	/* Long mode: CR0.PE, WP and PG, CR4.PAE, EFER.LME and LMA. */
 	const struct vmmu_regs regs = {
 		.cr0 = 0x80010011,
 		.cr3 = 0x1000,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * An emulator that has a TLB of its own, as QEMU's TCG has: what it may keep, and what it has to
- * drop and when.  Beside that, what else meets an embedder: memory that is not there yet, ROM and
- * devices, stores to page tables, debuggers, migration.  docs/embedding.md is the tour.
+ * An emulator that has a TLB of its own, as QEMU's TCG has: what it may cache, and what it has to
+ * drop and when.  It also shows what else an embedder needs: memory that is supplied on demand, ROM
+ * and devices, stores to page tables, debuggers, migration.  docs/embedding.md explains it.
  */
 #include <setjmp.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@
 #define RAM_BYTES (8u << 20)
 #define ROM_AT 0x800000u
 #define ROM_BYTES 0x1000u
-#define LAZY_AT 0x900000u /* memory that comes page by page */
+#define LAZY_AT 0x900000u /* memory that is supplied page by page */
 #define LAZY_PAGES 4u
 
 /* ---- the emulator's own TLB ----------------------------------------------------------------- */
@@ -29,7 +29,7 @@ struct tlb_entry {
 	uint64_t page; /* gva >> 12; NO_PAGE: empty */
 	uint64_t gpa;
 	uint8_t *host;
-	uint8_t rights; /* VMMU_RWX, in this mode */
+	uint8_t rights; /* VMMU_R, VMMU_W and VMMU_X for this mode */
 };
 #define NO_PAGE (~0ull)
 
@@ -37,10 +37,10 @@ struct emulator {
 	struct vmmu *vm;
 	struct vmmu_cpu *cpu;
 	struct tlb_entry tlb[MODES][TLB_ENTRIES];
-	int large; /* the TLB has pieces of pages larger than 4K */
+	int large; /* the TLB has parts of pages larger than 4K */
 	unsigned fills, traps, flushes;
 	uint8_t *ram, *lazy[LAZY_PAGES];
-	uint64_t wanted; /* the page whose absence ended the instruction */
+	uint64_t wanted; /* the missing page that ended the instruction */
 	jmp_buf instruction;
 };
 /* end */
@@ -69,7 +69,7 @@ static void drop_all(struct emulator *e)
 	e->large = 0;
 }
 
-/* Called in the middle of the library's work: it drops, and asks nothing. */
+/* The library calls this in the middle of an operation, so it must not call the library. */
 static void on_flush(void *ctx, const struct vmmu_flush *what)
 {
 	struct emulator *e = ctx;
@@ -91,14 +91,14 @@ static void on_flush(void *ctx, const struct vmmu_flush *what)
 /* end */
 
 /* doc: instructions */
-/* What the guest's own instructions drop; no callback tells of them. */
+/* The guest's own instructions drop translations as well.  No callback tells of them. */
 static int do_mov_cr3(struct emulator *e, uint64_t value)
 {
 	int st = vmmu_set_cr3(e->cpu, value);
 
 	if (st == VMMU_OK)
 		drop_all(e);
-	return st; /* VMMU_GP: the guest takes #GP(0), and nothing has changed */
+	return st; /* VMMU_GP: the guest gets #GP(0), and nothing has changed */
 }
 
 static void do_invlpg(struct emulator *e, uint64_t gva)
@@ -107,7 +107,7 @@ static void do_invlpg(struct emulator *e, uint64_t gva)
 
 	vmmu_invlpg(e->cpu, vmmu_gva(gva));
 	if (e->large) {
-		drop_all(e); /* all pieces of a large page go, wherever they are */
+		drop_all(e); /* drops all parts of a large page, wherever they are */
 		return;
 	}
 	for (mode = 0; mode < MODES; mode++) {
@@ -125,7 +125,7 @@ static struct tlb_entry *find(struct emulator *e, uint64_t gva, uint32_t access)
 	return &e->tlb[vmmu_mode(access)][gva >> 12 & (TLB_ENTRIES - 1)];
 }
 
-/* The way past the TLB.  x: where, when the answer is VMMU_OK. */
+/* A TLB miss.  With VMMU_OK, *x is the translation. */
 static int fill(struct emulator *e, uint64_t gva, uint32_t access, struct vmmu_xlat *x)
 {
 	int st = vmmu_translate(e->cpu, vmmu_gva(gva), 1, access, x);
@@ -137,14 +137,15 @@ static int fill(struct emulator *e, uint64_t gva, uint32_t access, struct vmmu_x
 	t->page = gva >> 12;
 	t->gpa = x->gpa.v & ~0xfffull;
 	t->host = (uint8_t *)x->host - (x->gpa.v & 0xfff);
-	t->rights = x->rights; /* W is not among them while stores must come here */
+	t->rights = x->rights; /* without VMMU_W as long as stores have to come here */
 	e->large |= x->guest_shift > 12;
 	return st;
 }
 /* end */
 
 /* doc: store */
-/* A store within one page.  VMMU_FAULT, VMMU_MMIO: x says the rest, and nothing was stored. */
+/* Stores within one page.  With VMMU_FAULT or VMMU_MMIO nothing was stored, and *x has the details.
+ */
 static int store(struct emulator *e, uint64_t gva, const void *data, unsigned n, uint32_t mode,
 		 struct vmmu_xlat *x)
 {
@@ -185,7 +186,7 @@ static int load(struct emulator *e, uint64_t gva, void *data, unsigned n, uint32
 }
 
 /* doc: halves */
-/* A store of 8 bytes that the emulator's code makes as two of 4: to the MMU it is one. */
+/* The emulator makes a store of 8 bytes as two of 4.  For the MMU it is one store. */
 static void store_halves(struct emulator *e, uint64_t gpa, uint64_t value)
 {
 	const uint32_t half[2] = { (uint32_t)value, (uint32_t)(value >> 32) };
@@ -199,7 +200,7 @@ static void store_halves(struct emulator *e, uint64_t gpa, uint64_t value)
 /* end */
 
 /* doc: host */
-/* The one callback that may leave by longjmp(): nothing is half done when it is called. */
+/* Only this callback may leave by longjmp(): no operation is half done when it is called. */
 static int on_host_page(void *ctx, vmmu_gpa_t gpa, int write, struct vmmu_host_page *page)
 {
 	struct emulator *e = ctx;
@@ -216,8 +217,8 @@ static int on_host_page(void *ctx, vmmu_gpa_t gpa, int write, struct vmmu_host_p
 	return 0;
 }
 
-/* One instruction of the guest; when a page is missing it is fetched, and the instruction
- * restarted. */
+/* Executes one store of the guest.  If a page is missing, it is supplied, and the store starts
+ * again. */
 static int store_patiently(struct emulator *e, uint64_t gva, const void *data, unsigned n)
 {
 	struct vmmu_xlat x;
@@ -237,7 +238,9 @@ static int store_patiently(struct emulator *e, uint64_t gva, const void *data, u
  */
 
 #define ROOT 0x1000u
-#define LEAVES 0x4000u /* level 1: gva 0 to 2 MiB; gva 4 MiB is a 2M page; then ROM, lazy, none */
+/* The table of level 1 for gva 0 to 2 MiB.  At 4 MiB is a 2M page, then ROM, lazy memory, nothing.
+ */
+#define LEAVES 0x4000u
 #define PRESENT 3ull
 #define LARGE 0x80ull
 #define BIT_A 0x20ull
@@ -294,8 +297,7 @@ static void build(struct emulator *e, const struct vmmu_backend *backend, uint8_
 }
 /* end */
 
-/* ---- the tour
- * -------------------------------------------------------------------------------------- */
+/* ---- the tour ---- */
 
 static uint64_t read8(struct emulator *e, uint64_t gva)
 {
@@ -313,7 +315,8 @@ static void write8(struct emulator *e, uint64_t gva, uint64_t value)
 	check(e, "store", store(e, gva, &value, 8, 0, &x));
 }
 
-/* A page that the emulator stores to by its TLB becomes a table: the library has it dropped. */
+/* A page that the emulator's TLB has writable becomes a table.  The library makes it drop the
+ * entry. */
 static void tour_tables(struct emulator *e)
 {
 	unsigned i;
@@ -360,7 +363,7 @@ static void tour_devices(struct emulator *e)
 }
 
 /* doc: probe */
-/* Would it fault?  And a debugger's read.  Neither is seen by the guest. */
+/* A probe and the read of a debugger.  The guest sees neither. */
 static void tour_probe(struct emulator *e)
 {
 	struct vmmu_xlat x;
@@ -377,7 +380,8 @@ static void tour_probe(struct emulator *e)
 /* end */
 
 /* doc: dirty */
-/* The first pages of RAM that were written since the last harvest; it has the TLB drop W. */
+/* The first pages of RAM that were written since the last harvest.  The TLB drops its write rights.
+ */
 static uint64_t harvest(struct emulator *e)
 {
 	uint64_t bits;
@@ -398,24 +402,24 @@ static void tour_dirty(struct emulator *e)
 	first = harvest(e);
 	write8(e, 0x32000, 3);
 	second = harvest(e);
-	/* Tables that the CPU walked may be among them, so only two pages are looked at. */
+	/* Tables that the CPU walked may be reported as well, so only two pages are compared. */
 	printf("  dirty: %llx, then %llx\n", (unsigned long long)(first >> 0x31 & 3),
 	       (unsigned long long)(second >> 0x31 & 3));
 	check(e, "log", vmmu_dirty_log(e->vm, vmmu_gpa(0), 0));
 }
 
 /* doc: snapshot */
-/* All that there is of a vCPU's MMU: the registers.  Everything else is memory, or a cache. */
+/* The state of a vCPU's MMU is its registers.  Everything else is memory or a cache. */
 static void restore(struct emulator *e, const struct vmmu_backend *backend, uint8_t *rom)
 {
 	struct vmmu_regs regs;
 
 	vmmu_get_regs(e->cpu, &regs);
 	vmmu_destroy(e->vm);
-	build(e, backend, rom, &regs); /* PDPTEs as they were, not as memory has them */
+	build(e, backend, rom, &regs); /* sets the PDPTEs that were saved, not those in memory */
 }
 
-/* Other contents in the same VM: as if the host took the pages away and gave new ones. */
+/* Changes all memory of the VM, as if the host replaced the pages. */
 static void rewind_memory(struct emulator *e, const uint8_t *saved, const struct vmmu_regs *regs)
 {
 	check(e, "begin", vmmu_notify_begin(e->vm, vmmu_gpa(0), RAM_BYTES));
@@ -435,7 +439,7 @@ static void tour_snapshot(struct emulator *e, const struct vmmu_backend *other, 
 		exit(1);
 	memcpy(saved, e->ram, RAM_BYTES);
 	vmmu_get_regs(e->cpu, &regs);
-	write8(e, 0x10000, 0x21000 | PRESENT); /* a mapping and its page, to be undone */
+	write8(e, 0x10000, 0x21000 | PRESENT); /* a mapping that the rewind has to undo */
 	do_invlpg(e, 0x200000);
 	write8(e, 0x200000, 0x5555);
 	printf("  before: reads %llx,", (unsigned long long)read8(e, 0x200000));
@@ -450,7 +454,7 @@ static void tour_snapshot(struct emulator *e, const struct vmmu_backend *other, 
 static void run(const struct vmmu_backend *backend, const struct vmmu_backend *other, uint8_t *ram,
 		uint8_t *rom)
 {
-	/* Long mode: PE, WP and PG; PAE; LME and LMA. */
+	/* Long mode: CR0.PE, WP and PG, CR4.PAE, EFER.LME and LMA. */
 	const struct vmmu_regs regs = {
 		.cr0 = 0x80010011, .cr3 = ROOT, .cr4 = 0x20, .efer = 0x500
 	};

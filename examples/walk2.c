@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The silicon alone, as an emulator of SVM or VMX uses it: the guest hypervisor
- * owns both tables, memory is behind callbacks, and there is no VM of ours.
- * Prints the walk, reference by reference, and then makes it fail.
+ * The silicon alone, as an emulator of SVM or VMX uses it.  The guest's hypervisor owns the tables
+ * of both dimensions, memory is behind callbacks, and no VM is created. The program prints the
+ * references of a walk, and then makes the walk fail.
  */
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 #include <vmmu/explain.h>
 #include <vmmu/hw.h>
 
-/* Physical memory of the machine being emulated; both tables are in it. */
+/* Physical memory of the emulated machine.  The tables of both dimensions are in it. */
 static uint64_t memory[0x20000 / 8];
 
 static int read_memory(void *ctx, uint64_t pa, unsigned size, uint64_t *value)
@@ -25,7 +25,7 @@ static int read_memory(void *ctx, uint64_t pa, unsigned size, uint64_t *value)
 static int cmpxchg_memory(void *ctx, uint64_t pa, unsigned size, uint64_t old, uint64_t new_value)
 {
 	(void)ctx;
-	(void)size; /* 8: neither format here has others */
+	(void)size; /* always 8: entries of both formats here have 8 bytes */
 	if (pa + 8 > sizeof(memory))
 		return VMMU_MEM_NONE;
 	if (memory[pa / 8] != old)
@@ -76,7 +76,7 @@ int main(void)
 	memory[0x2000 / 8] = 0x3007;
 	memory[0x3000 / 8] = 0x4007;
 	memory[0x4000 / 8 + 5] = 0x5007;
-	/* The nested tables at 0x10000: guest-physical 0..0x7fff is host-physical, too. */
+	/* The nested tables at 0x10000 map guest-physical 0 to 0x7fff one to one. */
 	memory[0x10000 / 8] = 0x11007;
 	memory[0x11000 / 8] = 0x12007;
 	memory[0x12000 / 8] = 0x13007;
@@ -85,7 +85,7 @@ int main(void)
 
 	printf("At most %u references.\n\n", vmmu_walk_max_refs(&hw));
 	walk(&hw, 0x5678, VMMU_WRITE | VMMU_USER);
-	/* The hypervisor takes the page's frame away: a nested page fault. */
+	/* The hypervisor unmaps the frame of the page, which causes a nested page fault. */
 	memory[0x13000 / 8 + 5] = 0;
 	walk(&hw, 0x5678, VMMU_READ | VMMU_USER);
 	return 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * bench's program: loops of what costs most when memory is virtualized.  How many rounds is on the
- * command line: fork=N switch=N fault=N chase=N.  It knows no clock: what it prints is the same
- * everywhere, and the machine that it runs on takes the time.
+ * The program of the guest `bench`: loops of the operations that cost most when memory is
+ * virtualized. The command line sets the rounds: fork=N switch=N fault=N chase=N.  The guest
+ * measures no time, so its output is the same on every machine.
  */
 #include "user.h"
 
@@ -10,9 +10,9 @@
 #define SWITCH_PAGES 16
 #define FAULT_PAGES 64
 #define CHASE_PAGES 1024
-#define CHASE_STEPS 4000 /* a round */
+#define CHASE_STEPS 4000 /* steps of one round */
 
-static volatile uint32_t *board; /* a page that all share */
+static volatile uint32_t *board; /* a page that all processes share */
 static uint8_t set[SWITCH_PAGES * PAGE] __attribute__((aligned(4096)));
 
 static int touch(int value)
@@ -73,7 +73,7 @@ static uint32_t faults(uint32_t rounds)
 	return sum;
 }
 
-/* One pointer in each page, in a circle through all of them. */
+/* Each page has one pointer.  The pointers form a circle through all pages. */
 static uint32_t chase(uint32_t rounds)
 {
 	uint8_t *base = map(CHASE_PAGES * PAGE, 0);

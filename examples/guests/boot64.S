@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * From where a multiboot loader leaves a kernel (32-bit protected mode, no
- * paging) to long mode, with the first GiB mapped one to one by 2M pages,
- * for the supervisor.  Then main(information).
+ * A multiboot loader starts a kernel in 32-bit protected mode without paging.
+ * This code enters long mode, with the first GiB mapped one to one by 2M pages
+ * for the supervisor, and calls main(information).
  */
 #define MAGIC 0x1badb002
 #define FLAGS 3 /* modules on pages, memory information */

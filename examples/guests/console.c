@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A kernel's way out: the first serial port, and the debug exit. */
+/* The output of a kernel: the first serial port, and the debug exit. */
 #include "guest.h"
 
 #define COM1 0x3f8

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A 64-bit guest's descriptor tables, its stack for traps and what a trap
- * leaves there.
+ * Sets up the descriptor tables of a 64-bit guest and its stack for traps, and declares the frame
+ * that a trap leaves there.
  */
 #ifndef CPU64_H
 #define CPU64_H
@@ -27,7 +27,7 @@ struct frame {
 /* Loads GDT, IDT and TSS.  Every trap goes to trap(), which the guest supplies. */
 void cpu_setup(void);
 void trap(struct frame *f);
-/* To ring 3 (or wherever the frame leads). */
+/* Continues where the frame says, for instance in ring 3. */
 _Noreturn void go(const struct frame *f);
 
 extern table_t boot_pml4, boot_pd;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * debug: debug registers in long mode (SDM vol. 3, chapter 18): breakpoints on instructions, data
- * and ports, single steps.  A line for each test.
+ * debug: tests debug registers in long mode (SDM vol. 3, chapter 18): breakpoints on instructions,
+ * data and ports, and single steps.  It prints a line for each test.
  */
 #include "cpu64.h"
 
@@ -11,7 +11,7 @@
 #define DR6_CLEAR 0xffff0ff0ul
 #define GD (1ul << 13)
 #define BS (1ul << 14)
-/* Of breakpoint n: enabled, type and length of DR7. */
+/* The bits of DR7 that enable breakpoint n with this type and length. */
 #define ON(n, type, length) (2ul << 2 * (n) | ((type) | (length) << 2) << (16 + 4 * (n)))
 enum { RUN, WRITE, PORT, ACCESS };
 enum { ONE, TWO, EIGHT, FOUR };
@@ -22,8 +22,8 @@ static volatile struct {
 	unsigned traps, vector, other, error;
 	uint64_t rip, dr6, rcx;
 } got;
-static volatile uint64_t resume; /* where anything but #DB goes on */
-static volatile unsigned steps;	 /* #DBs until TF is cleared */
+static volatile uint64_t resume; /* where to go on after any exception but #DB */
+static volatile unsigned steps;	 /* how many #DBs until the handler clears TF */
 static uint64_t data[512] __attribute__((aligned(4096)));
 static table_t pdpt, pd, pt;
 
@@ -104,11 +104,11 @@ static void tell(const char *what, uint64_t at)
 	begin();
 }
 
-/* Functions with these are not inlined: a label may be there but once. */
+/* A label must be defined once, so functions with labels are not inlined. */
 #define LABEL(name) ".globl " #name "\n" #name ":\n"
 extern uint8_t bp_second[], bp_third[];
 
-/* Three instructions and a loop; AX goes round. */
+/* A loop of three instructions. */
 __attribute__((noinline)) static void run_some(unsigned rounds)
 {
 	__asm__ volatile(LABEL(bp_first) "nop\n" LABEL(bp_second) "incl %%eax\n" LABEL(
@@ -201,7 +201,7 @@ static void test_data(void)
 	print("\n");
 }
 
-/* The same frame by two addresses: a breakpoint is for one of them. */
+/* Two linear addresses lead to one frame.  A breakpoint is set for one of them. */
 static void test_alias(void)
 {
 	uint8_t *other = (uint8_t *)(WINDOW + 0x104), *at = (uint8_t *)data + 0x104;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* kernel's program: one thing after the other that a process asks of an MMU. */
+/* The program of the guest `kernel`: it uses everything that a process can ask of an MMU. */
 #include "user.h"
 
 #define NR_NUMBERS 8192
 
 static uint32_t *numbers;
-static uint32_t started = 0x12345; /* in a page of the program's file */
-static volatile uint32_t *board;   /* a page that all share */
+static uint32_t started = 0x12345; /* in a page of the program image */
+static volatile uint32_t *board;   /* a page that all processes share */
 
 static uint32_t mix(uint32_t sum, uint32_t value)
 {
@@ -31,7 +31,7 @@ static void fill(uint32_t seed)
 		numbers[i] = seed = seed * 1664525 + 1013904223;
 }
 
-/* The sieve of Eratosthenes in memory that comes page by page. */
+/* The sieve of Eratosthenes in memory that is mapped on demand. */
 static void primes(void)
 {
 	enum { LIMIT = 1 << 18 };
@@ -67,7 +67,7 @@ static int sort_child(int which)
 	return which;
 }
 
-/* Each child sorts its own copy; the parent's is what it was. */
+/* Each child sorts its own copy.  The parent's copy must not change. */
 static void sorting(void)
 {
 	int64_t pid[4];
@@ -92,7 +92,7 @@ static int tree(int depth)
 	int64_t left, right;
 	int sum = 1;
 
-	started++; /* everyone's own */
+	started++; /* each process has its own copy */
 	if (!depth)
 		return sum;
 	left = spawn(tree, depth - 1);
@@ -199,7 +199,7 @@ static void turns(void)
 	print("turns: %u, checksum %x\n", board[0], board[1]);
 }
 
-/* Never yields: that both get to the end is the timer's work. */
+/* It never yields.  Both processes can end only because the timer preempts them. */
 static int spinner(int me)
 {
 	uint32_t n;

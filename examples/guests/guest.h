@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What every guest here uses, in 32-bit and in 64-bit code: the console, the
- * instructions that C lacks, the bits of x86 paging.  Nothing of libvmmu: a
- * guest runs on a real machine, too, and cannot tell.
+ * Declarations for all guests, in 32-bit and in 64-bit code: the console, instructions that C has
+ * no words for, the bits of x86 paging.  Guests use nothing of libvmmu: they run on a real machine
+ * as well.
  */
 #ifndef GUEST_H
 #define GUEST_H
@@ -45,11 +45,12 @@
 
 /* %s %c %u %x %lu %lx %llx, as printf() has them. */
 __attribute__((format(printf, 1, 2))) void print(const char *format, ...);
-/* One character of it.  In a kernel: to the serial port at 0x3f8. */
+/* Prints one character.  A kernel writes it to the serial port at 0x3f8. */
 void put(char c);
-/* Status 0: well.  In a kernel through the debug exit at 0xf4; where there is none, it halts. */
+/* Ends with this status; 0 is success.  A kernel uses the debug exit at 0xf4, and halts if there is
+ * none. */
 _Noreturn void finish(unsigned status);
-/* Prints as well. */
+/* Prints a message and ends with status 1. */
 __attribute__((format(printf, 1, 2))) _Noreturn void panic(const char *format, ...);
 /* The number behind "name=" on the command line of the multiboot information, or `otherwise`. */
 unsigned long option(const char *line, const char *name, unsigned long otherwise);
@@ -58,10 +59,10 @@ void *memset(void *to, int byte, size_t n);
 void *memcpy(void *to, const void *from, size_t n);
 int memcmp(const void *a, const void *b, size_t n);
 
-/* A page of its own. */
+/* A page-aligned table. */
 typedef uint64_t table_t[512] __attribute__((aligned(4096)));
 
-/* The multiboot information, as far as it is read. */
+/* The part of the multiboot information that is read. */
 struct multiboot {
 	uint32_t flags, mem_lower, mem_upper, boot_device, cmdline;
 };
@@ -156,7 +157,7 @@ static inline struct cpuid cpuid(uint32_t leaf)
 	return r;
 }
 
-/* Leaf 7, or none of its features where the CPU has no such leaf. */
+/* CPUID leaf 7; all zeros if the CPU has no such leaf. */
 static inline struct cpuid cpuid7(void)
 {
 	struct cpuid none = { 0, 0, 0, 0 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The program that the kernel runs, as it lies in memory; USER_IMAGE is its file. */
+/* The memory image of the program that the kernel runs.  USER_IMAGE is its file. */
 	.text
 	.balign	4096
 	.globl	user_image

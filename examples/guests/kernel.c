@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Processes: what a trap means to them, and who runs next; see kernel.h.  The kernel never
- * waits: a trap changes the frames of processes, and leaves with one of them.
+ * Processes: handles their traps and chooses which one runs next; see kernel.h.  The kernel never
+ * waits: a trap changes the frames of processes and returns to one of them.
  */
 #include "kernel.h"
 
@@ -18,11 +18,11 @@ struct process {
 	enum state state;
 	unsigned parent, wait_for;
 	int64_t status;
-	uint64_t root, maps; /* where SYS_MAP goes on */
+	uint64_t root, maps; /* maps: the address for the next SYS_MAP */
 	struct frame f;
 };
 
-/* The program, and what is at its beginning (user.ld). */
+/* The program image, and the header at its beginning (user.ld). */
 extern uint8_t user_image[];
 struct program {
 	uint64_t entry, text_end, data_end, bss_end;
@@ -106,7 +106,7 @@ static uint64_t do_wait(uint64_t n)
 	return current->f.rax;
 }
 
-/* Whole pages of the process. */
+/* Whether the range is made of whole pages of the process. */
 static int is_range(uint64_t va, uint64_t len)
 {
 	return !((va | len) % PAGE) && va >= USER_BEGIN && va <= USER_END && len <= USER_END - va;
@@ -119,7 +119,7 @@ static uint64_t do_write(uint64_t va, uint64_t len)
 
 	if (va < USER_BEGIN || va > USER_END || len > USER_END - va)
 		return (uint64_t)-1;
-	/* The first of these may be a page fault, which is resolved as the process's own is. */
+	/* The first access may raise a page fault, which is handled like one of the process. */
 	for (i = 0; i < len; i++)
 		put(text[i]);
 	return len;
@@ -139,7 +139,8 @@ static uint64_t do_map(uint64_t len, uint64_t shared)
 	return va;
 }
 
-/* Vectors from 32; all masked, for the firmware may have left them as they were in real mode. */
+/* Sets the vectors from 32 on and masks all: the firmware may have left them set up for real mode.
+ */
 static void set_interrupts(void)
 {
 	static const uint8_t pic1[] = { 0x11, VECTOR_TIMER, 4, 1, 0xff };
@@ -160,7 +161,7 @@ static void start_timer(void)
 	out8(PIC1 + 1, 0xfe);
 }
 
-/* current may be another one afterwards: the result goes to who called. */
+/* `current` may change during the call.  The result goes to the caller. */
 static void system_call(struct process *p)
 {
 	uint64_t a = p->f.rdi, b = p->f.rsi;
@@ -228,7 +229,7 @@ void trap(struct frame *f)
 		pick();
 	} else if (user ||
 		   (f->vector == VECTOR_PF && address >= USER_BEGIN && address < USER_END)) {
-		/* In the second case it was the kernel, at work for the process. */
+		/* In the second case the kernel accessed memory on behalf of the process. */
 		kill(f, address);
 	} else {
 		panic("trap %u error %x at %lx, address %lx", (unsigned)f->vector,

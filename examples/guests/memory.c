@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The kernel's memory: pages with a count of who uses them, and address spaces; see kernel.h. */
+/* The kernel's memory: pages with reference counts, and address spaces; see kernel.h. */
 #include "kernel.h"
 
 #define POOL_BEGIN 0x400000ull /* above the kernel's image */
@@ -11,7 +11,7 @@ extern uint8_t image_end[];
 uint64_t counts[NR_COUNTS];
 uint8_t zero_page[4096] __attribute__((aligned(4096)));
 
-static uint16_t users[NR_FRAMES]; /* of each page of the pool; 0: free */
+static uint16_t users[NR_FRAMES]; /* reference count of each page of the pool; 0: free */
 static uint16_t free_next[NR_FRAMES];
 static uint16_t free_first; /* 0: none */
 
@@ -49,7 +49,7 @@ static uint64_t frame_new_zero(void)
 	return f;
 }
 
-/* What is in the kernel's image is not counted, and never anyone's own. */
+/* Pages of the kernel's image have no count, and no process owns one. */
 static int is_counted(uint64_t f)
 {
 	return f >= POOL_BEGIN && f < POOL_END;
@@ -82,7 +82,7 @@ static uint64_t *directory_of(uint64_t root)
 	return table_of(table_of(table_of(root)[0])[USER_BEGIN >> 30]);
 }
 
-/* The leaf entry of va; NULL when there is no table for it, and `make` does not ask for one. */
+/* The leaf entry of va; NULL: there is no table for it, and `make` is 0. */
 static uint64_t *leaf_of(uint64_t root, uint64_t va, int make)
 {
 	uint64_t *link = &directory_of(root)[va >> 21 & 511];
@@ -145,7 +145,7 @@ static void fork_table(uint64_t *from, uint64_t *to)
 	}
 }
 
-/* The caller runs on `root`, some of whose pages may be stored to no more: the TLB must know. */
+/* The caller runs on `root`, some of whose pages became read-only, so the TLB has to be flushed. */
 uint64_t space_fork(uint64_t root)
 {
 	uint64_t child = space_new(), *from = directory_of(root), *to = directory_of(child);
@@ -201,7 +201,7 @@ void space_protect(uint64_t root, uint64_t va, uint64_t len, int writable)
 		if (!leaf || !*leaf)
 			continue;
 		if (writable) {
-			*leaf |= WRITABLE; /* W comes with the fault */
+			*leaf |= WRITABLE; /* the fault sets W */
 		} else {
 			*leaf &= ~(WRITABLE | W);
 			invlpg(va);
@@ -211,7 +211,7 @@ void space_protect(uint64_t root, uint64_t va, uint64_t len, int writable)
 
 /* ---- page faults ----------------------------------------------------------- */
 
-/* A store to a page that is not there, or that others may see, too. */
+/* Handles a store to a page that is not present, or that others share. */
 static void make_own(uint64_t *leaf, uint64_t va)
 {
 	uint64_t old = *leaf & FRAME, flags = (*leaf & ~(FRAME | LAZY)) | P | W;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * modes: the entry, and the ways to real mode, to long mode and back, that C has no words for.
- * Home is 32-bit protected mode without paging, everything one to one.
+ * modes: the entry, and the switches to real mode, to long mode and back, which C has no words for.
+ * C code runs in 32-bit protected mode without paging.
  */
 #define MAGIC 0x1badb002
 #define FLAGS 3
@@ -18,7 +18,7 @@
 #define REAL_STACK 0x7000
 #define INTERRUPT 0x60
 
-/* Prints the text at esi, in any mode: the same bytes are right in all of them. */
+/* Prints the text at esi.  The same bytes of code work in all modes. */
 	.macro	SAY
 1:	lodsb
 	test	%al, %al
@@ -60,7 +60,7 @@ _start:
 	push	%eax
 	call	finish
 
-/* uint32_t swap_protected(uint32_t offset, uint32_t value): by a segment with a base. */
+/* uint32_t swap_protected(uint32_t offset, uint32_t value): uses a segment with a base. */
 	.globl swap_protected
 swap_protected:
 	mov	4(%esp), %ecx
@@ -130,7 +130,7 @@ in_real_mode:
 	or	$1, %al
 	mov	%eax, %cr0
 	ljmpl	$CODE32, $back_from_real
-/* Through the table at 0, as DOS had it: ebp + 1. */
+/* The handler in the interrupt table at 0.  It adds 1 to ebp. */
 on_interrupt:
 	inc	%ebp
 	iret
@@ -143,7 +143,7 @@ low_end:
 	.code32
 /*
  * uint32_t swap_long(uint64_t va, uint32_t value, uint32_t cr3, uint32_t cr4, const char *text)
- * Paging is switched on with long mode, and off again.
+ * It switches on paging and long mode, and off again.
  */
 	.globl swap_long
 swap_long:
@@ -195,7 +195,7 @@ swap_long:
 	pop	%ebx
 	ret
 
-/* A page fault: what it was is kept, and it goes on at `resume`. */
+/* Handles a page fault: stores its details and continues at `resume`. */
 	.globl on_page_fault
 on_page_fault:
 	popl	fault_error

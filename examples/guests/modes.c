@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * modes: one word of memory, reached by each of the ways an x86 CPU has: real mode, a segment,
- * 2-level, PAE, 4-level and 5-level tables, upwards and down again.  Every stop prints what
- * the one before it left, and leaves its own number.
+ * modes: accesses one word of memory in every mode of an x86 CPU: real mode, a segment, 2-level,
+ * PAE, 4-level and 5-level tables, and back again.  Each mode prints the number that the one before
+ * it stored, and stores its own.
  */
 #include "guest.h"
 
 #define MAILBOX 0x21234u
 #define IN_PAGE (MAILBOX & 0xfff)
-#define OTHER 0x1400000u    /* a 4M page that nothing else is in */
-#define CROSSING 0x1200000u /* three frames */
-#define TEXT 0x9000u	    /* where real mode finds what it prints */
+#define OTHER 0x1400000u    /* a 4M page that is used for nothing else */
+#define CROSSING 0x1200000u /* three frames for the code across pages */
+#define TEXT 0x9000u	    /* text that real mode prints */
 
 uint32_t swap_protected(uint32_t offset, uint32_t value);
 uint32_t swap_real(uint32_t segment, uint32_t offset, uint32_t value, const char *text);
@@ -77,8 +77,8 @@ static void run_at(const char *what, uint32_t va)
 }
 
 /*
- * xor %eax, %eax; mov $0x11111111, %eax; ret: of the second one, two bytes are in the next page.
- * fault_address is compared with that page.
+ * xor %eax, %eax; mov $0x11111111, %eax; ret.  Two bytes of the MOV are in the next page, which a
+ * fault has to report as its address.
  */
 static const uint8_t crossing_code[] = { 0x31, 0xc0, 0xb8, 0x11, 0x11, 0x11, 0x11, 0xc3 };
 #define CROSSING_BYTES 5u
@@ -110,7 +110,8 @@ static void run_crossing(const char *what, uint32_t end)
 		print(" at another instruction");
 }
 
-/* The page at `end` has other entries in turn; set() writes one and invalidates. */
+/* Runs the code with different entries for the page at `end`.  set() writes an entry and
+ * invalidates. */
 static void tell_crossing(uint32_t end, void (*set)(uint64_t entry))
 {
 	make_crossing(CROSSING);
@@ -137,7 +138,7 @@ static uint32_t swap_at(uint32_t va, uint32_t value)
 	return old;
 }
 
-/* ---- the stops ----------------------------------------------------------- */
+/* ---- the modes ----------------------------------------------------------- */
 
 static void tell_real(uint32_t value)
 {
@@ -180,7 +181,7 @@ static void set_pae(uint64_t entry)
 	invlpg(0xffe11000);
 }
 
-/* 8 MiB one to one by 4M pages; tables at 0xc0000000; a 4M page at 0x80000000. */
+/* Maps 8 MiB one to one by 4M pages, a page table at 0xc0000000, and a 4M page at 0x80000000. */
 static void tell_2level(uint32_t value)
 {
 	uint32_t flags = (uint32_t)(P | W);
@@ -214,7 +215,7 @@ static void tell_2level(uint32_t value)
 	paging_off();
 }
 
-/* The same with entries of 8 bytes; the mailbox in the last page of all. */
+/* The same with entries of 8 bytes.  The mailbox is in the last page of all addresses. */
 static void tell_pae(uint32_t value)
 {
 	unsigned i;
@@ -255,7 +256,7 @@ static void tell_pae(uint32_t value)
 	set_efer(0);
 }
 
-/* The low 8 MiB one to one; the mailbox in the first page of the upper half. */
+/* Maps the low 8 MiB one to one, and the mailbox in the first page of the upper half. */
 static void make_long(void)
 {
 	unsigned i;
@@ -277,7 +278,8 @@ static void tell_long(uint32_t value)
 	      swap_long(0xffff800000000000 + IN_PAGE, value, address(pml4), CR4_PAE, "long mode:"));
 }
 
-/* Here the upper half is another one: the table of level 4 has the mailbox in its entry 0. */
+/* With 5 levels the upper half begins elsewhere.  Entry 0 of its table of level 4 leads to the
+ * mailbox. */
 static void tell_5level(uint32_t value)
 {
 	static table_t high_pml4;
@@ -294,7 +296,7 @@ static void tell_5level(uint32_t value)
 	before = swap_long(0xff00000000000000 + IN_PAGE, value, address(pml5), CR4_PAE | CR4_LA57,
 			   "5-level paging:");
 	print(" read %x", before);
-	/* What the next stop reads must not depend on this one. */
+	/* The next mode must print the same whether this one was skipped or not. */
 	print(" left %x\n", swap_protected(MAILBOX - 0x20000, before));
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Text from values, options from text, and the functions that a compiler takes for granted.  For
- * 32-bit and for 64-bit code, in a kernel and in ring 3; put() and finish() are others'.
+ * Prints values, reads options, and has the functions that a compiler expects.  It is used in
+ * 32-bit and 64-bit code, in kernels and in ring 3, which supply put() and finish().
  */
 #include <stdarg.h>
 
@@ -29,7 +29,7 @@ static void put_decimal(unsigned long v)
 		put(text[--n]);
 }
 
-/* One conversion; `longs` counts the l before it. */
+/* Prints one conversion.  `longs` is the number of l before it. */
 static void put_value(char conversion, int longs, va_list *args)
 {
 	const char *s;
@@ -108,7 +108,7 @@ unsigned long option(const char *line, const char *name, unsigned long otherwise
 	return value;
 }
 
-/* By string instructions, or the compiler would make a call of memset() from the loop in it. */
+/* It uses string instructions: a compiler would replace a loop by a call of memset(). */
 void *memset(void *to, int byte, size_t n)
 {
 	void *p = to;

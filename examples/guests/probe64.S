@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Ring 3 for one access: there, and back by whatever trap ends it. */
+/* Enters ring 3 for one access, and returns when a trap ends it. */
 	.text
 	.code64
-/* ring3(frame): returns when ring3_done() is called. */
+/* ring3(frame) returns when ring3_done() is called. */
 	.globl ring3
 ring3:
 	push	%rbx
@@ -25,7 +25,7 @@ ring3_done:
 	pop	%rbx
 	ret
 
-/* What is run in ring 3; a page of its own, for it is mapped for the user. */
+/* The code for ring 3 has a page of its own, which is mapped for the user. */
 	.balign 4096
 	.globl user_code, user_read, user_write, user_run
 user_code:

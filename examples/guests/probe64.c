@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* See probe64.h.  An access that faults goes on behind the access. */
+/* See probe64.h.  After a fault, execution continues behind the access. */
 #include "probe64.h"
 
-#define RFLAGS 2 /* nothing but the bit that is always 1 */
+#define RFLAGS 2 /* only the bit that is always 1 */
 
 void ring3(const struct frame *f);
 _Noreturn void ring3_done(void);
 extern uint8_t user_code[], user_read[], user_write[], user_run[];
 
 static volatile struct outcome got;
-static volatile uint64_t resume; /* where a fault of the supervisor's goes on; 0: nowhere */
+/* Where to continue after a fault of the supervisor; 0: a fault is an error. */
+static volatile uint64_t resume;
 static volatile int in_ring3;
 static uint64_t user_at;
 static uint8_t user_stack[4096] __attribute__((aligned(4096)));

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One access that may fault, by the supervisor or in ring 3, and what became of it. */
+/* Makes one access that may fault, as supervisor or in ring 3, and reports the outcome. */
 #ifndef PROBE64_H
 #define PROBE64_H
 
 #include "cpu64.h"
 
-/* 8 bytes each, READ4 and WRITE4 but 4. */
+/* READ4 and WRITE4 access 4 bytes, the others 8. */
 enum way { READ, READ4, WRITE, WRITE4, RUN, USER_READ, USER_WRITE, USER_RUN };
 
 struct outcome {
@@ -13,12 +13,12 @@ struct outcome {
 	unsigned error;
 	uint64_t cr2;	/* of vector 14 */
 	uint64_t rip;	/* of a fault */
-	uint64_t value; /* that was read, or that what was called has in RAX */
+	uint64_t value; /* what was read, or RAX after RUN and USER_RUN */
 };
 
-/* Needs cpu_setup().  RUN calls the address: a `ret` has to be there. */
+/* cpu_setup() has to be called first.  RUN calls the address, at which the code has to return. */
 struct outcome probe(enum way way, uint64_t va, uint64_t value);
-/* Maps ring 3's code and a page of stack at `va`, 2 pages. */
+/* Maps two pages at `va`: the code for ring 3, and its stack. */
 void probe_map_user(void (*map)(uint64_t va, uint64_t entry), uint64_t va);
 
 #endif

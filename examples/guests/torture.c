@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* torture's memory, its words, and the order of the tests; see torture.h. */
+/* The memory of torture, its output, and the order of the tests; see torture.h. */
 #include "torture.h"
 
-#define USER_AT 0x8080000000ull /* ring 3's code and stack */
+#define USER_AT 0x8080000000ull /* code and stack of ring 3 */
 #define NR_TABLES 48
 
 static table_t tables[NR_TABLES];

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * torture: page tables in awkward use, in long mode.  A line for each test, of what the
- * architecture promises; where a stale translation may be used (SDM 4.10.4) nothing is read before
- * it is invalidated.
+ * torture: page tables in unusual arrangements, in long mode.  Each test prints a line with results
+ * that the architecture guarantees.  Where a CPU may use a stale translation (SDM 4.10.4), the test
+ * invalidates it before the access.
  */
 #ifndef TORTURE_H
 #define TORTURE_H
 
 #include "probe64.h"
 
-#define WINDOW 0x8000000000ull /* index 1 of the top table: where things are tried */
+#define WINDOW 0x8000000000ull /* index 1 of the top table: addresses for the tests */
 #define BIG_AT 0x8040000000ull /* 1 GiB of it for large pages */
-#define BIG_FRAME 0x1000000ull /* 2 MiB that the kernel is not in */
+#define BIG_FRAME 0x1000000ull /* 2 MiB outside the kernel */
 #define NR_FRAMES 64
 
-/* Memory: a table, empty; the address of a page of data, which is one to one. */
+/* An empty table; the address of a page of data, which is mapped one to one. */
 uint64_t *new_table(void);
 extern uint8_t frames[NR_FRAMES][4096];
 static inline uint64_t frame(unsigned n)
@@ -27,14 +27,14 @@ static inline uint64_t *word(uint64_t physical)
 	return (uint64_t *)physical;
 }
 
-/* The entry for va at that level below a top table, or below the one in use; tables on the way are
+/* The entry for va at that level, below a given top table or the current one.  Missing tables are
  * made. */
 uint64_t *entry_below(uint64_t *top, uint64_t va, unsigned level);
 uint64_t *entry(uint64_t va, unsigned level);
-/* A leaf of level 1, and INVLPG. */
+/* Writes a leaf of level 1 and executes INVLPG. */
 void map(uint64_t va, uint64_t e);
 
-/* Prints what became of an access; of a read, what it read. */
+/* Prints the outcome of an access; tell_read() also prints what was read. */
 void tell(const char *what, struct outcome o);
 void tell_read(const char *what, uint64_t va);
 

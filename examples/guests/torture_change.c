@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Tables in awkward places, and tables that change while they are in use. */
+/* Tables that are used in unusual ways, and tables that change while they are in use. */
 #include "torture.h"
 
 #define RECURSIVE 510ull /* index of the top table's entry that leads to itself */
@@ -43,7 +43,8 @@ void test_shared_table(void)
 	print("\n");
 }
 
-/* The top table is its own lowest table, too: its entries are memory at a fixed address. */
+/* The top table is also used as lowest table, so its entries appear as memory at a fixed address.
+ */
 void test_recursive(void)
 {
 	uint64_t base = 0xffff000000000000ull | RECURSIVE << 39;
@@ -121,7 +122,7 @@ void test_downgrades(void)
 	print("\n");
 }
 
-/* A directory entry goes to another table, to a large page, and back. */
+/* A directory entry is changed to another table, to a large page, and back. */
 void test_in_place(void)
 {
 	uint64_t va = WINDOW + 0x800000, *e = entry(va, 2);
@@ -152,7 +153,7 @@ void test_in_place(void)
 	print("\n");
 }
 
-/* Stores to a table that are not one whole entry. */
+/* Stores to a table that are smaller or larger than an entry, or not aligned to one. */
 void test_odd_stores(void)
 {
 	uint64_t va = WINDOW + 0x10 * PAGE, *e = entry(va, 1);
@@ -172,7 +173,8 @@ void test_odd_stores(void)
 	*word(frame(20)) = 0xf5;
 	invlpg(va);
 	tell_read("half", va);
-	/* From the middle of one entry to the middle of the next: both end up absent. */
+	/* The store reaches from the middle of one entry to the middle of the next, and clears P in
+	 * both. */
 	*(volatile uint64_t *)((uint8_t *)e + 12) = 0;
 	((volatile uint8_t *)e)[8] = 0;
 	((volatile uint8_t *)e)[16] = 0;
@@ -192,7 +194,7 @@ void test_odd_stores(void)
 	print("\n");
 }
 
-/* A table that has served is data: what is stored there must mean nothing any more. */
+/* A frame that was a table is used for data.  Stores to it must not change any mapping. */
 void test_recycled(void)
 {
 	uint64_t va = WINDOW + 0xa00000, *table = new_table();
@@ -217,7 +219,7 @@ void test_recycled(void)
 	print("\n");
 }
 
-/* Two address spaces that differ in the window; the one not in use is changed. */
+/* Two address spaces differ in the window.  The one that is not in use is changed. */
 void test_spaces(void)
 {
 	static table_t roots[2];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What an entry lets pass: sizes, rights, reserved bits, A and D. */
+/* What entries allow: sizes, rights, reserved bits, A and D. */
 #include "torture.h"
 
 void test_sizes(void)
@@ -133,7 +133,8 @@ void test_smep_smap(void)
 	print("\n");
 }
 
-/* Bits that are reserved on every CPU: PS of a top entry, 20:13 of a 2M page's. */
+/* Bits that are reserved on every CPU: PS in the top table, bits 20 to 13 in the entry of a 2M
+ * page. */
 void test_reserved(void)
 {
 	uint64_t va = WINDOW + 6 * PAGE;
@@ -198,7 +199,7 @@ void test_accessed_dirty(void)
 	print("\n");
 }
 
-/* An access to two pages, of which the second is not there, leaves the first alone. */
+/* A store to two pages must not change the first one if the second one is not present. */
 void test_crossing(void)
 {
 	uint64_t va = WINDOW + 0x20 * PAGE, end = va + PAGE;
@@ -224,10 +225,10 @@ void test_crossing(void)
 	print(" second page %u\n", o.cr2 == end);
 }
 
-/* A function at the end of a page: two bytes of its second instruction are in the next one. */
+/* A function at the end of a page.  Two bytes of its second instruction are in the next page. */
 static const uint8_t crossing_code[] = { 0x31, 0xc0, 0xb8, 0x11, 0x11, 0x11, 0x11, 0xc3 };
-#define CROSSING_BYTES 5u /* of it in the first page */
-#define CROSSING_AT 2u	  /* where the second instruction begins */
+#define CROSSING_BYTES 5u /* bytes of the function in the first page */
+#define CROSSING_AT 2u	  /* offset of the second instruction */
 
 static void tell_run(const char *what, enum way way, uint64_t end)
 {
@@ -246,7 +247,7 @@ static void tell_run(const char *what, enum way way, uint64_t end)
 
 static void run_crossing(enum way way, uint64_t user)
 {
-	uint64_t va = WINDOW + 511 * PAGE, end = va + PAGE; /* in another table */
+	uint64_t va = WINDOW + 511 * PAGE, end = va + PAGE; /* `end` is in another table */
 	unsigned i;
 
 	memcpy(&frames[40][PAGE - CROSSING_BYTES], crossing_code, CROSSING_BYTES);
@@ -275,7 +276,7 @@ static void run_crossing(enum way way, uint64_t user)
 	}
 	map(end, frame(41) | P | user);
 	tell_run("run", way, end);
-	/* The entry above. */
+	/* The entry that leads to the table. */
 	*entry(end, 2) &= ~P;
 	invlpg(end);
 	tell_run("no table", way, end);
@@ -301,7 +302,7 @@ void test_addresses(void)
 	print("\n");
 }
 
-/* The local APIC: no memory, and yet its page has rights, and an entry that is marked. */
+/* The local APIC is no memory, but its entry has rights, and A and D bits that are set. */
 void test_device(void)
 {
 	uint64_t va = WINDOW + 0x31 * PAGE, *e = entry(va, 1), id = va + 0x20;

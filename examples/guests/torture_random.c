@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A leaf table in two places with a random life; each answer is compared with what it has to be. */
+/* Random changes of a leaf table that is linked twice.  Each result is compared with what is right.
+ */
 #include "torture.h"
 
 #define SOUP_PAGES 32
@@ -15,7 +16,7 @@ static unsigned dice(unsigned sides)
 	return (unsigned)(seed >> 33) % sides;
 }
 
-/* The leaf table is linked twice, the second time read-only. */
+/* The second link to the leaf table is read-only. */
 static uint64_t soup_va(unsigned page, unsigned second)
 {
 	return SOUP + second * 0x200000 + page * PAGE;
@@ -30,7 +31,7 @@ static void soup_change(uint64_t *table, unsigned page)
 	invlpg(soup_va(page, 1));
 }
 
-/* The error code, or NO_FAULT.  Its W and U are those of an entry. */
+/* The error code of the fault, or NO_FAULT.  W and U of the access are bits as in an entry. */
 static unsigned soup_error(uint64_t e, unsigned second, enum way way)
 {
 	unsigned asked =

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * 256 stubs of 16 bytes each, which make every trap look alike: error code
- * (or 0), vector, registers; struct frame of cpu64.h.
+ * 256 stubs of 16 bytes each, which make the same frame for every trap: error
+ * code (or 0), vector, registers; see struct frame in cpu64.h.
  */
 	.text
 	.code64
@@ -61,7 +61,7 @@ leave:
 	add	$16, %rsp
 	iretq
 
-	/* go(frame): as if from a trap that left it.  Interrupts are off, so the frame is safe. */
+	/* go(frame) returns as from the trap that left the frame; interrupts are off meanwhile. */
 	.globl go
 go:
 	mov	%rdi, %rsp

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What is below main() in ring 3: the entry, the console by system calls, children. */
+/* The runtime of programs in ring 3: the entry, output by system calls, children. */
 #include "user.h"
 
 static char text[256];

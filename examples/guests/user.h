@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A program in ring 3: its system calls, and main(). */
+/* Declarations for programs in ring 3: system calls, and main(). */
 #ifndef USER_H
 #define USER_H
 
@@ -22,7 +22,7 @@ static inline int64_t call(enum syscall number, uint64_t a)
 	return call3(number, a, 0, 0);
 }
 
-/* Memory, all zeros; shared: with children made afterwards. */
+/* Maps memory of zeros.  `shared`: later children share it. */
 static inline void *map(uint64_t bytes, int shared)
 {
 	return (void *)call3(SYS_MAP, bytes, (uint64_t)shared, 0);
@@ -33,7 +33,7 @@ static inline const char *command_line(void)
 	return (const char *)USER_LINE;
 }
 
-/* A child that calls `work`, whose answer is its status; its pid. */
+/* Starts a child that calls `work` and ends with the status that it returns.  Returns the pid. */
 int64_t spawn(int (*work)(int argument), int argument);
 
 int main(void);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A backend outside the library: no virtualization at all.
- * The silicon is programmed with the guest's own tables, and its bus knows
- * which addresses are memory; whatever a hostile table says, no reference
- * leaves the arena.  There is nothing to intercept and nothing to repair.
+ * A backend outside the library, without any virtualization.
+ * The silicon walks the guest's own tables.  Its bus knows which addresses are memory, so no entry
+ * of a hostile table can lead outside the arena.  Nothing is intercepted, and no fault is repaired.
  */
 #include <vmmu/backend.h>
 
@@ -19,7 +18,7 @@ static uint64_t native_min_tables(const struct vmmu_config *config)
 	return 0;
 }
 
-/* The largest range is looked at first: nearly all references go there. */
+/* The largest range is compared first: nearly all references go there. */
 static struct vmmu_range largest(const struct vmmu_native_config *c)
 {
 	struct vmmu_range best = c->ram[0];
@@ -81,7 +80,7 @@ static int native_load(struct vmmu_cpu *cpu, enum vmmu_load why)
 	return VMMU_OK;
 }
 
-/* Never called: nothing is intercepted, and there is one dimension. */
+/* This is never called: nothing is intercepted, and there is only one dimension. */
 static enum vmmu_fix_kind native_fault(struct vmmu_cpu *cpu, const struct vmmu_exit *exit,
 				       struct vmmu_fix *fix)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The native backend: no hypervisor.  GPA = HPA, the CPU walks the guest's
- * own tables in one dimension, and the bus checks every address.  It is the
- * baseline of comparisons, and the example of a backend outside the library.
+ * The native backend has no hypervisor.  A GPA is an HPA, the CPU walks the guest's own tables in
+ * one dimension, and the bus checks every address.  It is the baseline of comparisons, and the
+ * example of a backend outside the library.
  */
 #ifndef VMMU_NATIVE_H
 #define VMMU_NATIVE_H
@@ -12,7 +12,7 @@
 /*
  * backend_config of vmmu_native; required.  The machine's memory is one
  * contiguous arena; config.base must be the arena.  Slot operations, the
- * dirty log and notifiers answer VMMU_ENOTSUP.
+ * dirty log and notifiers return VMMU_ENOTSUP.
  */
 struct vmmu_native_config {
 	const struct vmmu_range *ram; /* by address, not overlapping; stays valid */

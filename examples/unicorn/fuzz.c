@@ -21,9 +21,8 @@
 #define BATCH 512u
 #define HANG_SECONDS 10u
 #define LOOP_MS 10
-#define CODE_BYTES                                                                                 \
-	(1u << 20) /* for Unicorn's translations; clearing a larger buffer would take most of the  \
-		      time */
+/* For Unicorn's translations; clearing a larger buffer would take most of the time. */
+#define CODE_BYTES (1u << 20)
 #define MOST_REASONS 64u
 
 /* Parent and child share this. */
