@@ -39,7 +39,7 @@
 /* Where an entry lies: the hpa of its table, and 8 times its index; never 0. */
 typedef uint64_t where_t;
 
-/* A set of places; one is kept without memory of its own.  See rmap.c. */
+/* A set of places; one is kept without memory of its own.  See chain.c. */
 struct chain {
 	uintptr_t head;
 };
