@@ -7,9 +7,6 @@ vmmu=$1
 kernel=$2
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
-# Unicorn forgets 32 bytes.
-echo leak:libunicorn >"$tmp/leaks"
-export LSAN_OPTIONS="suppressions=$tmp/leaks:print_suppressions=0"
 
 fail() { echo "$*" >&2; cat "$tmp/err" >&2; exit 1; }
 
