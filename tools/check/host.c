@@ -150,7 +150,7 @@ static bool writes_more(const struct world_vm *v)
 	       (v->cfg.backend == &vmmu_nested_ept && !v->cfg.nested.no_ad);
 }
 
-static bool may_be_dirty(const struct world *w, uint64_t home)
+bool host_may_be_dirty(struct world *w, const struct world_vm *v, uint64_t home)
 {
 	unsigned i;
 
@@ -158,12 +158,21 @@ static bool may_be_dirty(const struct world *w, uint64_t home)
 		if (w->maybe[i] == home)
 			return true;
 	/* More than there was room for. */
-	return i < w->nr_maybe;
+	if (i < w->nr_maybe)
+		return true;
+	if (writes_more(v))
+		w->legal[LEGAL_DIRTY]++;
+	return writes_more(v);
+}
+
+void host_dirty_by_nobody(struct world *w, const struct world_vm *v, uint64_t home)
+{
+	world_fail(w, v, "the page at 0x%" PRIx64 " is dirty, and nobody wrote it", home);
 }
 
 static void check_dirty(struct world *w, struct world_vm *v, unsigned r, const uint64_t *bits)
 {
-	uint64_t page, nr = region[r].size / PAGE;
+	uint64_t page, home, nr = region[r].size / PAGE;
 	unsigned f;
 
 	if (race_is_on(w, v) && w->race->len)
@@ -181,13 +190,10 @@ static void check_dirty(struct world *w, struct world_vm *v, unsigned r, const u
 			page |= 63;
 			continue;
 		}
-		if (!was_dirty(bits, page) || may_be_dirty(w, region[r].gpa + page * PAGE))
-			continue;
-		if (writes_more(v))
-			w->legal[LEGAL_DIRTY]++;
-		else
-			world_fail(w, v, "the page at 0x%" PRIx64 " is dirty, and nobody wrote it",
-				   (uint64_t)(region[r].gpa + page * PAGE));
+		home = region[r].gpa + page * PAGE;
+		if (was_dirty(bits, page) && !host_may_be_dirty(w, v, home) &&
+		    !race_may_have_written(w, v, home))
+			host_dirty_by_nobody(w, v, home);
 	}
 }
 

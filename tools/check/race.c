@@ -318,6 +318,21 @@ static void settle_claims(struct race *r, bool last)
 	}
 }
 
+/* Whoever has written these pages is known by now, or at the latest when both have been done. */
+static void settle_dirty(struct race *r, bool last)
+{
+	unsigned i, left = 0;
+
+	for (i = 0; i < r->nr_dirty; i++) {
+		if (host_may_be_dirty(r->w, r->v, r->dirty[i]))
+			continue;
+		r->dirty[left++] = r->dirty[i];
+		if (last)
+			host_dirty_by_nobody(r->w, r->v, r->dirty[i]);
+	}
+	r->nr_dirty = left;
+}
+
 static bool starts_log(const struct world *w, const struct world_op *o)
 {
 	return o->what == OP_HOST &&
@@ -328,9 +343,9 @@ static bool starts_log(const struct world *w, const struct world_op *o)
 static void run_outer(struct race *r)
 {
 	yield_to(at_yield, r);
-	r->inside = true;
+	r->inside = r->going = true;
 	r->apply(r->w, r->outer);
-	r->inside = false;
+	r->inside = r->going = false;
 	yield_to(NULL, NULL);
 }
 
@@ -390,6 +405,8 @@ static void run_both(struct race *r)
 	run_outer(r);
 	settle_claims(r, false);
 	level(r, r->outer);
+	/* What an inner harvest told of has been written by the outer one, not after it. */
+	settle_dirty(r, r->inner->what == OP_HOST);
 	if (!comes_first(r->inner))
 		run_inner(r, me);
 	else if (!r->ran)
@@ -397,6 +414,7 @@ static void run_both(struct race *r)
 	/* With what the inner one has stored. */
 	level(r, r->outer);
 	settle_claims(r, true);
+	settle_dirty(r, true);
 	check_young(r);
 	world_walked(r->v);
 	w->race = NULL;

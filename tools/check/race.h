@@ -12,6 +12,8 @@
 #define RACE_ANSWERED                                                                              \
 	(WORLD_POINTS - 2) /* the host has answered, and the library has not seen it */
 #define RACE_ANY WORLD_POINTS
+/* A walk writes to five tables and a page; one that begins again, to as many others. */
+#define RACE_DIRTY 16u
 /* Names of the points; NULL: there is none of that number. */
 const char *race_point_name(unsigned point);
 
@@ -37,12 +39,15 @@ struct race {
 	unsigned nth;	      /* at which of the points; 0 is the first */
 	bool inside;	      /* the outer one is going on */
 	bool ran;	      /* the inner one is done on the raced VM */
+	bool going;	      /* the oracle does not know yet what the outer one has written */
 	bool starts_log;      /* the outer one begins a log */
 	bool told;	      /* ... and a harvest has told of its store */
 	int answer;	      /* what an inner access answered */
 	uint64_t stored, len; /* ... what it has stored, and the others have not yet */
 	uint64_t value;
-	struct claim claim[2]; /* the outer one's, the inner one's */
+	struct claim claim[2];	    /* the outer one's, the inner one's */
+	uint64_t dirty[RACE_DIRTY]; /* homes of pages that a harvest has told of, written by ... */
+	unsigned nr_dirty;	    /* ... nobody who is known yet */
 	void (*at_point)(struct race *r, unsigned where, bool open); /* the library lets go here */
 	op_apply_fn *apply;
 };
@@ -51,6 +56,11 @@ struct race {
 bool race_is_on(const struct world *w, const struct world_vm *v);
 /* Has that VM stored here, and the others not yet? */
 bool race_is_ahead(const struct world *w, uint64_t gpa, uint64_t len);
+/*
+ * A harvest on that VM says that the page at `home` is dirty, and nobody is known to have written
+ * it.  True: one of the two may have, which the oracle will know; the page is judged then.
+ */
+bool race_may_have_written(struct world *w, const struct world_vm *v, uint64_t home);
 /*
  * The host is being asked for a page, and has not looked yet (RACE_ASKED) or has made up its answer
  * (RACE_ANSWERED), which is out of date if its page moves now: anything may come.

@@ -26,6 +26,16 @@ bool race_is_ahead(const struct world *w, uint64_t gpa, uint64_t len)
 	return r && r->len && gpa < r->stored + r->len && r->stored < gpa + len;
 }
 
+bool race_may_have_written(struct world *w, const struct world_vm *v, uint64_t home)
+{
+	struct race *r = w->race;
+
+	if (!race_is_on(w, v) || !r->going || !r->ran || r->nr_dirty == RACE_DIRTY)
+		return false;
+	r->dirty[r->nr_dirty++] = home;
+	return true;
+}
+
 void race_asked(struct world_vm *v, unsigned when)
 {
 	if (race_is_on(v->w, v))

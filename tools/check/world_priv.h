@@ -76,6 +76,9 @@ static inline bool takes_part(const struct world *w, unsigned vm)
 void host_one(struct world *w, struct world_vm *v, unsigned which, unsigned where);
 /* All VMs have done to a slot what an operation of the host does: what the world knows of it. */
 void host_slots_changed(struct world *w, unsigned which, unsigned r);
+/* May a harvest of that VM tell of the page at `home`, by what is known now?  If not, a failure. */
+bool host_may_be_dirty(struct world *w, const struct world_vm *v, uint64_t home);
+void host_dirty_by_nobody(struct world *w, const struct world_vm *v, uint64_t home);
 /* A MOV to a register of one vCPU of one VM; a status. */
 int set_in(struct vmmu_cpu *cpu, enum world_reg reg, uint64_t value);
 /* Is the answer legal now?  If not, c->why says why. */
