@@ -17,28 +17,15 @@ uint64_t any_frame(struct gen *g)
 	return world_frame(g->w, below(g, g->w->nr_frames));
 }
 
-/* Where a large leaf may point; some only in part to memory. */
+/* Where a large leaf may point. */
 static uint64_t large_base(struct gen *g)
 {
-	static const uint64_t base[] = {
-		0,	  2 * MIB, 4 * MIB, 8 * MIB,
-		10 * MIB, ROM_GPA, ROM_GPA, 8 * MIB,
-		GIB,	  GIB,	   GIB,	    GIB + 512 * MIB,
-		4 * GIB,  4 * GIB, 2 * GIB, 4 * GIB + 2 * MIB,
-	};
-
-	return base[below(g, sizeof(base) / sizeof(base[0]))];
+	return g->w->large[below(g, g->w->nr_large)];
 }
 
 static uint64_t elsewhere(struct gen *g)
 {
-	static const uint64_t hole[] = {
-		4 * MIB,	  6 * MIB + 0x3000,    16 * MIB,   2 * GIB,
-		3 * GIB + 0x7000, 4 * GIB + 4 * MIB,   1ull << 35, 1ull << 38,
-		1ull << 44,	  1ull << 45,	       1ull << 47, 1ull << 51,
-		0xb000,		  2 * MIB + 64 * 1024, HIGH_ELSE,  HIGH_ELSE + 0x1000,
-	};
-	uint64_t v = hole[below(g, sizeof(hole) / sizeof(hole[0]))];
+	uint64_t v = g->w->hole[below(g, g->w->nr_holes)];
 
 	return percent(g, 10) ? v | any_frame(g) : v;
 }

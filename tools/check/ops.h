@@ -74,6 +74,12 @@ void ops_shrink(const struct world_cfg *cfg, struct ops *ops);
 
 /* How many there are after the preset that it begins with, whose name it may be; else NULL. */
 size_t ops_count(const struct ops *ops, const char **preset);
+/* One line of text without its end, as snprintf() writes it. */
+int op_format(char *to, size_t size, const struct world_op *op);
+int world_format(char *to, size_t size, const struct world_cfg *cfg);
+/* False: the line is no operation, or no world. */
+bool op_parse(const char *line, struct world_op *op);
+bool world_parse(const char *line, struct world_cfg *cfg);
 void ops_write(FILE *to, const struct world_cfg *cfg, const struct ops *ops);
 /* The same as C, to be pasted into a test, in comments of the text. */
 void ops_write_c(FILE *to, const struct world_cfg *cfg, const struct ops *ops);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Operations as text, one line for each; ops.h has the format.
+ * Not here: files (ops_file.c).  Of a library it needs no more than snprintf() and string.h: it is
+ * built into kernels as well.
  * Keeps: what is written and read again is done again.
  */
-#include <ctype.h>
 #include <inttypes.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "ops.h"
-#include "race.h"
 
 size_t ops_count(const struct ops *ops, const char **preset)
 {
@@ -19,174 +19,240 @@ size_t ops_count(const struct ops *ops, const char **preset)
 	return ops->nr - has;
 }
 
-static void write_regs(FILE *to, const struct or_regs *r, const char *sep)
+/* ---- writing ------------------------------------------------------------------------ */
+
+static int write_regs(char *to, size_t size, const struct world_op *op)
 {
-	fprintf(to,
-		"0x%" PRIx64 "%s0x%" PRIx64 "%s0x%" PRIx64 "%s0x%" PRIx64 "%s0x%" PRIx64
-		"%s0x%" PRIx64 "%s0x%" PRIx64 "%s0x%" PRIx64 "%s0x%" PRIx64 "%s0x%x%s0x%x",
-		r->cr0, sep, r->cr2, sep, r->cr3, sep, r->cr4, sep, r->efer, sep, r->pdpte[0], sep,
-		r->pdpte[1], sep, r->pdpte[2], sep, r->pdpte[3], sep, r->pkru, sep, r->pkrs);
+	const struct or_regs *r = &op->regs;
+
+	return snprintf(to, size,
+			"all %u %u 0x%" PRIx64 " 0x%" PRIx64 " 0x%" PRIx64 " 0x%" PRIx64
+			" 0x%" PRIx64 " 0x%" PRIx64 " 0x%" PRIx64 " 0x%" PRIx64 " 0x%" PRIx64
+			" 0x%x 0x%x",
+			op->cpu, op->how, r->cr0, r->cr2, r->cr3, r->cr4, r->efer, r->pdpte[0],
+			r->pdpte[1], r->pdpte[2], r->pdpte[3], r->pkru, r->pkrs);
 }
 
-static void write_op(FILE *to, const struct world_op *op)
+static int write_store(char *to, size_t size, const struct world_op *op)
 {
+	int n = snprintf(to, size, "store %u 0x%" PRIx64 " %u ", op->cpu, op->at, op->how);
 	unsigned i;
 
+	for (i = 0; i < op->size && n >= 0 && (size_t)n < size; i++)
+		n += snprintf(to + n, size - (size_t)n, "%02x", op->bytes[i]);
+	return n;
+}
+
+static int write_access(char *to, size_t size, const struct world_op *op)
+{
+	int n = snprintf(to, size, "access %u 0x%" PRIx64 " %u 0x%x", op->cpu, op->at, op->size,
+			 op->access);
+
+	if (op->has_value && n >= 0 && (size_t)n < size)
+		n += snprintf(to + n, size - (size_t)n, " 0x%" PRIx64, op->value);
+	return n;
+}
+
+int op_format(char *to, size_t size, const struct world_op *op)
+{
 	switch (op->what) {
 	case OP_POKE:
-		fprintf(to, "poke 0x%" PRIx64 " 0x%" PRIx64, op->at, op->value);
-		break;
+		return snprintf(to, size, "poke 0x%" PRIx64 " 0x%" PRIx64, op->at, op->value);
 	case OP_STORE:
-		fprintf(to, "store %u 0x%" PRIx64 " %u ", op->cpu, op->at, op->how);
-		for (i = 0; i < op->size; i++)
-			fprintf(to, "%02x", op->bytes[i]);
-		break;
+		return write_store(to, size, op);
 	case OP_ACCESS:
-		fprintf(to, "access %u 0x%" PRIx64 " %u 0x%x", op->cpu, op->at, op->size,
-			op->access);
-		if (op->has_value)
-			fprintf(to, " 0x%" PRIx64, op->value);
-		break;
+		return write_access(to, size, op);
 	case OP_SPAN:
-		fprintf(to, "span %u 0x%" PRIx64 " %u 0x%x", op->cpu, op->at, op->size, op->access);
-		break;
+		return snprintf(to, size, "span %u 0x%" PRIx64 " %u 0x%x", op->cpu, op->at,
+				op->size, op->access);
 	case OP_SET:
-		fprintf(to, "set %u %u 0x%" PRIx64, op->cpu, op->how, op->value);
-		break;
+		return snprintf(to, size, "set %u %u 0x%" PRIx64, op->cpu, op->how, op->value);
 	case OP_ALL:
-		fprintf(to, "all %u %u ", op->cpu, op->how);
-		write_regs(to, &op->regs, " ");
-		break;
+		return write_regs(to, size, op);
 	case OP_RESET:
-		fprintf(to, "reset %u", op->cpu);
-		break;
+		return snprintf(to, size, "reset %u", op->cpu);
 	case OP_INVLPG:
-		fprintf(to, "invlpg %u 0x%" PRIx64, op->cpu, op->at);
-		break;
+		return snprintf(to, size, "invlpg %u 0x%" PRIx64, op->cpu, op->at);
 	case OP_INVPCID:
-		fprintf(to, "invpcid %u %u %u 0x%" PRIx64, op->cpu, op->how, op->size, op->at);
-		break;
+		return snprintf(to, size, "invpcid %u %u %u 0x%" PRIx64, op->cpu, op->how, op->size,
+				op->at);
 	case OP_FLUSH:
-		fprintf(to, "flush %u %u 0x%" PRIx64, op->cpu, op->how, op->at);
-		break;
+		return snprintf(to, size, "flush %u %u 0x%" PRIx64, op->cpu, op->how, op->at);
 	case OP_HOST:
-		fprintf(to, "host %u %u", op->how, op->size);
-		break;
+		return snprintf(to, size, "host %u %u", op->how, op->size);
 	case OP_RACE:
-		fprintf(to, "race %u %u %u", op->size, op->how, op->access);
-		break;
-	case OP_PRESET:
-		fprintf(to, "preset %s", world_preset_name(op->how));
-		break;
+		return snprintf(to, size, "race %u %u %u", op->size, op->how, op->access);
+	default:
+		return snprintf(to, size, "preset %s", world_preset_name(op->how));
 	}
-	fputc('\n', to);
 }
 
-void ops_write(FILE *to, const struct world_cfg *cfg, const struct ops *ops)
+int world_format(char *to, size_t size, const struct world_cfg *cfg)
 {
-	size_t i;
-
-	fprintf(to, "world %" PRIu64 " %u %u %u %u\n", cfg->seed, cfg->nr_cpus, cfg->kind,
-		cfg->profile, cfg->backends);
-	for (i = 0; i < ops->nr; i++)
-		write_op(to, &ops->op[i]);
+	return snprintf(to, size, "world %" PRIu64 " %u %u %u %u", cfg->seed, cfg->nr_cpus,
+			cfg->kind, cfg->profile, cfg->backends);
 }
 
-static int hex(const char *text, uint8_t *bytes)
+/* ---- reading ------------------------------------------------------------------------- */
+
+/* What is left of a line; `bad` once something was missing. */
+struct scan {
+	const char *s;
+	bool bad;
+};
+
+static unsigned digit(char c)
 {
-	unsigned n = 0, v;
-
-	for (; n < OP_BYTES && isxdigit((unsigned char)text[0]) &&
-	       isxdigit((unsigned char)text[1]) && sscanf(text, "%2x", &v) == 1;
-	     text += 2)
-		bytes[n++] = (uint8_t)v;
-	return *text && *text != '\n' ? 0 : (int)n;
+	if (c >= '0' && c <= '9')
+		return (unsigned)(c - '0');
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10) : 16;
 }
 
-static bool read_regs(const char *s, struct world_op *op)
+static void skip_blanks(struct scan *c)
+{
+	while (*c->s == ' ' || *c->s == '\t')
+		c->s++;
+}
+
+static uint64_t number(struct scan *c, unsigned base)
+{
+	uint64_t v = 0;
+
+	skip_blanks(c);
+	if (base == 16 && c->s[0] == '0' && (c->s[1] | 0x20) == 'x')
+		c->s += 2;
+	c->bad |= digit(*c->s) >= base;
+	for (; digit(*c->s) < base; c->s++)
+		v = v * base + digit(*c->s);
+	return v;
+}
+
+static uint8_t small(struct scan *c)
+{
+	return (uint8_t)number(c, 10);
+}
+
+static uint64_t hex(struct scan *c)
+{
+	return number(c, 16);
+}
+
+static bool at_end(struct scan *c)
+{
+	skip_blanks(c);
+	return !*c->s || *c->s == '\n' || *c->s == '\r';
+}
+
+static void read_bytes(struct scan *c, struct world_op *op)
+{
+	skip_blanks(c);
+	for (; op->size < OP_BYTES && digit(c->s[0]) < 16 && digit(c->s[1]) < 16; c->s += 2)
+		op->bytes[op->size++] = (uint8_t)(digit(c->s[0]) << 4 | digit(c->s[1]));
+	c->bad |= !op->size || !at_end(c);
+}
+
+static void read_regs(struct scan *c, struct world_op *op)
 {
 	struct or_regs *r = &op->regs;
+	unsigned i;
 
-	return sscanf(s,
-		      "%hhu %hhu %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64
-		      " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %x %x",
-		      &op->cpu, &op->how, &r->cr0, &r->cr2, &r->cr3, &r->cr4, &r->efer,
-		      &r->pdpte[0], &r->pdpte[1], &r->pdpte[2], &r->pdpte[3], &r->pkru,
-		      &r->pkrs) == 13;
+	op->cpu = small(c);
+	op->how = small(c);
+	r->cr0 = hex(c);
+	r->cr2 = hex(c);
+	r->cr3 = hex(c);
+	r->cr4 = hex(c);
+	r->efer = hex(c);
+	for (i = 0; i < 4; i++)
+		r->pdpte[i] = hex(c);
+	r->pkru = (uint32_t)hex(c);
+	r->pkrs = (uint32_t)hex(c);
 }
 
-static bool read_access(const char *s, struct world_op *op)
+static void read_access(struct scan *c, struct world_op *op)
 {
-	int n = sscanf(s, "%hhu %" SCNx64 " %u %x %" SCNx64, &op->cpu, &op->at, &op->size,
-		       &op->access, &op->value);
-
-	op->has_value = n == 5;
-	return n >= 4;
+	op->cpu = small(c);
+	op->at = hex(c);
+	op->size = (uint32_t)number(c, 10);
+	op->access = (uint32_t)hex(c);
+	op->has_value = !at_end(c);
+	if (op->has_value)
+		op->value = hex(c);
 }
 
-static bool read_store(const char *s, struct world_op *op)
+static void read_preset(struct scan *c, struct world_op *op)
 {
-	int at = 0;
-
-	if (sscanf(s, "%hhu %" SCNx64 " %hhu %n", &op->cpu, &op->at, &op->how, &at) != 3 || !at ||
-	    op->how > STORE_BEGIN_END)
-		return false;
-	op->size = (uint32_t)hex(s + at, op->bytes);
-	return op->size > 0;
-}
-
-/* What follows the name of the operation. */
-static bool read_preset(const char *s, struct world_op *op)
-{
-	size_t n = strcspn(s, " \t\r\n");
+	size_t n = strcspn(c->s, " \t\r\n");
 
 	for (op->how = 0; op->how < NR_PRESETS; op->how++)
 		if (strlen(world_preset_name(op->how)) == n &&
-		    !strncmp(s, world_preset_name(op->how), n))
-			return true;
-	return false;
+		    !strncmp(c->s, world_preset_name(op->how), n))
+			return;
+	c->bad = true;
 }
 
-static bool read_rest(unsigned what, const char *s, struct world_op *op)
+/* What follows the name of the operation. */
+static void read_rest(unsigned what, struct scan *c, struct world_op *op)
 {
-	unsigned a, b;
-
 	switch (what) {
 	case OP_POKE:
-		return sscanf(s, "%" SCNx64 " %" SCNx64, &op->at, &op->value) == 2;
+		op->at = hex(c);
+		op->value = hex(c);
+		break;
 	case OP_STORE:
-		return read_store(s, op);
+		op->cpu = small(c);
+		op->at = hex(c);
+		op->how = small(c);
+		c->bad |= op->how > STORE_BEGIN_END;
+		read_bytes(c, op);
+		break;
 	case OP_ACCESS:
 	case OP_SPAN:
-		return read_access(s, op);
+		read_access(c, op);
+		break;
 	case OP_SET:
-		return sscanf(s, "%hhu %hhu %" SCNx64, &op->cpu, &op->how, &op->value) == 3 &&
-		       op->how <= SET_PKRS;
+		op->cpu = small(c);
+		op->how = small(c);
+		op->value = hex(c);
+		c->bad |= op->how > SET_PKRS;
+		break;
 	case OP_ALL:
-		return read_regs(s, op);
+		read_regs(c, op);
+		break;
 	case OP_RESET:
-		return sscanf(s, "%hhu", &op->cpu) == 1;
+		op->cpu = small(c);
+		break;
 	case OP_INVLPG:
-		return sscanf(s, "%hhu %" SCNx64, &op->cpu, &op->at) == 2;
+		op->cpu = small(c);
+		op->at = hex(c);
+		break;
 	case OP_INVPCID:
-		return sscanf(s, "%hhu %hhu %u %" SCNx64, &op->cpu, &op->how, &op->size, &op->at) ==
-		       4;
+		op->cpu = small(c);
+		op->how = small(c);
+		op->size = (uint32_t)number(c, 10);
+		op->at = hex(c);
+		break;
 	case OP_FLUSH:
-		return sscanf(s, "%hhu %hhu %" SCNx64, &op->cpu, &op->how, &op->at) == 3;
+		op->cpu = small(c);
+		op->how = small(c);
+		op->at = hex(c);
+		break;
 	case OP_RACE:
-		return sscanf(s, "%u %hhu %u", &op->size, &op->how, &op->access) == 3;
+		op->size = (uint32_t)number(c, 10);
+		op->how = small(c);
+		op->access = (uint32_t)number(c, 10);
+		break;
 	case OP_PRESET:
-		return read_preset(s, op);
+		read_preset(c, op);
+		break;
 	default:
-		if (sscanf(s, "%u %u", &a, &b) != 2)
-			return false;
-		op->how = (uint8_t)a;
-		op->size = b;
-		return true;
+		op->how = small(c);
+		op->size = (uint32_t)number(c, 10);
 	}
 }
 
-static bool read_op(const char *line, struct world_op *op)
+bool op_parse(const char *line, struct world_op *op)
 {
 	static const char *const name[NR_OP_KINDS] = {
 		"poke ",   "store ",   "access ", "span ", "set ",  "all ",    "reset ",
@@ -196,38 +262,29 @@ static bool read_op(const char *line, struct world_op *op)
 
 	memset(op, 0, sizeof(*op));
 	for (what = 0; what < NR_OP_KINDS; what++) {
-		size_t n = strlen(name[what]);
+		struct scan c = { .s = line + strlen(name[what]) };
 
-		if (!strncmp(line, name[what], n)) {
-			op->what = (uint8_t)what;
-			return read_rest(what, line + n, op);
-		}
+		if (strncmp(line, name[what], strlen(name[what])) != 0)
+			continue;
+		op->what = (uint8_t)what;
+		read_rest(what, &c, op);
+		return !c.bad;
 	}
 	return false;
 }
 
-unsigned ops_read(FILE *from, struct world_cfg *cfg, struct ops *ops)
+bool world_parse(const char *line, struct world_cfg *cfg)
 {
-	unsigned line = 0;
-	struct world_op op;
-	char text[512];
+	struct scan c = { .s = line + 6 };
 
 	memset(cfg, 0, sizeof(*cfg));
-	while (fgets(text, sizeof(text), from)) {
-		line++;
-		if (text[0] == '#' || text[0] == '\n')
-			continue;
-		if (!cfg->nr_cpus) {
-			if (sscanf(text, "world %" SCNu64 " %u %u %u %u", &cfg->seed, &cfg->nr_cpus,
-				   &cfg->kind, &cfg->profile, &cfg->backends) != 5 ||
-			    !cfg->nr_cpus || cfg->nr_cpus > WORLD_CPUS || cfg->kind > WORLD_SMALL ||
-			    cfg->profile >= world_profiles())
-				return line;
-		} else if (read_op(text, &op)) {
-			ops_add(ops, &op);
-		} else {
-			return line;
-		}
-	}
-	return cfg->nr_cpus ? 0 : line + 1;
+	if (strncmp(line, "world ", 6) != 0)
+		return false;
+	cfg->seed = number(&c, 10);
+	cfg->nr_cpus = (unsigned)number(&c, 10);
+	cfg->kind = (unsigned)number(&c, 10);
+	cfg->profile = (unsigned)number(&c, 10);
+	cfg->backends = (unsigned)number(&c, 10);
+	return !c.bad && cfg->nr_cpus && cfg->nr_cpus <= WORLD_CPUS && cfg->kind <= WORLD_SMALL &&
+	       cfg->profile < world_profiles();
 }

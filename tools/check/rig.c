@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One VM with the guest's memory, and random numbers.
+ * One VM with the guest's memory.
  * Not here: several of them, in lock step (world.c).
  */
 #include <malloc.h>
@@ -10,22 +10,6 @@
 #include <sys/mman.h>
 
 #include "world_priv.h"
-
-uint64_t rng_next(struct rng *r)
-{
-	uint64_t z;
-
-	if (r->left) {
-		r->left--;
-		/* Each byte, alone, says which of up to 256 it is to be. */
-		return (uint64_t)*r->bytes++ << 56 | 0x5aa55aa55aa5;
-	}
-	z = (r->s += 0x9e3779b97f4a7c15ull);
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	return z ^ z >> 31;
-}
 
 /* ---- memory ------------------------------------------------------------- */
 

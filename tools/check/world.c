@@ -400,6 +400,17 @@ static const uint64_t frames[] = {
 	4 * GIB + PAGE,
 };
 
+static const uint64_t large[] = {
+	0,   2 * MIB, 4 * MIB, 8 * MIB,		10 * MIB, ROM_GPA, ROM_GPA, 8 * MIB,
+	GIB, GIB,     GIB,     GIB + 512 * MIB, 4 * GIB,  4 * GIB, 2 * GIB, 4 * GIB + 2 * MIB,
+};
+static const uint64_t hole[] = {
+	4 * MIB,	  6 * MIB + 0x3000,    16 * MIB,   2 * GIB,
+	3 * GIB + 0x7000, 4 * GIB + 4 * MIB,   1ull << 35, 1ull << 38,
+	1ull << 44,	  1ull << 45,	       1ull << 47, 1ull << 51,
+	0xb000,		  2 * MIB + 64 * 1024, HIGH_ELSE,  HIGH_ELSE + 0x1000,
+};
+
 static void choose_frames(struct world *w)
 {
 	static const uint64_t few[] = { 0x1000, 0x2000, 0x3000, 8 * MIB, 8 * MIB + PAGE, 10 * MIB };
@@ -411,6 +422,10 @@ static void choose_frames(struct world *w)
 		memcpy(w->frame, frames, sizeof(frames));
 		w->nr_frames = sizeof(frames) / sizeof(frames[0]);
 	}
+	w->large = large;
+	w->nr_large = sizeof(large) / sizeof(large[0]);
+	w->hole = hole;
+	w->nr_holes = sizeof(hole) / sizeof(hole[0]);
 }
 
 static uint64_t pick_gva(struct world *w, struct rng *r)

@@ -211,6 +211,9 @@ struct world {
 	unsigned nr_frames;
 	uint64_t gva[WORLD_GVAS]; /* where accesses go */
 	unsigned nr_gvas;
+	const uint64_t *large; /* what large leaves point to; some only in part to memory */
+	const uint64_t *hole;  /* what other entries point to that is no frame */
+	unsigned nr_large, nr_holes;
 	uint16_t word[512]; /* offsets in a frame at which walks of these read, by 8 */
 	unsigned nr_words;
 	uint64_t ad[16]; /* entries whose A or D the oracle has just set */
