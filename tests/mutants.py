@@ -6,8 +6,11 @@ usage: mutants.py [--seconds N] [--work DIR] [--report FILE] [--only REGEX] [--r
 
 Each mutant is put into a copy of the source and built; `vmmu check` has N seconds (10) to see it,
 and if it does not, as long again with a library that lets another CPU go on in the middle of an
-operation; then the tests of single facts are asked.  Printed are who killed it, how long finding took, and how many operations the shrunk sequence has.  --results keeps them, so that a run
-that was broken off goes on where it was.  --apply only looks whether each mutant still applies.  Exit status 1 if one without a `why` survives, or does not apply.
+operation; then the tests of single facts are asked.  A sequence that `vmmu check` prints is done
+again without the mutant: if that is a difference too, the tester is wrong, and the run ends.
+Printed are who killed it, how long finding took, and how many operations the shrunk sequence has.
+--results keeps them, so that a run that was broken off goes on where it was.  --apply only looks
+whether each mutant still applies.  Exit status 1 if one without a `why` survives, or does not apply.
 """
 import argparse
 import json
@@ -84,7 +87,14 @@ def prepare(work):
                             '-Doptimization=1', '-Dplain_tests=true'], 300)
     if status:
         sys.exit(out[-3000:] + err[-3000:])
-    build(work, ['tools/vmmu'])
+    build(work, [c[0] for c in COMMANDS])
+    for command, _, _ in COMMANDS:
+        shutil.copy(os.path.join(work, 'b', command), as_it_is(work, command))
+
+
+def as_it_is(work, command):
+    """That command without a mutant."""
+    return os.path.join(work, os.path.basename(command))
 
 
 def by_check(work, command, seconds):
@@ -94,6 +104,10 @@ def by_check(work, command, seconds):
                            ['--seconds', str(seconds)], seconds + 120)
     if status == 0:
         return None
+    if re.search('^world ', out, re.M):
+        again, _, why = run([as_it_is(work, command[0]), 'check', '--replay', '-'], 120, input=out)
+        if again != 0:
+            sys.exit('a false alarm, which is there without the mutant too:\n' + out + why)
     found = re.search(r'a difference after .* operations, ([\d.]+) s', err)
     short = re.search(r'^# (\d+) operations', out, re.M)
     how = 'check' if found else 'check: it hangs' if status is None else 'check: it crashes'
@@ -146,6 +160,7 @@ def report(to, results, seconds):
              'Made by `tests/mutants.py --report docs/mutants.md`; the bugs are in '
              '`tests/mutants.txt`.\n`vmmu check` had %d seconds for each, on one core; '
              'what it did not see, the tests of single facts were asked.\n'
+             'A sequence that it found was done again without the mutant, where it has to be no difference.\n'
              'A number is a real bug in the catalogue that the project was begun with; '
              '"rules" are the architecture\'s.\n\n'
              '%d mutants: %d killed, %d of them by `vmmu check`; median %.1f s to find, '
