@@ -132,6 +132,34 @@ OPS
 	done
 done
 
+# A page is read by a translation that only a TLB still has, while another slot is protected: nothing
+# that a walk would set A in maps the page, and so it stays old.  The tester wanted it to be young.
+none <<'OPS'
+world 180 2 0 2 2
+store 0 0x40200800 0 4710a00000000000
+all 1 0 0xc0010011 0x7fc07ff000 0xc01000 0x120020 0xd00 0x0 0x0 0x0 0x0 0xf006600 0x97020000
+store 0 0x2ff8 0 67002040000000ef
+store 0 0x100001008 0 4700200000000000
+store 0 0xa01ff8 0 47210000
+store 0 0x40200ff8 0 6710000001000000
+all 0 1 0xc0000011 0x0 0x40200000 0x400030 0xd00 0x0 0x0 0x0 0x0 0x0 0x0
+access 0 0xffff807ffffff010 8 0x0 0x400000010000102f
+store 0 0x200ff8 0 67a0000000000000
+store 0 0xc01000 0 6310000001000000
+set 1 1 0x200000
+store 0 0x200008 0 6710000001000020
+set 0 1 0xa00000
+store 0 0x1000 0 6710c00000000000
+access 1 0x80803ff000 4 0x0
+store 0 0x100001000 0 5f00800000000000
+store 0 0xa00008 0 67100000
+access 0 0x8000000000 8 0x0
+store 0 0x100001000 0 6700004000000000
+race 2 17 0
+host 1 3
+access 0 0x8000000000 8 0x0 0x801047
+OPS
+
 # An address is found to be no memory while a slot is about to be there.
 for vm in 0 2 3 4 5 6 7; do
 	for seed in 1 2 3 4; do

@@ -176,6 +176,7 @@ static void inner_access(struct race *r, bool open)
 	};
 	struct vmmu_cpu *cpu = vmmu_cpu(r->v->vm, c.cpu);
 
+	r->v->hw_walked = false;
 	c.st = open ? vmmu_translate(cpu, vmmu_gva(c.gva), c.size, c.access, &c.x)
 		    : yield_silicon(cpu, c.gva, c.size, c.access, &c.x);
 	/* A host that is moving a slot knows no page of it. */
@@ -183,6 +184,7 @@ static void inner_access(struct race *r, bool open)
 		return;
 	r->ran = true;
 	r->answer = c.st;
+	r->walked = r->v->hw_walked;
 	if (c.st == VMMU_FAULT && c.x.fault.vector == 14)
 		r->v->cr2[c.cpu] = c.x.fault.cr2;
 	judge_answer(r->w, 1, &c);
@@ -286,7 +288,10 @@ static void tell_again(struct race *r, uint64_t gpa)
 		vmmu_write(r->v->vm, NULL, vmmu_gpa(gpa & ~7ull), &now, 8, NULL);
 }
 
-/* Whoever reads while a page is protected makes it young, and protecting leaves it so. */
+/*
+ * Silicon that walks while a page is protected makes it young, and protecting leaves it so.  What a
+ * TLB has cached is used without a walk, whether anything still maps the page or not.
+ */
 static void check_young(struct race *r)
 {
 	const struct claim *c = &r->claim[1];
@@ -294,7 +299,7 @@ static void check_young(struct race *r)
 			(r->outer->how == HOST_LOG || r->outer->how == HOST_HARVEST);
 	vmmu_gpa_t page = vmmu_gpa(c->x.gpa.v & ~(PAGE - 1));
 
-	if (!protects || !r->ran || r->inner->what != OP_ACCESS || r->answer != VMMU_OK ||
+	if (!protects || !r->walked || r->inner->what != OP_ACCESS || r->answer != VMMU_OK ||
 	    r->v->cfg.page_size != PAGE || !world_is_ram(r->w, page.v))
 		return;
 	if (!vmmu_age(r->v->vm, page, PAGE, 0))

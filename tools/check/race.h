@@ -43,6 +43,7 @@ struct race {
 	bool starts_log;      /* the outer one begins a log */
 	bool told;	      /* ... and a harvest has told of its store */
 	int answer;	      /* what an inner access answered */
+	bool walked;	      /* ... and for that its silicon walked */
 	uint64_t stored, len; /* ... what it has stored, and the others have not yet */
 	uint64_t value;
 	struct claim claim[2];	    /* the outer one's, the inner one's */

@@ -596,6 +596,7 @@ static void cb_event(void *ctx, struct vmmu_cpu *cpu, enum vmmu_event ev, uint64
 	(void)b;
 	w->seen[ev][w->mode]++;
 	v->walked |= ev == v->walk_event;
+	v->hw_walked |= ev == VMMU_EV_WALK;
 }
 
 /* What is left out has had its random numbers: the others are as they are with it. */

@@ -121,6 +121,7 @@ struct world_vm {
 	bool always_walks; /* it holds no translation from one access to the next */
 	bool walk_cached;  /* a walk may begin at a cached link */
 	bool walked;	   /* since world_walked() was asked */
+	bool hw_walked;	   /* its silicon walked since this was cleared */
 	enum vmmu_event walk_event;
 	uint64_t cr2[WORLD_CPUS];
 	struct world *w;
