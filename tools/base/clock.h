@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Seconds of a clock that only goes forward.
- * Not the time of day.
- * Invariant: none.
+ * The seconds of a clock that only goes forward.  It is not the time of day.
  */
 #ifndef TOOLS_BASE_CLOCK_H
 #define TOOLS_BASE_CLOCK_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Filling a struct err.
- * No output, no allocation: it also reports being out of memory.
+ * Nothing is allocated and nothing is printed, because being out of memory is reported with it,
+ * too.
  * Invariant: the text always ends within its buffer.
  */
 #include "err.h"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One failure on its way up: what to tell the user, how to go on, and how to exit.
+ * A failure on its way up to main(): what to tell the user, how to go on, and the exit status.
  * Nothing here prints or exits; cmd/main.c does, once.
- * Invariant: whoever returns -1 (or NULL) with a struct err has filled it.
+ * Invariant: a function that takes a struct err and fails returns -1 or NULL, and has filled it.
+ * Comments of such functions write "*err" for that.
  */
 #ifndef TOOLS_BASE_ERR_H
 #define TOOLS_BASE_ERR_H
@@ -11,7 +12,7 @@
 
 enum status {
 	STATUS_OK = 0,
-	STATUS_MISMATCH = 1, /* also: the library failed */
+	STATUS_MISMATCH = 1, /* the answers differ, or the library failed */
 	STATUS_USAGE = 2,
 	STATUS_INPUT = 3,
 };
@@ -29,7 +30,7 @@ int err_set(struct err *err, int status, const char *fmt, ...)
 /* The same with STATUS_INPUT. */
 int err_input(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* How to go on, unless somebody nearer to the cause has said it.  Returns -1. */
+/* Sets the hint, unless a function nearer to the cause has set one.  Returns -1. */
 int err_hint(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

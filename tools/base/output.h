@@ -15,16 +15,16 @@
 
 struct output;
 
-/* NULL: *err. */
+/* Returns NULL on failure: *err. */
 struct output *output_open(const char *path, struct err *err);
-/* Zero, or -1 with *err. */
+/* Returns zero, or -1: *err. */
 int output_write(struct output *out, const void *bytes, size_t len, struct err *err);
-/* Also after failure; ends the file.  Zero, or -1 with *err. */
+/* Ends the file; to be called after a failure, too.  Returns zero, or -1: *err. */
 int output_close(struct output *out, struct err *err);
 
-/* The same for text, which is never packed.  NULL: *err. */
+/* Opens a file for text, which is never packed.  Returns NULL on failure: *err. */
 FILE *output_text_open(const char *path, struct err *err);
-/* -1: not all of it could be written. */
+/* Returns -1 if not all of the text could be written: *err. */
 int output_text_close(FILE *f, const char *path, struct err *err);
 
 #endif

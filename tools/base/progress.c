@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One line on the terminal, rewritten a few times a second.
- * Short work shows nothing at all.
+ * One line on the terminal, which is written anew a few times a second.
+ * Work that is soon done shows nothing at all.
  * Invariant: see progress.h.
  */
 #include "progress.h"

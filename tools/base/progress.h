@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * "How far, how long still" on standard error, if that is a terminal.
- * Nothing else is ever printed there by this.
+ * How far some work is and how long it will take, on standard error if that is a terminal.
  * Invariant: after progress_end() the line is empty again.
  */
 #ifndef TOOLS_BASE_PROGRESS_H
@@ -10,7 +9,7 @@
 struct progress {
 	int on, shown;
 	double start, last;
-	/* Of several equal pieces of work, which one runs: its share of the bar. */
+	/* The work has `steps` pieces of equal length; this one runs. */
 	unsigned step, steps;
 	char what[64];
 };
@@ -18,7 +17,7 @@ struct progress {
 void progress_begin(struct progress *p, unsigned steps);
 /* The next piece begins. */
 void progress_step(struct progress *p, unsigned step, const char *what);
-/* 0..1 of this piece; negative: unknown. */
+/* How much of this piece is done, from 0 to 1; negative if that is unknown. */
 void progress_at(struct progress *p, double fraction);
 void progress_end(struct progress *p);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Sets of guest-physical pages.
- * No slots: machine/vm.c makes those.
+ * Not here: the VM's memory slots, which machine/vm.c makes of them.
  * Invariant: see ranges.h.
  */
 #include "ranges.h"

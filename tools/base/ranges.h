@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Which guest-physical addresses are RAM.
- * Pages only; what lies in them is elsewhere.
- * Invariant after ranges_finish(): page aligned, by address, not touching.
+ * Not here: the contents of the RAM.
+ * Invariant: after ranges_finish() the ranges are page aligned and in order, with gaps between
+ * them.
  */
 #ifndef TOOLS_BASE_RANGES_H
 #define TOOLS_BASE_RANGES_H
@@ -12,7 +13,10 @@
 #include <stddef.h>
 #include <vmmu/hw.h>
 
-/* Guest RAM lies in the arena at its own address: no higher than this. */
+/*
+ * The end of the highest guest RAM.  It lies in the arena at its own address, so this bounds the
+ * arena.
+ */
 #define RAM_MOST (1ull << 44)
 
 struct ranges {
@@ -20,7 +24,7 @@ struct ranges {
 	unsigned nr, cap;
 };
 
-/* [gpa, gpa + size); `where` begins the error text. */
+/* Adds [gpa, gpa + size).  `where` is what an error text begins with. */
 int ranges_add(struct ranges *r, uint64_t gpa, uint64_t size, const char *where, struct err *err);
 void ranges_finish(struct ranges *r);
 void ranges_free(struct ranges *r);

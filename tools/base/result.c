@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Keeping count.
- * No printing.
+ * Counting a run's results.
  * Invariant: see result.h.
  */
 #include "result.h"
@@ -33,7 +32,7 @@ static uint64_t most(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
-/* All its fields but the first are counts. */
+/* Every field of the statistics but the first is a count. */
 static void add_silicon(struct vmmu_silicon_stats *sum, struct vmmu *vm)
 {
 	struct vmmu_silicon_stats now = { .size = sizeof(now) };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Small work on text.
- * libbsd's helpers are wrapped here and used nowhere else.
+ * Parsing and writing numbers, names of files.
+ * libbsd's helpers are called here and nowhere else.
  * Invariant: no buffer is overrun, whatever the length.
  */
 #include "text.h"

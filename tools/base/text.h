@@ -14,26 +14,31 @@
 int parse_u64(const char *text, uint64_t *value);
 /* Hexadecimal, 0x or not: an address. */
 int parse_hex(const char *text, uint64_t *value);
-/* Decimal or 0x, with K, M, G or T. */
+/* A size: decimal or hexadecimal after 0x, with K, M, G or T behind it. */
 int parse_size(const char *text, uint64_t *value);
 
-/* "12,345,678,901", whatever it takes. */
+/* All digits, in groups: "12,345,678,901". */
 void format_exact(char *buf, size_t len, uint64_t n);
 /* At most ten characters: "12,345,678", "123.45 M". */
 void format_count(char *buf, size_t len, uint64_t n);
 /* "416 KiB" */
 void format_bytes(char *buf, size_t len, uint64_t n);
 
-/* malloced: directory of `path` and `name` joined; NULL: out of memory. */
+/* `name` in the directory of `path`, malloced; NULL if out of memory. */
 char *path_beside(const char *path, const char *name);
-/* malloced: last component without .zst, .vmt, .ptcore, .json. */
+/* The last component of the path without .zst, .vmt, .ptcore and .json, malloced. */
 char *path_stem(const char *path);
-/* malloced: `path` less .zst and `from`, plus `to`; NULL: it has no `from`. */
+/*
+ * `path` with `to` instead of the ending `from` (and .zst), malloced; NULL if it does not end so.
+ */
 char *path_retype(const char *path, const char *from, const char *to);
-/* `path`, or with .zst added if only that exists; malloced; takes path over. */
+/* `path`, or `path`.zst if only that exists, malloced.  Takes `path` over. */
 char *path_existing(char *path);
 
-/* Are colours and such welcome there?  NO_COLOR, dumb terminals, pipes: no. */
+/*
+ * Whether to write colours to this file.  Not to pipes, not to dumb terminals, not with NO_COLOR
+ * set.
+ */
 int wants_colour(int fd);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * How any part of the model stops the guest.
- * Invariant: the first reason is the one that is told; records made after it count for nothing.
+ * Invariant: the first reason is the one that is reported; records made after it are not used.
  */
 #include "os.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The page-fault handler: pages of no file, pages of files, copies at the
- * first write; 2M pages where a space wants them.
- * Invariant: a handled fault leaves an entry with which the access succeeds,
- * or the guest has failed.
+ * The page-fault handler: anonymous pages, pages of files, copies at the first write, 2M pages
+ * where an area has them.
+ * Invariant: after a handled fault the access succeeds with the entry that is there, or the guest
+ * has failed.
  */
 #include "os.h"
 
@@ -31,7 +31,7 @@ static uint64_t page_of(uint64_t gva)
 	return gva & ~(uint64_t)(FRAME_BYTES - 1);
 }
 
-/* A frame for the area, or 0 with the guest failed. */
+/* Returns a frame for the area, or 0 with the guest failed. */
 static uint64_t new_page(struct guest *g, struct fault *x)
 {
 	uint64_t pa = phys_get(&g->phys, ORDER_4K);
@@ -65,7 +65,7 @@ static int wants_2m(const struct fault *x)
 	       lo + SIZE_2M <= x->a->end;
 }
 
-/* 0: no such block is free. */
+/* Returns 0 if no such block is free. */
 static int map_2m(struct guest *g, struct fault *x)
 {
 	uint64_t pa = phys_get(&g->phys, ORDER_2M), at;
@@ -119,7 +119,7 @@ static void map_cached(struct guest *g, struct fault *x, uint64_t gva)
 	g->accesses += 960;
 }
 
-/* What of the file is near and not mapped yet. */
+/* Maps the pages of the file around the fault that are in memory and not mapped yet. */
 static void map_around(struct guest *g, struct fault *x)
 {
 	uint64_t lo = x->gva & ~(uint64_t)(AROUND * FRAME_BYTES - 1);
@@ -163,7 +163,7 @@ static int is_alone(struct guest *g, uint64_t pa, unsigned level)
 	return pa != g->zero_pa;
 }
 
-/* A write to a page that is present: make it writable, or copy what others use too. */
+/* A write to a present page: the page becomes writable, or is copied if others use it, too. */
 static void write_present(struct guest *g, struct fault *x)
 {
 	uint64_t old = x->f.entry & PTE_ADDR, pa;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The door of guest/.
- * Workloads: guests that are made while they are read, as inputs.
- * A workload is named `workload:NAME[,PARAMETER=VALUE]...`, and what it gives
- * is a VMTRACE1 stream like a file's, the same for the same name every time.
+ * The door of guest/: workloads, which are inputs that a model of an operating system writes while
+ * they are read.
+ * A workload is named `workload:NAME[,PARAMETER=VALUE]...`.  It is a VMTRACE1 stream as a file
+ * would be, and the same one each time for the same name.
  * Invariant: memory does not depend on the length of the stream.
  */
 #ifndef TOOLS_GUEST_GUEST_H
@@ -13,21 +13,27 @@
 
 #include <stdio.h>
 
-/* Does the text name a workload, and no file? */
+/* Whether the text names a workload and not a file. */
 int workload_named(const char *path);
-/* NULL: *err, a wrong name or parameter among others (usage). */
+/* Returns NULL on failure: *err, with STATUS_USAGE for a wrong name or parameter. */
 struct input *workload_open(const char *path, struct err *err);
 /*
- * The input itself; or, if it is lackey's text or has .champsim in its name,
- * the workload that runs it.  Takes the input over.  NULL: *err.
+ * Returns the input itself or, if it is lackey's text or has .champsim in its name, the workload
+ * that runs it.  Takes the input over.  Returns NULL on failure: *err.
  */
 struct input *workload_of_file(struct input *in, struct err *err);
-/* How many operations its window is, and of what (malloced); -1: *err. */
+/*
+ * Tells how many operations the workload's window has, and what they are called (malloced).
+ * Returns -1 on failure: *err.
+ */
 int workload_ops(const char *path, uint64_t *ops, char **unit, struct err *err);
 
-/* All workloads with a line for each. */
+/* Prints a line about each workload. */
 void workload_list(FILE *out);
-/* One with its parameters and what it leaves out; -1: *err, no such name. */
+/*
+ * Prints what a workload does and leaves out, and its parameters.  Returns -1 if there is none of
+ * this name: *err.
+ */
 int workload_help(const char *name, FILE *out, struct err *err);
 
 #endif

@@ -7,14 +7,14 @@
  */
 #include "os.h"
 
-/* ET, NE, MP, AM apart: what an x86-64 kernel runs with. */
+/* Of the bits with which an x86-64 kernel runs, those that are not about paging (without AM). */
 #define CR0_NE (1ull << 5)
 #define CR0_MP (1ull << 1)
 #define CR4_COMMON (VMMU_CR4_PAE | VMMU_CR4_PGE | VMMU_CR4_SMEP | VMMU_CR4_SMAP)
 #define EFER_SCE 1ull
 #define CR3_KEEP (1ull << 63)
 
-/* Above this, Linux flushes everything instead of page by page. */
+/* Linux flushes more pages than this all at once, fewer one by one. */
 #define FLUSH_PAGES_MOST 33u
 
 #define KERNEL_DATA (PTE_P | PTE_W | PTE_A | PTE_D | PTE_G | PTE_NX)
@@ -28,7 +28,7 @@ static void boot_map(struct guest *g, uint64_t gva, uint64_t pa, unsigned level,
 		pt_set(g, at, pa | bits | (level > 1 ? PTE_PS : 0));
 }
 
-/* With the largest leaves that fit. */
+/* Maps a range with the largest leaves that fit. */
 static void boot_map_range(struct guest *g, uint64_t gva, uint64_t pa, uint64_t bytes)
 {
 	while (bytes) {
@@ -56,7 +56,7 @@ static void boot_stacks(struct guest *g)
 	}
 }
 
-/* Tables that were built unseen, from the top. */
+/* Tells the tables that were built before the records began, from the top down. */
 static void tell_all(struct guest *g, uint64_t table, unsigned level)
 {
 	pt_tell(g, table, level);
@@ -122,7 +122,10 @@ static void set_cr3(struct guest *g, uint64_t value)
 	g->instructions++;
 }
 
-/* The space's PCID if a slot of the CPU has it, else one taken from another space. */
+/*
+ * Returns the slot whose PCID the space has, or else the next slot, which is taken from another
+ * space.
+ */
 static unsigned find_pcid(struct guest *g, const struct space *s)
 {
 	for (unsigned i = 0; i < PCIDS; i++)

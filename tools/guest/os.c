@@ -2,7 +2,7 @@
 /*
  * Making and ending a model of a guest.
  * Not here: booting it (kernel.c).
- * Invariant: guest_end() frees what a guest that could not be made has left.
+ * Invariant: guest_end() also frees a guest that was only made in part.
  */
 #include "os.h"
 
@@ -11,7 +11,7 @@
 
 uint64_t guest_ram(uint64_t bytes)
 {
-	/* Tables of all of it in 4K pages, what the kernel keeps per frame, and some. */
+	/* Tables for all of it in 4K pages, the kernel's data about each frame, and a reserve. */
 	uint64_t all = bytes + bytes / 256 + (64ull << 20) + FRAMES_PA;
 
 	all += all / 60;
@@ -46,7 +46,7 @@ int guest_make(struct guest *g, const struct guest_config *config, const char *n
 
 void guest_end(struct guest *g)
 {
-	g->failed = 1; /* from here on nothing is told */
+	g->failed = 1; /* from here on no record is written */
 	for (unsigned i = 0; i < TASKS_MOST; i++)
 		space_free(g, g->task[i].space);
 	if (g->memory)

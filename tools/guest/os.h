@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A small operating system as a model: its memory manager edits page tables,
- * its kernel and its processes touch memory, and all that the MMU of its
- * CPU sees comes out as VMTRACE1 records with the answer that each must get.
- * No data is moved: what pages hold is not modelled, tables apart.
+ * A model of a small operating system.  Its memory manager edits page tables, its kernel and its
+ * processes touch memory, and everything that the MMU of its CPU sees becomes a VMTRACE1 record,
+ * together with the right answer.
+ * Only page tables have contents; the data in pages is not modelled.
  *
  * os.c       making and ending one
  * fail.c     stopping it
@@ -15,8 +15,8 @@
  * process.c  tasks: fork, exec, exit, switching
  * program.c  what user code touches
  *
- * Invariant: the tables are as the records have told; what is in a table and
- * not flushed is never relied upon by an access.
+ * Invariant: a reader of the records knows every entry of the tables.  No access depends on an
+ * entry that was changed and is not flushed.
  */
 #ifndef TOOLS_GUEST_OS_H
 #define TOOLS_GUEST_OS_H
@@ -37,7 +37,7 @@
 #define SIZE_2M (2ull << 20)
 #define SIZE_1G (1ull << 30)
 
-/* Entry bits beyond those that paging-structure formats name elsewhere. */
+/* Bits of page-table entries. */
 #define PTE_P 0x1ull
 #define PTE_W 0x2ull
 #define PTE_U 0x4ull
@@ -48,10 +48,10 @@
 #define PTE_NX (1ull << 63)
 #define PTE_ADDR 0x000ffffffffff000ull
 
-/* The kernel half, as Linux lays it out. */
+/* The kernel's half of the address space, as Linux has it. */
 #define KVA_DIRECT 0xffff888000000000ull /* all memory */
 #define KVA_STACKS 0xffffc90000000000ull /* of tasks, 4K pages */
-#define KVA_FRAMES 0xffffea0000000000ull /* 64 bytes about each frame */
+#define KVA_FRAMES 0xffffea0000000000ull /* the kernel's data about frames, 64 bytes for each */
 #define KVA_TEXT 0xffffffff81000000ull
 #define KERNEL_PA (16ull << 20)
 #define KERNEL_BYTES (32ull << 20)
@@ -72,7 +72,7 @@
 struct program;
 
 struct file {
-	uint64_t pa; /* its pages lie in memory, in a row */
+	uint64_t pa; /* its pages lie in memory, one after the other */
 	uint64_t pages;
 };
 
@@ -80,13 +80,13 @@ struct area {
 	uint64_t start, end;
 	uint32_t flags;
 	const struct file *file; /* NULL: anonymous */
-	uint64_t first;		 /* page of the file at start */
+	uint64_t first;		 /* the file's page that is at `start` */
 };
 
 struct space {
 	uint64_t root;
 	uint64_t id;	  /* never used again */
-	uint64_t flushes; /* how often it had to be flushed */
+	uint64_t flushes; /* how often it was to be flushed while another space was loaded */
 	struct area area[AREAS_MOST];
 	unsigned nr;
 	uint64_t brk, map_top;
@@ -100,7 +100,7 @@ struct task {
 	uint64_t stack_pa;
 };
 
-/* What a PCID holds. */
+/* Which space a PCID stands for, and its `flushes` when it was loaded. */
 struct pcid {
 	uint64_t id, flushes;
 };
@@ -117,19 +117,19 @@ struct guest {
 	struct guest_config config;
 	const char *name;
 	struct err *err;
-	int failed; /* *err is filled; the records are worth nothing */
-	int booted; /* before: tables are built unseen */
+	int failed; /* *err is filled, and the records are of no use */
+	int booted; /* set after boot; before, changes of tables are not recorded */
 
 	struct phys phys;
-	uint8_t *memory;	     /* [0, ram): tables only */
-	uint64_t init_root, zero_pa; /* zero_pa: what reads of untouched memory get */
+	uint8_t *memory;	     /* [0, ram); only tables have contents */
+	uint64_t init_root, zero_pa; /* zero_pa: the frame that maps memory which was only read */
 	uint64_t stacks_pa;
 	struct file file[FILES_MOST];
 	unsigned nr_files;
 
 	struct task task[TASKS_MOST];
 	struct task *cur;
-	const struct space *loaded; /* what CR3 has; NULL: the kernel's own */
+	const struct space *loaded; /* the space in CR3; NULL: the kernel's own */
 	struct pcid pcid[PCIDS];
 	unsigned pcid_next;
 	uint64_t cr3;
@@ -138,10 +138,10 @@ struct guest {
 	/* Frames to be freed after the next flush. */
 	struct gathered {
 		uint64_t pa;
-		uint8_t order, level; /* level: a table, 0: data */
+		uint8_t order, level; /* level: of a table; 0: data */
 	} gather[GATHER_MOST];
 	unsigned nr_gathered;
-	uint64_t gather_lo, gather_hi; /* what has to be flushed for them */
+	uint64_t gather_lo, gather_hi; /* the range to flush for them */
 
 	struct rng rng;
 	uint64_t instructions, accesses; /* since the last COUNT */
@@ -149,11 +149,11 @@ struct guest {
 
 /* ---- os.c ---------------------------------------------------------------- */
 
-/* Zero, or -1: *err.  end it after failure too. */
+/* Returns zero, or -1: *err.  guest_end() is to be called after a failure, too. */
 int guest_make(struct guest *g, const struct guest_config *config, const char *name,
 	       struct err *err);
 void guest_end(struct guest *g);
-/* How much memory a guest needs that is to hand out `bytes`. */
+/* How much RAM a guest needs that hands out `bytes` to its processes. */
 uint64_t guest_ram(uint64_t bytes);
 
 /* ---- records ------------------------------------------------------------- */
@@ -194,20 +194,20 @@ enum path {
 	PATH_TICK,
 };
 
-/* The kernel runs that many instructions of a path. */
+/* The kernel runs so many instructions of a path. */
 void kernel_work(struct guest *g, enum path path, unsigned instructions);
 void kernel_syscall(struct guest *g);
 void kernel_return(struct guest *g);
-/* Through the direct map. */
+/* The kernel touches memory through its map of all memory. */
 void kernel_touch(struct guest *g, uint64_t pa, uint32_t access);
 void kernel_clear_page(struct guest *g, uint64_t pa);
 void kernel_copy_page(struct guest *g, uint64_t to, uint64_t from);
-/* What the kernel keeps about a frame. */
+/* The kernel touches its data about a frame. */
 void kernel_touch_frame(struct guest *g, uint64_t pa, uint32_t access);
 
 /* ---- fail.c -------------------------------------------------------------- */
 
-/* The first reason why the guest cannot go on. */
+/* Stops the guest and says why; only the first call counts. */
 void guest_fail(struct guest *g, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* ---- kernel.c ------------------------------------------------------------ */
@@ -217,15 +217,15 @@ void kernel_mark(struct guest *g, unsigned what);
 void kernel_count(struct guest *g);
 
 void kernel_load_space(struct guest *g, struct space *s);
-/* The TLB has nothing more of [lo, hi) of the space. */
+/* After this the TLB has no translation of [lo, hi) of the space. */
 void kernel_flush(struct guest *g, struct space *s, uint64_t lo, uint64_t hi);
 
 /* ---- tables.c ------------------------------------------------------------ */
 
 struct pt_found {
-	unsigned level; /* where the walk ended */
+	unsigned level; /* the level at which the walk ended */
 	uint64_t at;	/* the entry's address */
-	uint64_t entry; /* a leaf, or not present */
+	uint64_t entry; /* the entry itself: a leaf, or not present */
 };
 
 static inline uint64_t *pt_slot(struct guest *g, uint64_t pa)
@@ -239,46 +239,54 @@ static inline unsigned pt_shift(unsigned level)
 }
 
 void pt_find(struct guest *g, uint64_t root, uint64_t gva, struct pt_found *f);
-/* The address of the entry at that level, with tables above it; 0: no memory. */
+/*
+ * Returns the address of the entry at that level, and makes the tables above it.  Returns 0 if
+ * there is no memory.
+ */
 uint64_t pt_make(struct guest *g, uint64_t root, uint64_t gva, unsigned level);
-/* A store to an entry. */
+/* Stores to an entry, and records the store. */
 void pt_set(struct guest *g, uint64_t at, uint64_t entry);
-/* A cleared table, or 0. */
+/* Makes a cleared table.  Returns its address, or 0. */
 uint64_t pt_new(struct guest *g, unsigned level);
-/* The table was taken out and flushed. */
+/* Frees a table that was taken out and flushed. */
 void pt_free(struct guest *g, uint64_t pa, unsigned level);
-/* Told as a whole, as it is in memory: one store of the page. */
+/* Records the whole table as it is in memory: one store of the page. */
 void pt_tell(struct guest *g, uint64_t pa, unsigned level);
 
 /* ---- space.c ------------------------------------------------------------- */
 
-/* NULL: failed. */
+/* Returns NULL with the guest failed. */
 struct space *space_new(struct guest *g);
-/* Nothing maps it; its root goes. */
+/* Frees a space that maps nothing, with its root. */
 void space_free(struct guest *g, struct space *s);
 struct area *space_find(struct space *s, uint64_t gva);
-/* The 2M leaf that maps gva becomes 4K leaves. */
+/* Replaces the 2M leaf that maps gva by a table of 4K leaves. */
 void space_split(struct guest *g, struct space *s, uint64_t gva);
-/* A new area, at `at` or (0) where there is room from the top; its start or 0. */
+/*
+ * Makes a new area at `at` or, if that is 0, in the highest free place.  Returns its start, or 0.
+ */
 uint64_t space_map(struct guest *g, struct space *s, uint64_t at, const struct area *want);
 void space_unmap(struct guest *g, struct space *s, uint64_t lo, uint64_t hi);
 void space_unmap_all(struct guest *g, struct space *s);
 void space_protect(struct guest *g, struct space *s, uint64_t lo, uint64_t hi, uint32_t rights);
-/* fork: everything of `from` in `to`, copied when it is written. */
+/* fork: `to` gets everything of `from`; a page is copied when one of them writes to it. */
 void space_copy(struct guest *g, struct space *to, struct space *from);
 /*
- * Memory in a row for [lo, hi), which is in one area and whole leaves of it:
- * where it begins, or 0 with the guest failed.
+ * Takes contiguous memory for [lo, hi), which consists of whole leaves of one area.  Returns where
+ * it begins, or 0 with the guest failed.
  */
 uint64_t space_reserve(struct guest *g, struct space *s, uint64_t lo, uint64_t hi);
 /*
- * Maps [gva, hi) to pa and up, as MAP_POPULATE does: up to 512 small pages or
- * one large one.  Where to go on.
+ * Maps the first pages of [gva, hi) to pa and up, as MAP_POPULATE does: up to 512 small pages or
+ * one large one.  Returns where the next call has to begin.
  */
 uint64_t space_fill(struct guest *g, struct space *s, uint64_t gva, uint64_t hi, uint64_t pa);
-/* brk: the heap grows by whole pages; where it begins, or 0 with the guest failed. */
+/*
+ * brk: the heap grows by whole pages.  Returns where the new part begins, or 0 with the guest
+ * failed.
+ */
 uint64_t space_grow(struct guest *g, struct space *s, uint64_t bytes);
-/* The leaf bits that an area's rights give. */
+/* The bits of a leaf that follow from the area's rights. */
 uint64_t area_bits(const struct area *a);
 
 /* ---- fault.c ------------------------------------------------------------- */
@@ -288,23 +296,28 @@ enum fault_result {
 	FAULT_SIGNAL, /* the area does not allow it */
 };
 
-/* After the FAULT record: the handler. */
+/* Runs the page-fault handler; the FAULT record was written before. */
 enum fault_result fault_handle(struct guest *g, uint64_t gva, uint32_t access);
-/* An access to the current space, with all its faults; 0 or, signalled, -1. */
+/*
+ * Makes an access to the current space, with all the faults that it takes.  Returns 0, or -1 if it
+ * ends in a signal.
+ */
 int guest_touch(struct guest *g, uint64_t gva, uint32_t access);
 
 /* ---- process.c ----------------------------------------------------------- */
 
-/* The first process, loaded by the kernel; it runs. */
+/* Makes the first process, which the kernel loads, and runs it. */
 struct task *process_first(struct guest *g, const struct program *p);
-/* A child of the current task, not yet running; NULL: failed. */
+/*
+ * Makes a child of the current task, which does not run yet.  Returns NULL with the guest failed.
+ */
 struct task *process_fork(struct guest *g);
-/* The current task becomes another program. */
+/* The current task starts another program. */
 void process_exec(struct guest *g, const struct program *p);
-/* The current task ends; the next one to run is given. */
+/* Ends the current task and runs `next`. */
 void process_exit(struct guest *g, struct task *next);
 void process_switch(struct guest *g, struct task *next);
-/* The parent takes note of the end of a child. */
+/* The parent waits for a child that has ended. */
 void process_reap(struct guest *g, struct task *child);
 
 #endif

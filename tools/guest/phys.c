@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Frames and blocks.  A 1G block is counted by its first frame alone: it is
- * never shared or taken apart.
+ * Frames and blocks.  Only the first frame of a 1G block has a count of users, because such a
+ * block is never shared or split.
  * Invariant: see phys.h.
  */
 #include "phys.h"
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-/* users[] is large and mostly never touched. */
+/* users[] is large, and most of it is never touched. */
 static size_t table_bytes(const struct phys *p)
 {
 	return (size_t)p->nr * sizeof(*p->users);
@@ -66,7 +66,7 @@ static void add_free(struct phys *p, uint64_t frame, unsigned order)
 	p->free[list_of(order)] = frame;
 }
 
-/* From the memory that was never handed out. */
+/* Takes a block from the memory that was never handed out. */
 static uint64_t take_new(struct phys *p, unsigned order)
 {
 	uint64_t nr = 1ull << order, at;
@@ -76,14 +76,14 @@ static uint64_t take_new(struct phys *p, unsigned order)
 	at = p->high & ~(nr - 1);
 	if (at < nr || at - nr < p->low)
 		return 0;
-	/* What is cut off by aligning is good for small pages. */
+	/* Frames below the alignment become free small pages. */
 	for (uint64_t i = at; i < p->high; i++)
 		add_free(p, i, ORDER_4K);
 	p->high = at - nr;
 	return p->high;
 }
 
-/* No small frame is left: a free 2M block is taken apart. */
+/* No small frame is left, so a free 2M block is split. */
 static uint64_t take_apart(struct phys *p)
 {
 	uint64_t frame = take_free(p, ORDER_2M);

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Tasks: fork, exec, exit, switching between them.
- * Each function is the kernel's part, from after the system call's entry to
- * before its return.
- * Invariant: g->cur runs, and CR3 has its space, or that of the task before
- * while g->cur has none.
+ * Each function is the kernel's part of a system call, without its entry and its return.
+ * Invariant: g->cur runs, and CR3 has its space.  While g->cur has no space, CR3 has that of the
+ * task before.
  */
 #include "program.h"
 
@@ -37,7 +36,9 @@ void process_switch(struct guest *g, struct task *next)
 	kernel_work(g, PATH_SCHED, 600);
 }
 
-/* argv, envp and the like at the top of the stack, and the rest of the data's last page. */
+/*
+ * exec writes argv and envp to the top of the stack, and clears the rest of the data's last page.
+ */
 static void put_arguments(struct guest *g, const struct program *p)
 {
 	for (unsigned i = 0; i < 8; i++)

@@ -85,7 +85,7 @@ void program_touch(struct guest *g, uint64_t gva, uint32_t access)
 			   (unsigned long long)gva);
 }
 
-/* A page below n, low ones far more often. */
+/* Returns a page below n; low ones come far more often. */
 static uint64_t skewed(uint64_t r, uint64_t n)
 {
 	uint64_t a = (r & 0xffff) * n >> 16, b = (r >> 16 & 0xffff) * n >> 16;
@@ -123,7 +123,7 @@ void program_run(struct guest *g, unsigned instructions)
 	g->accesses += (uint64_t)instructions * 14 / 10;
 }
 
-/* Each library's data is relocated, then the program's own set up. */
+/* The dynamic linker relocates each library's data, then the program sets up its own. */
 void program_start(struct guest *g)
 {
 	const struct program *p = g->cur->program;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Programs of the model: what an exec maps, and what running their code
- * touches.  Nothing is computed: a program is a working set.
+ * Programs of the model: what an exec maps, and which memory their code touches.  A program
+ * computes nothing; it is a working set.
  * Invariant: a program's addresses depend on the program alone.
  */
 #ifndef TOOLS_GUEST_PROGRAM_H
@@ -22,19 +22,19 @@ struct program {
 	uint64_t lib;			/* where the first one lies */
 };
 
-/* Its files come into memory.  0, or -1 with the guest failed. */
+/* Loads the program's files.  Returns 0, or -1 with the guest failed. */
 int program_make(struct guest *g, struct program *p);
-/* A file of that many pages, in memory; NULL: failed. */
+/* Makes a file of so many pages, in memory.  Returns NULL with the guest failed. */
 const struct file *file_make(struct guest *g, uint64_t pages);
-/* The areas of an empty space. */
+/* Makes the program's areas in an empty space. */
 void program_map(struct guest *g, struct space *s, const struct program *p);
-/* The current task, whose program it is, runs that many instructions. */
+/* The current task, which has this program, runs so many instructions. */
 void program_run(struct guest *g, unsigned instructions);
-/* guest_touch() where a signal would be a mistake of the workload. */
+/* guest_touch() for accesses that the workload makes sure are allowed. */
 void program_touch(struct guest *g, uint64_t gva, uint32_t access);
-/* Relocations and first steps after an exec. */
+/* The program's relocations and first steps after an exec. */
 void program_start(struct guest *g);
-/* Where its data and its stack are written first. */
+/* The first places of the data and of the stack that the program writes to. */
 uint64_t program_data(const struct program *p);
 
 #endif

@@ -20,14 +20,14 @@ static inline uint64_t rng_mix(uint64_t x)
 	return x ^ x >> 32;
 }
 
-/* A counter of odd steps through a mixer: the period is 2^64. */
+/* A counter with an odd step, mixed: the period is 2^64. */
 static inline uint64_t rng_next(struct rng *r)
 {
 	r->state += 0x9e3779b97f4a7c15ull;
 	return rng_mix(r->state);
 }
 
-/* 0 .. n-1, by the product's upper half; n > 0. */
+/* Returns a number from 0 to n - 1, the upper half of a product.  n > 0. */
 static inline uint64_t rng_below(struct rng *r, uint64_t n)
 {
 	return (uint64_t)((unsigned __int128)rng_next(r) * n >> 64);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Between workload.c and the workloads: what one is, and one that runs.
- * Invariant: a step makes a bounded number of records, whatever the length of
- * the workload.
+ * What workload.c and the workloads share: a description of a workload, and a workload that runs.
+ * Invariant: a step makes a bounded number of records, whatever the length of the workload.
  */
 #ifndef TOOLS_GUEST_RUN_H
 #define TOOLS_GUEST_RUN_H
@@ -31,28 +30,28 @@ struct run {
 	const struct workload *w;
 	uint64_t value[PARAMS_MOST]; /* of w->param[] */
 	const char *file;	     /* of PARAM_FILE, or NULL */
-	struct input *in;	     /* the file, if it was open before; until taken */
-	uint64_t ops;		     /* of the window */
-	uint64_t done;		     /* of them */
-	void *state;		     /* w->state_bytes, zero at first */
+	struct input *in; /* the file if it was open already, until the workload takes it */
+	uint64_t ops;	  /* operations of the window */
+	uint64_t done;	  /* how many of them are done */
+	void *state;	  /* w->state_bytes, zero at first */
 };
 
 struct workload {
 	const char *name, *summary;
-	const char *unit;	   /* an operation */
-	const char *text;	   /* what it does, what it leaves out */
-	const struct param *param; /* first "n", the operations of the window */
+	const char *unit;	   /* what an operation is called */
+	const char *text;	   /* what the workload does, and what it leaves out */
+	const struct param *param; /* the first is "n", the operations of the window */
 	unsigned nr_params;
 	size_t state_bytes;
-	/* How much memory it is going to use, tables and kernel apart. */
+	/* How much memory the workload uses, without tables and the kernel's. */
 	uint64_t (*memory)(const struct run *r);
-	/* What is wrong with the values together; NULL: nothing. */
+	/* Says what is wrong with a combination of values, or returns NULL. */
 	const char *(*check)(const struct run *r);
-	/* One step before the window; 1: there are more. */
+	/* Makes one step before the window.  Returns 1 if there are more. */
 	int (*prepare)(struct run *r);
-	/* One operation or more; counts r->done. */
+	/* Makes one operation or more, or a part of one, and counts r->done. */
 	void (*step)(struct run *r);
-	/* How much is done, or NULL: r->done of r->ops. */
+	/* How much is done, from 0 to 1; NULL: r->done of r->ops. */
 	double (*fraction)(const struct run *r);
 	void (*close)(struct run *r);
 };

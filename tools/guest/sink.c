@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The room for records.
- * Not the records: vmmu/trace.h encodes them.
+ * Room for records in the reader's buffer and beside it.
+ * Not here: encoding records (vmmu/trace.h).
  * Invariant: see sink.h.
  */
 #include "sink.h"

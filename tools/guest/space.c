@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Address spaces: areas, and what mapping, unmapping, protecting and copying
- * them does to page tables.
- * Not here: what a fault brings in (fault.c).
- * Invariant: a frame or table is given back after the flush that follows its removal.
+ * Address spaces: areas, and what mapping, unmapping, protecting and copying them does to page
+ * tables.
+ * Not here: mapping pages at faults (fault.c).
+ * Invariant: a frame or table is freed only after it was taken out and flushed.
  */
 #include "os.h"
 
@@ -12,7 +12,7 @@
 
 #define USER_TOP 0x7ffffffff000ull
 #define MAP_TOP 0x7ffff7fff000ull
-#define PTE_NONE PTE_G /* mapped, but its area allows nothing: P=0 */
+#define PTE_NONE PTE_G /* mapped, but the area allows no access, so P=0 */
 
 /* ---- areas ----------------------------------------------------------------- */
 
@@ -32,7 +32,7 @@ static int is_used(const struct space *s, uint64_t lo, uint64_t hi)
 	return 0;
 }
 
-/* The highest room below map_top; 0: none. */
+/* Returns the highest free place below map_top, or 0. */
 static uint64_t find_room(const struct space *s, uint64_t bytes, uint64_t align)
 {
 	uint64_t at = (s->map_top - bytes) & ~(align - 1);
@@ -61,7 +61,7 @@ static int insert(struct guest *g, struct space *s, const struct area *a)
 	return 0;
 }
 
-/* An area begins at `at`, if one is there. */
+/* Splits the area at `at`, if there is one, so that an area begins there. */
 static int split_area(struct guest *g, struct space *s, uint64_t at)
 {
 	for (unsigned i = 0; i < s->nr; i++) {
@@ -181,7 +181,7 @@ static void gather(struct guest *g, struct space *s, const struct gathered *what
 		gather_end(g, s);
 }
 
-/* A 2M leaf becomes a table of 4K leaves with the same rights. */
+/* Replaces a 2M leaf by a table of 4K leaves with the same rights. */
 static int split_leaf(struct guest *g, struct space *s, uint64_t gva, const struct pt_found *f)
 {
 	uint64_t table = pt_new(g, 1), bits = f->entry & ~(PTE_ADDR | PTE_PS);
@@ -206,7 +206,10 @@ void space_split(struct guest *g, struct space *s, uint64_t gva)
 		(void)split_leaf(g, s, gva, &f);
 }
 
-/* What maps gva, at 4K if less than the whole leaf is meant; where to go on. */
+/*
+ * Finds what maps gva.  A 2M leaf of which only a part lies in [gva, hi) is split first.  Returns
+ * where the next step begins.
+ */
 static uint64_t step(struct guest *g, struct space *s, uint64_t gva, uint64_t hi,
 		     struct pt_found *f)
 {
@@ -245,7 +248,7 @@ static void zap(struct guest *g, struct space *s, uint64_t lo, uint64_t hi)
 	}
 }
 
-/* Tables in whose reach no area is left. */
+/* Takes out tables of ranges in which there is no area any more. */
 static void prune(struct guest *g, struct space *s, uint64_t table, unsigned level, uint64_t base,
 		  const struct vmmu_range *r)
 {
@@ -293,7 +296,10 @@ void space_unmap_all(struct guest *g, struct space *s)
 
 /* ---- changing ------------------------------------------------------------------ */
 
-/* Nobody else has it, and no file.  A 2M page that was not writable waits for the write. */
+/*
+ * Whether the leaf may become writable at once: nobody else uses the page.  A 2M page that was not
+ * writable stays so until the write.
+ */
 static int is_own(struct guest *g, const struct area *a, const struct pt_found *f)
 {
 	uint64_t pa = f->entry & PTE_ADDR;
@@ -398,7 +404,7 @@ static void clear_leaf(struct guest *g, uint64_t pa, uint64_t bytes)
 		kernel_clear_page(g, pa + at);
 }
 
-/* Up to one table of 4K leaves, told as a whole. */
+/* Fills up to one table of 4K leaves, which is recorded as a whole. */
 static uint64_t fill_table(struct guest *g, struct space *s, uint64_t gva, uint64_t hi, uint64_t pa,
 			   uint64_t bits)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The model's page tables: 4 levels, in the model's own memory, every change
- * told.  Who asks for a change flushes.
- * Invariant: once booted, memory differs from what the records told only by
- * A and D bits, which only CPUs set.
+ * The model's page tables: 4 levels, in the model's own memory.  Every change is recorded.
+ * Not here: flushing, which the caller does.
+ * Invariant: after boot a reader of the records has the same tables, apart from A and D bits,
+ * which only CPUs set.
  */
 #include "os.h"
 

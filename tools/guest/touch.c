@@ -7,9 +7,11 @@
  */
 #include "os.h"
 
-/* A kernel path's instructions for each record of an access; see docs/workloads.md. */
+/*
+ * How many instructions of a kernel path there are to each recorded access; see docs/workloads.md.
+ */
 #define INSTRUCTIONS_PER_RECORD 16u
-/* Data accesses and fetches of 10 instructions: 16, as in the recorded guests. */
+/* 10 instructions make 16 accesses, fetches and data, as in the recorded guests. */
 #define ACCESSES_PER_10 16u
 
 void kernel_touch(struct guest *g, uint64_t pa, uint32_t access)
@@ -45,7 +47,7 @@ static void fetch(struct guest *g, uint64_t offset)
 	guest_access(g, KVA_TEXT + offset, KERNEL_PA + offset, VMMU_FETCH);
 }
 
-/* Somewhere in the task's kernel stack; most of it lies in the top page. */
+/* Touches the task's kernel stack, mostly its top page. */
 static void touch_stack(struct guest *g, uint64_t r, uint32_t access)
 {
 	uint64_t page = STACK_PAGES - 1 - ((r & 31) == 0);
@@ -61,7 +63,10 @@ static void touch_slab(struct guest *g, uint64_t page, uint64_t r, uint32_t acce
 		     access);
 }
 
-/* One access of a path: its code, its stack, the task, what is per CPU, its objects. */
+/*
+ * One access of a path: to its code, the stack, the task's data, the CPU's data or the path's own
+ * objects.
+ */
 static void work_access(struct guest *g, enum path path, uint64_t r)
 {
 	uint64_t common = (r >> 3 & 7) == 0, kind = r & 7;

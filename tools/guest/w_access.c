@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Workloads of user memory alone: chase, random, seq.  One process, a heap
- * that is mapped in whole and, unless asked not to, touched before the window.
- * Invariant: the heap's memory lies in a row, and nothing takes it away.
+ * Workloads of user memory alone: chase, random, seq.  One process has a heap that is mapped as a
+ * whole and, unless the parameters say otherwise, touched before the window.
+ * Invariant: the heap's memory is contiguous and stays mapped.
  */
 #include "run.h"
 
 enum { P_N, P_SIZE, P_PAGE, P_STRIDE, P_WARM, P_WRITES };
 
 #define BATCH 4096u
-/* The loop's code and its stack are seen once in so many accesses. */
+/* The loop's code and its stack are touched once in so many accesses. */
 #define CODE_EVERY 64u
 
 struct heap {
 	struct program program;
 	uint64_t start, bytes, pa;
 	uint64_t filled, warmed;
-	uint64_t elements, at; /* at: the next one's number */
+	uint64_t elements, at; /* at: the number of the next access */
 	unsigned shift;	       /* log2 of the stride */
 	unsigned bits;	       /* log2 of elements, rounded up */
 	uint64_t key[2];
@@ -33,7 +33,7 @@ static uint64_t heap_bytes(const struct run *r)
 
 static uint64_t heap_memory(const struct run *r)
 {
-	/* A run of blocks may begin up to a block later. */
+	/* Contiguous blocks may begin up to one block later. */
 	return heap_bytes(r) + r->value[P_PAGE];
 }
 
@@ -113,7 +113,10 @@ static int heap_prepare(struct run *r)
 	return 0;
 }
 
-/* A bijection of [0, 2^bits): odd factors and shifts to the right, mod 2^bits. */
+/*
+ * A bijection of [0, 2^bits): multiplications with odd factors and shifts to the right, modulo
+ * 2^bits.
+ */
 static inline uint64_t permute(const struct heap *h, uint64_t x)
 {
 	uint64_t mask = h->bits ? ~0ull >> (64 - h->bits) : 0;
@@ -125,7 +128,10 @@ static inline uint64_t permute(const struct heap *h, uint64_t x)
 	return x ^ x >> half;
 }
 
-/* The cycle: numbers in order, permuted; those beyond the last are passed over. */
+/*
+ * The order of the chase: numbers 0, 1, 2..., each permuted; a result that is not below the number
+ * of elements is skipped.
+ */
 static inline uint64_t next_chase(struct heap *h)
 {
 	uint64_t element;
@@ -145,7 +151,10 @@ static inline uint64_t next_seq(struct heap *h)
 	return element;
 }
 
-/* How many accesses this step makes, however much room the reader has. */
+/*
+ * How many accesses this step makes; independent of the reader's buffer, so that the stream is the
+ * same for every reader.
+ */
 static unsigned batch_of(const struct run *r)
 {
 	uint64_t nr = r->ops - r->done;

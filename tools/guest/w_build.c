@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The workload build: make compiles files one after the other (kernbench).
- * Each is a driver that runs a compiler and an assembler.
- * Invariant: between two files only make is there.
+ * The workload build (kernbench): make compiles files one after the other.  For each it runs a
+ * driver, which runs a compiler and an assembler.
+ * Invariant: between two files make is the only process.
  */
 #include "run.h"
 
@@ -21,7 +21,7 @@ struct build {
 	const struct file *source[SOURCES];
 	enum stage stage;
 	uint64_t left;			  /* instructions of the stage */
-	uint64_t heap, heap_at, heap_end; /* grown so far; to be */
+	uint64_t heap, heap_at, heap_end; /* how much the heap has grown, and will grow */
 	uint64_t sources[4];		  /* mapped by the compiler */
 	struct rng rng;
 };
@@ -57,7 +57,7 @@ static void begin(struct run *r, struct build *b)
 	b->first = process_first(g, &b->make);
 }
 
-/* fork and exec; the parent waits. */
+/* Forks and executes a program; the parent waits. */
 static struct task *spawn(struct guest *g, const struct program *p)
 {
 	struct task *child;
@@ -88,7 +88,7 @@ static void finish(struct guest *g, struct task *child, struct task *parent)
 	kernel_return(g);
 }
 
-/* Some sources are mapped and read; the last of four goes again. */
+/* Maps a source and reads it.  Up to four are mapped; a new one takes the place of one of them. */
 static void read_source(struct guest *g, struct build *b)
 {
 	unsigned slot = (unsigned)rng_below(&b->rng, 4);
@@ -121,7 +121,7 @@ static void grow_heap(struct guest *g, struct build *b)
 		program_touch(g, b->heap + at, VMMU_WRITE | VMMU_USER);
 }
 
-/* Lately grown parts of the heap are used more than old ones. */
+/* New parts of the heap are used more than old ones. */
 static void use_heap(struct guest *g, struct build *b, unsigned nr)
 {
 	for (unsigned i = 0; i < nr && b->heap_at && !g->failed; i++) {
@@ -145,7 +145,7 @@ static void start_stage(struct run *r, struct build *b, const struct program *p,
 		b->sources[i] = 0;
 }
 
-/* A chunk of the worker's life; 0: it is over. */
+/* Runs the worker for one step.  Returns 0 if it is done. */
 static int work(struct run *r, struct build *b)
 {
 	struct guest *g = &r->g;

@@ -63,7 +63,7 @@ static void begin(struct run *r, struct ring *s)
 	s->made = 1;
 }
 
-/* A child, which makes the array its own and waits; the first one goes on. */
+/* Makes a child, which writes to its copy of the array and waits.  The first process goes on. */
 static void add_process(struct run *r, struct ring *s)
 {
 	struct guest *g = &r->g;
@@ -84,7 +84,7 @@ static void add_process(struct run *r, struct ring *s)
 	s->made++;
 }
 
-/* The token: a word, copied into the pipe's page and out of it. */
+/* The token is a word that is copied to the pipe's page and from it. */
 static void copy_token(struct guest *g, const struct ring *s, unsigned pipe, uint32_t to_user)
 {
 	uint64_t page = s->pipes + (uint64_t)pipe * PIPE_PAGES * FRAME_BYTES;
@@ -93,7 +93,7 @@ static void copy_token(struct guest *g, const struct ring *s, unsigned pipe, uin
 	kernel_touch(g, page, to_user ? VMMU_READ : VMMU_WRITE);
 }
 
-/* Work, write to the next one's pipe, read one's own: the next one runs. */
+/* A process works, writes to the next one's pipe, and reads its own; then the next one runs. */
 static void ctx_step(struct run *r)
 {
 	struct ring *s = r->state;

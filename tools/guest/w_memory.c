@@ -14,7 +14,7 @@ struct memory {
 	struct program program;
 	struct task *task;
 	const struct file *file;
-	uint64_t start, at; /* of the area; at: touched so far */
+	uint64_t start, at; /* of the area; at: how many of them were touched */
 	unsigned warmed;
 };
 
@@ -80,7 +80,7 @@ static void touch_next(struct run *r, struct memory *m)
 	m->at += PAGE;
 }
 
-/* One page; the area comes and goes as often as it is through. */
+/* Touches one page.  When all pages of the area were touched, it is unmapped and mapped again. */
 static void pagefault_step(struct run *r)
 {
 	struct memory *m = r->state;
@@ -93,7 +93,7 @@ static void pagefault_step(struct run *r)
 	r->done++;
 }
 
-/* A large area is one operation of many steps. */
+/* An operation on a large area takes many steps. */
 static void mmap_step(struct run *r)
 {
 	struct memory *m = r->state;
@@ -108,7 +108,10 @@ static void mmap_step(struct run *r)
 	r->done++;
 }
 
-/* The kernel makes a frame on the user's stack, runs the handler, and takes it away. */
+/*
+ * The kernel makes a frame on the user's stack, the handler runs, and the kernel removes the
+ * frame.
+ */
 static void signal_user(struct guest *g)
 {
 	uint64_t frame = STACK_TOP - 0x800;
@@ -159,7 +162,7 @@ static int memory_prepare(struct run *r)
 		begin(r, m);
 		return 1;
 	}
-	/* One whole area first, or one signal. */
+	/* Before the window, one area is gone through, or one signal is delivered. */
 	if (m->warmed)
 		return 0;
 	r->w->step(r);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Workloads of processes: fork, exec, sh (as in LMBench's lat_proc).
- * Invariant: between two operations only the first process is there.
+ * Invariant: between two operations there is only the first process.
  */
 #include "run.h"
 
@@ -21,7 +21,7 @@ static uint64_t processes_memory(const struct run *r)
 	return (64ull << 20) + r->value[P_KIB] * 1024 * 2;
 }
 
-/* A heap that the parent is to write, and that every child gets copied. */
+/* Makes a heap which the parent writes to and of which every child gets a copy. */
 static void make_heap(struct run *r, struct processes *p)
 {
 	struct area a = { .end = r->value[P_KIB] * 1024, .flags = AREA_READ | AREA_WRITE };
@@ -32,7 +32,7 @@ static void make_heap(struct run *r, struct processes *p)
 		p->heap = space_map(g, g->cur->space, 0, &a);
 }
 
-/* A part of it; 1: there is more. */
+/* Writes to a part of the heap.  Returns 1 if there is more. */
 static int write_heap(struct run *r, struct processes *p)
 {
 	uint64_t bytes = r->value[P_KIB] * 1024;
@@ -62,7 +62,7 @@ static void processes_begin(struct run *r, struct processes *p)
 		make_heap(r, p);
 }
 
-/* The child's first steps, in the kernel and outside. */
+/* The child's first steps, in the kernel and in user mode. */
 static void child_starts(struct guest *g, struct task *child)
 {
 	process_switch(g, child);

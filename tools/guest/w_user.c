@@ -16,7 +16,7 @@ enum { P_N, P_FILE };
 #define USER_END 0x7ffffffff000ull
 #define ALL_RECORDS (1ull << 48)
 #define BATCH 4096u
-/* The largest access of one instruction: XSAVE's area, and some. */
+/* The size of the largest access that an instruction can make: XSAVE's area, and a reserve. */
 #define ACCESS_MOST 4096u
 
 struct user {
@@ -84,7 +84,7 @@ static void touch(struct guest *g, struct user *u, uint64_t gva, uint32_t access
 	(void)u;
 }
 
-/* Code is fetched by lines; what lies in the line fetched last is there. */
+/* Code is fetched line by line.  What lies in the line that was fetched last needs no access. */
 static void user_fetch(struct guest *g, struct user *u, uint64_t gva, uint64_t size)
 {
 	for (uint64_t line = gva / LINE; line <= (gva + size - 1) / LINE; line++) {
@@ -143,7 +143,7 @@ struct lackey {
 	uint64_t gva, size;
 };
 
-/* NULL, or what is wrong.  `I  addr,size` and ` L addr,size`. */
+/* Reads a line, as in `I  addr,size` or ` L addr,size`.  Returns NULL, or what is wrong with it. */
 static const char *parse_lackey(const char *line, struct lackey *out)
 {
 	const char *p;
@@ -178,7 +178,7 @@ static void do_lackey(struct guest *g, struct user *u, const struct lackey *x)
 		user_data(g, u, x->gva, x->size, VMMU_WRITE);
 }
 
-/* One line; counts it if it is an access. */
+/* Reads one line, and counts it if it is an access. */
 static void lackey_line(struct run *r, struct user *u)
 {
 	struct lackey x;
@@ -231,7 +231,7 @@ static void do_champsim(struct run *r, struct user *u, const uint8_t *p)
 	}
 	user_fetch(&r->g, u, ip, 1);
 	for (unsigned i = 0; i < 6; i++) {
-		/* What is read comes first. */
+		/* An instruction reads before it writes. */
 		unsigned slot = (i + 2) % 6;
 		uint64_t gva = get_le(p + 16 + slot * 8);
 

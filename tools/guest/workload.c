@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Workloads by name: parameters, and turning one that runs into an input.
- * Invariant: the first bytes, the header, come before the guest is made.
+ * Workloads by name: their parameters, and an input that runs one.
+ * Invariant: the header is written before the guest is made.
  */
 #include "guest.h"
 #include "run.h"
@@ -22,7 +22,7 @@ static const struct workload *const workloads[] = {
 };
 #define NR_WORKLOADS (sizeof(workloads) / sizeof(*workloads))
 
-/* What every workload takes, after its own. */
+/* Parameters of every workload, after its own. */
 enum { C_SEED, C_PCID, C_THP, C_RAM };
 static const struct param common[] = {
 	{ "seed", PARAM_NUMBER, 1, 0, UINT64_MAX, "of all that is random" },
@@ -38,7 +38,7 @@ struct made {
 	struct run run;
 	uint64_t common[NR_COMMON];
 	enum phase phase;
-	int opened; /* the guest is */
+	int opened; /* the guest was made */
 	char *name, *file;
 };
 
@@ -65,7 +65,10 @@ static int no_such(const char *name, size_t len, struct err *err)
 		       (int)(len < 60 ? len : 60), name);
 }
 
-/* The parameter's place, for its own and common ones; NULL: no such name. */
+/*
+ * Finds a parameter of the workload's or a common one.  Returns NULL if there is none of this
+ * name.
+ */
 static const struct param *find_param(struct made *m, const char *name, uint64_t **value)
 {
 	const struct workload *w = m->run.w;
@@ -140,7 +143,7 @@ static int take(struct made *m, char *text, struct err *err)
 	return parse(p, equals + 1, value) < 0 ? bad_value(m, p, equals + 1, err) : 0;
 }
 
-/* `list` is what follows the name, commas between; it is written to. */
+/* `list` is the text after the workload's name, separated by commas.  It is changed. */
 static int take_all(struct made *m, char *list, struct err *err)
 {
 	while (list && *list) {
@@ -261,7 +264,7 @@ static ssize_t some(void *ctx, void *buf, size_t len, struct err *err)
 	size_t n;
 
 	g->err = err;
-	/* A reader with less room than a record gets it from aside. */
+	/* A reader whose buffer is smaller than a record gets it from the sink's own buffer. */
 	while (more && m->phase != PHASE_END && !g->failed) {
 		step(m);
 		more = sink_left(&g->out) > 0;
@@ -329,7 +332,7 @@ static struct made *make(const char *path, struct err *err)
 	return m;
 }
 
-/* The file, open already, as the only parameter. */
+/* Opens a workload whose only parameter is a file that is open already. */
 static struct made *make_for_file(const char *kind, struct input *in, struct err *err)
 {
 	const char *file = input_name(in);
@@ -385,7 +388,7 @@ struct input *workload_open(const char *path, struct err *err)
 	return open_made(make(path, err), err);
 }
 
-/* Lackey's text begins with valgrind's ==pid==, or without it with an access. */
+/* Lackey's text begins with valgrind's ==pid== or, if that was removed, with an access. */
 static int is_lackey(const char *bytes, size_t n)
 {
 	static const char *const start[] = { "I  ", " L ", " S ", " M " };

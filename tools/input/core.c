@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What kind of dump a file is, and its reader.
+ * Which kind of dump a file is, and calling the reader for it.
  * Invariant: see core.h.
  */
 #include "dump.h"
@@ -56,7 +56,7 @@ static int no_dump(const uint8_t *head, size_t n, const char *path, struct err *
 		path, hex);
 }
 
-/* What libkdumpfile reads has to be a file that it can seek in, unpacked. */
+/* libkdumpfile needs an unpacked file to seek in: the input's own, or a copy. */
 static int read_kdump(struct core *core, struct input *in, const char *path, struct err *err)
 {
 	int fd = input_file(in), ret;

@@ -15,27 +15,29 @@
 #include "regs.h"
 
 struct core_segment {
-	uint64_t gpa, bytes; /* in memory; what the file leaves out is zero */
+	uint64_t gpa, bytes; /* in memory; bytes that the file leaves out are zero */
 	uint8_t *data;
 	uint64_t data_bytes;
 };
 
 struct core {
-	struct bytes
-		image; /* of an ELF core, with all segments' data in it; else each has its own */
-	int long_mode; /* the dump says that it is of a 64-bit guest */
+	struct bytes image; /* an ELF core as a whole; without it each segment's data is malloced */
+	int long_mode;	    /* the dump says that it is of a 64-bit guest */
 	struct core_segment *segment;
 	size_t nr_segments;
 	struct known_regs *cpu; /* from the "QEMU" notes */
-	size_t nr_cpus;		/* 0: nothing says that QEMU made it */
+	size_t nr_cpus;		/* 0 if nothing says that QEMU made the dump */
 };
 
-/* Do a file's first bytes say that it is a memory dump?  16 are enough. */
+/* Whether a file that begins with these bytes is a memory dump; 16 of them are enough to tell. */
 int core_looks_like(const void *bytes, size_t n);
-/* Zero, or -1 with *err and nothing to close. */
+/* Returns zero, or -1: *err, and there is nothing to close. */
 int core_open(struct core *core, const char *path, struct err *err);
 void core_close(struct core *core);
-/* The bytes of memory at gpa, at most len of them: how many the file has there in a row. */
+/*
+ * Gives the bytes of memory at gpa, and returns how many follow each other in the file, at most
+ * len.
+ */
 size_t core_bytes(const struct core *core, uint64_t gpa, size_t len, uint8_t **bytes);
 int core_ranges(const struct core *core, struct ranges *ram, const char *path, struct err *err);
 

@@ -15,7 +15,7 @@ struct reader {
 	Elf *elf;
 	const char *path;
 	struct err *err;
-	uint64_t note_bytes; /* of all headers so far */
+	uint64_t note_bytes; /* bytes of notes of the headers so far */
 };
 
 static int check_ident(const struct bytes *image, const char *path, struct err *err)
@@ -45,7 +45,8 @@ static int check_header(struct reader *r)
 		return err_input(r->err, "%s: byte 18: machine %u is not x86", r->path,
 				 eh.e_machine);
 	r->core->long_mode = eh.e_machine == EM_X86_64;
-	if (eh.e_phnum == PN_XNUM) /* the number is in section header 0 */
+	if (eh.e_phnum ==
+	    PN_XNUM) /* more than 65,534 headers: their number is in section header 0 */
 		return 0;
 	if (eh.e_phoff > size || (uint64_t)eh.e_phnum * eh.e_phentsize > size - eh.e_phoff)
 		return err_input(r->err,
@@ -97,7 +98,10 @@ static int take_notes(struct reader *r, size_t index, const GElf_Phdr *ph)
 {
 	const uint8_t *notes = r->core->image.data + ph->p_offset;
 
-	/* Each header's are read, so headers must not share them. */
+	/*
+	 * Many headers with the same notes would make a small file take long: their notes must not
+	 * overlap.
+	 */
 	r->note_bytes += ph->p_filesz;
 	if (r->note_bytes > r->core->image.size)
 		return err_input(r->err,

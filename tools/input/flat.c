@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Flattened files: pieces of a file with the place of each, as makedumpfile -F and QEMU's
- * dump-guest-memory write them where they cannot seek.  Big-endian: a block of 4096 bytes with
- * "makedumpfile", type 1, version 1; then offset and size of a piece with its bytes; offset -1
- * ends.
- * Invariant: a piece lies below DUMP_MOST; what no piece covers is zero.
+ * Flattened files, as makedumpfile -F and QEMU's dump-guest-memory write them where they cannot
+ * seek: pieces of a file, each with its place in it.
+ * The first block has 4096 bytes: "makedumpfile", then type 1 and version 1.  A piece is an
+ * offset, a size, and its bytes.  Offset -1 ends the file.  All numbers are big-endian with 64
+ * bits.
+ * Invariant: a piece lies below DUMP_MOST; bytes that no piece covers are zero.
  */
 #include "dump.h"
 
@@ -90,7 +91,7 @@ static int take_header(struct input *in, struct err *err)
 	return 0;
 }
 
-/* The bytes of one piece, which begins at byte `at`. */
+/* Copies the bytes of one piece, which begin at byte `at` of the input. */
 static int copy(struct input *in, FILE *f, uint64_t size, uint64_t at, struct err *err)
 {
 	uint8_t buf[COPY_BYTES];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reading QEMU's `info tlb` and `info mem` text.
- * No judgement.
+ * Reading the text of QEMU's `info tlb` and `info mem`.
+ * Not here: comparing with it.
  * Invariant: see golden.h.
  */
 #include "golden.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What QEMU's monitor said about one address space: `info tlb`, `info mem`.
- * Reads the text; replay/state_check.c asks a machine the same.
- * Invariant: spans are by address.
+ * Not here: asking a machine the same, which replay/state_check.c does.
+ * Invariant: spans are in order of their addresses.
  */
 #ifndef TOOLS_INPUT_GOLDEN_H
 #define TOOLS_INPUT_GOLDEN_H
@@ -15,7 +15,7 @@
 #define GOLDEN_NX 1u	/* X in the text */
 #define GOLDEN_LARGE 2u /* P */
 
-/* One present leaf, its own bits. */
+/* One present leaf with its own bits, those above it left out. */
 struct golden_line {
 	uint64_t va, pa;
 	unsigned flags; /* GOLDEN_* */
@@ -33,7 +33,10 @@ struct golden {
 	size_t nr_lines, nr_spans;
 };
 
-/* `infomem` may be NULL.  Zero, or -1 with *err (line number) and nothing to free. */
+/*
+ * `infomem` may be NULL.  Returns zero, or -1: *err with the line's number, and there is nothing
+ * to free.
+ */
 int golden_load(struct golden *g, const char *tlb, const char *infomem, struct err *err);
 void golden_free(struct golden *g);
 /* The span that holds va, or NULL. */

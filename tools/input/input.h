@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The door of input/: what the command reads, taken apart.
+ * The door of input/: readers of all that the command reads.
  *
- * stream.h   a file, standard input, or what a program makes, unpacked; its lines
+ * stream.h   bytes and lines of a file, of standard input or of a program's making, unpacked
  * core.h     memory dumps
  * sidecar.h  the JSON beside a dump
  * golden.h   what QEMU's monitor answered
- * trace.h    VMTRACE1
+ * trace.h    event traces (VMTRACE1)
  * regs.h     registers of which only some are known
  * tcg.h      what QEMU's emulator leaves in captures and no CPU would
  */

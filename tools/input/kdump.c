@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* So long the library may be silent. */
+/* The library may take so long between two messages. */
 #define SILENT_SECONDS 60
 
 struct receiver {
@@ -87,7 +87,7 @@ static int take_pages(struct receiver *r, const struct kdump_message *m, uint8_t
 	return 0;
 }
 
-/* 1: go on; 0: that was all; -1. */
+/* Returns 1 if more messages follow, 0 after the last, -1: *err. */
 static int take(struct receiver *r, const struct kdump_message *m, uint8_t **payload)
 {
 	switch (m->kind) {
@@ -126,7 +126,7 @@ static int is_sound(const struct kdump_message *m)
 	return m->gpa < RAM_MOST && m->bytes <= RAM_MOST - m->gpa;
 }
 
-/* Zero, or -1; *came tells a reader that has ended or hangs from one that has spoken. */
+/* Returns zero or -1.  *came is CAME_ALL if *err is filled, else why no message came. */
 static int take_all(struct receiver *r, enum came *came)
 {
 	int more = 1;
@@ -156,7 +156,7 @@ static void be_child(int fd, int out)
 	static const int fatal[] = { SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGPIPE };
 	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
-	/* How it ends is for the parent to say, once. */
+	/* If the library ends the process, the parent says so; nothing else may. */
 	for (unsigned i = 0; i < sizeof(fatal) / sizeof(*fatal); i++)
 		(void)signal(fatal[i], SIG_DFL);
 	if (null >= 0)

@@ -27,7 +27,9 @@
 /* From this version on, the number of pages is in the second header. */
 #define VERSION_PAGES_64 6u
 
-/* Where the headers have what is read of them: a block's size in the first, the rest in the second.
+/*
+ * Offsets of what is read of the headers: the size of a block in the first, the rest in the
+ * second.
  */
 static const struct layout {
 	unsigned block, split, notes, notes_size, notes_size_bytes, pages;
@@ -44,7 +46,7 @@ struct reader {
 	kdump_ctx_t *ctx;
 	int fd, out;
 	uint8_t *piece;	     /* KDUMP_PIECE_BYTES */
-	uint64_t descriptor; /* of a KDUMP file: where the next page's is; else 0 */
+	uint64_t descriptor; /* where the next page's descriptor lies; 0 if this is no KDUMP file */
 	uint64_t file_bytes;
 };
 
@@ -65,7 +67,7 @@ static int tell(struct reader *r, struct kdump_message m, const void *payload)
 	return put(r, &m, sizeof(m)) < 0 ? -1 : put(r, payload, m.payload);
 }
 
-/* -1. */
+/* Tells the parent why the dump cannot be read.  Returns -1. */
 __attribute__((format(printf, 2, 3))) static int refuse(struct reader *r, const char *fmt, ...)
 {
 	char text[KDUMP_ERROR_MOST];
@@ -187,7 +189,7 @@ static int is_x86(const char *machine)
 	return 0;
 }
 
-/* The block's size, and then the second header's, in blocks. */
+/* A layout fits if a block has the size of a page and the second header is not empty. */
 static const struct layout *layout_of(const uint8_t *head)
 {
 	for (unsigned i = 0; i < sizeof(layouts) / sizeof(*layouts); i++)
@@ -216,7 +218,10 @@ static int find_descriptors(struct reader *r, const uint8_t *block, uint64_t pag
 		      (unsigned long long)r->descriptor, (unsigned long long)r->file_bytes);
 }
 
-/* What they say and libkdumpfile does not tell; nothing of a file of another format. */
+/*
+ * Tells what the headers of a KDUMP file say and libkdumpfile does not.  Files of other formats
+ * have no such headers.
+ */
 static int tell_headers(struct reader *r)
 {
 	const struct layout *l;
@@ -253,7 +258,7 @@ static int tell_headers(struct reader *r)
 
 /* ---- memory --------------------------------------------------------------------------------- */
 
-/* The next run of pages from *page on; 1, 0: there is none, -1. */
+/* Finds the next run of pages, from *page on.  Returns 1, 0 if there is none, -1 after an error. */
 static int next_run(struct reader *r, kdump_bmp_t *map, uint64_t *page, uint64_t *end)
 {
 	const uint64_t most = RAM_MOST / VMMU_PAGE_SIZE;
@@ -292,8 +297,8 @@ static int tell_ram(struct reader *r)
 }
 
 /*
- * That the pages' data are in the file, and no longer than pages.  libkdumpfile 0.5.1 takes zeros
- * for what is behind the file's end, and writes what is longer than a page past its buffer.
+ * Checks that the data of these pages lie in the file and are no longer than a page.  libkdumpfile
+ * 0.5.1 takes zeros for data behind the file's end, and writes longer data past its buffer.
  */
 static int check_descriptors(struct reader *r, uint64_t gpa, uint64_t bytes)
 {

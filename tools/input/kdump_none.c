@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * In the place of kdump.c where libkdumpfile was not there at build time.
+ * Takes the place of kdump.c where libkdumpfile was not found at build time.
  * Invariant: see dump.h.
  */
 #include "dump.h"

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Text line by line on top of an input.
- * No parsing, and no line longer than LINE_MOST.
- * Invariant: buf[pos, len) is read and not yet answered; len < cap.
+ * Reading an input line by line.  A line longer than LINE_MOST is an error.
+ * Invariant: buf[pos, len) is read and not yet returned; len < cap.
  */
 #include "stream.h"
 
@@ -27,7 +26,7 @@ void lines_close(struct lines *l)
 	*l = (struct lines){ 0 };
 }
 
-/* A binary file, most likely. */
+/* The file is most likely a binary one. */
 static int no_text(struct err *err)
 {
 	return err_hint(err, "Is it the right file?  A text file of lines is wanted here.");
@@ -80,7 +79,7 @@ int lines_next(struct lines *l, char **line, struct err *err)
 	if (l->pos > l->len)
 		l->pos = l->len;
 	l->number++;
-	/* What follows one would not be seen. */
+	/* The caller would not see what follows a zero byte. */
 	if (memchr(*line, 0, (size_t)(end - *line))) {
 		err_input(err, "%s: line %llu: a zero byte, so this is no text", input_name(l->in),
 			  (unsigned long long)l->number);

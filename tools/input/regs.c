@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Merging what is known of the registers.
- * Knows no file format.
+ * Putting together what different sources say of the registers.
  * Invariant: see regs.h.
  */
 #include "regs.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Registers of which only some are known yet: note, JSON and options each
- * tell a part, the later winning.
- * No checks of sense: vmmu_set_regs() does those.
+ * Registers of which only some are known.  A dump's note, the JSON and options each tell some of
+ * them, and a later source wins.
+ * Not here: whether a CPU can have them; vmmu_set_regs() checks that.
  * Invariant: a register whose bit in `known` is clear is 0.
  */
 #ifndef TOOLS_INPUT_REGS_H
@@ -23,14 +23,16 @@ struct known_regs {
 
 uint64_t *regs_field(struct known_regs *r, unsigned reg);
 void regs_set(struct known_regs *r, unsigned reg, uint64_t value);
-/* What `over` knows replaces what `r` knew. */
+/* Registers that `over` knows replace those of `r`. */
 void regs_merge(struct known_regs *r, const struct known_regs *over);
-/* EFER.LMA is what LME and CR0.PG make it, whoever recorded one of them alone; 1: it was not. */
+/*
+ * Sets EFER.LMA to what LME and CR0.PG make of it, since some recorders see only writes to EFER.
+ * Returns 1 if that changed EFER.
+ */
 int regs_settle_lma(struct vmmu_regs *regs);
 /*
- * A core's note has no EFER.  If nobody told it: what QEMU's guests have
- * (`long_mode`: by the core's e_machine).  Returns a sentence for the user,
- * or NULL if EFER was known.
+ * Guesses EFER if no source tells it; a dump's note has none.  `long_mode`: the dump says that it
+ * is of a 64-bit guest.  Returns a sentence for the user, or NULL if EFER was known.
  */
 const char *regs_guess_efer(struct known_regs *r, int long_mode);
 

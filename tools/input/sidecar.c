@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reading the sidecar with json-c, which keeps unsigned 64-bit numbers whole.
- * Fields that nobody uses are not looked at.
- * Invariant: each failure names its field, as in "contexts[2].cr3".
+ * Reading the sidecar with json-c, which does not round unsigned 64-bit numbers.
+ * Fields that are not used are not checked.
+ * Invariant: each error names its field, as in "contexts[2].cr3".
  */
 #include "sidecar.h"
 #include "base/base.h"
@@ -23,7 +23,7 @@ struct reader {
 
 #define INSTEAD_OF_RAM "Correct the field, or leave all of ram[] out and give --ram SIZE."
 
-/* How a field can do without what is wrong in it. */
+/* What a user can do about a wrong field, by the beginning of its name. */
 static const struct {
 	const char *begin, *hint;
 } instead[] = {
@@ -37,7 +37,7 @@ static const struct {
 	{ "core", "Correct the field: it is the name of the dump beside the JSON." },
 };
 
-/* Numbers are whole, or hexadecimal digits in quotes. */
+/* Reports what is wrong with a field.  Returns -1. */
 static int bad(struct reader *r, const char *field, const char *what)
 {
 	err_input(r->err, "%s: %s: %s", r->path, field, what);
@@ -56,7 +56,7 @@ static void *array_of(struct reader *r, size_t nr, size_t size)
 	return p;
 }
 
-/* A whole number, or a string of hex digits. */
+/* Reads a number: a whole one, or a string of hexadecimal digits. */
 static int number(struct reader *r, struct json_object *o, const char *field, uint64_t *value)
 {
 	const char *text = json_object_get_string(o);
@@ -106,7 +106,7 @@ static int file_name(struct reader *r, struct json_object *o, const char *key, c
 	return *out ? 0 : bad(r, field, "out of memory");
 }
 
-/* 1 with the array in *v, 0 if there is none. */
+/* Returns 1 with the array in *v, 0 if there is none, -1: *err. */
 static int array(struct reader *r, struct json_object *o, const char *key, const char *field,
 		 struct json_object **v)
 {
@@ -190,7 +190,7 @@ static int take_ram(struct reader *r, struct json_object *root)
 	return have < 0 ? -1 : 0;
 }
 
-/* [va, gpa or null] */
+/* A sample is a pair: a virtual address, and its GPA or null. */
 static int take_sample(struct reader *r, struct json_object *pair, const char *field,
 		       struct sidecar_sample *out)
 {
@@ -258,7 +258,7 @@ static int is_word(uint8_t c)
 	return isalnum(c) || c == '.' || c == '+' || c == '-';
 }
 
-/* Digits alone, and above UINT64_MAX. */
+/* Whether the word is a decimal number above UINT64_MAX. */
 static int is_too_large(const uint8_t *word, size_t len)
 {
 	static const char most[] = "18446744073709551615";
@@ -270,7 +270,10 @@ static int is_too_large(const uint8_t *word, size_t len)
 	return len > digits || (len == digits && memcmp(word, most, digits) > 0);
 }
 
-/* json-c makes the largest number of one that is larger; where one is, or the text's size. */
+/*
+ * json-c silently takes UINT64_MAX for a larger number.  Returns where one stands, or the text's
+ * size.
+ */
 static size_t find_too_large(const struct bytes *text)
 {
 	const uint8_t *d = text->data;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The JSON beside a core: registers, RAM, and what QEMU itself answered.
- * Reads, and does not open the files that it names.
- * Invariant: numbers are unsigned 64-bit throughout, never rounded.
+ * The JSON beside a dump: registers, RAM, and what QEMU itself answered.
+ * Not here: opening the files that it names.
+ * Invariant: numbers are unsigned 64-bit ones and never rounded.
  */
 #ifndef TOOLS_INPUT_SIDECAR_H
 #define TOOLS_INPUT_SIDECAR_H
@@ -30,18 +30,18 @@ struct sidecar {
 	int qemu;   /* it names the QEMU that made the capture */
 	struct known_regs *cpu;
 	size_t nr_cpus;
-	struct ranges ram; /* not finished: the core's may join */
+	struct ranges ram; /* before ranges_finish(): the dump's ranges are added to them */
 	struct sidecar_context *context;
 	size_t nr_contexts;
 };
 
-/* Zero, or -1 with *err (the field's name in it) and nothing to close. */
+/* Returns zero, or -1: *err with the field's name, and there is nothing to close. */
 int sidecar_open(struct sidecar *side, const char *path, struct err *err);
 void sidecar_close(struct sidecar *side);
 
 /*
- * Of the JSON beside a recorded workload: how many operations it is, and what they are
- * called, malloced.  -1: *err.
+ * Reads, in the JSON beside a recorded workload, how many operations the workload is and what they
+ * are called (malloced).  Returns -1 on failure: *err.
  */
 int sidecar_ops(const char *path, uint64_t *ops, char **unit, struct err *err);
 

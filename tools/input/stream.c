@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Bytes from a file, a pipe or memory, unpacked if they begin like zstd.
- * Lines are in lines.c.
+ * Bytes from a file, a pipe, memory or a source, unpacked if they begin as zstd's or xz's do.
+ * Not here: lines (lines.c).
  * Invariant: raw[raw_pos, raw_len) is read from the file and not yet used.
  */
 #include "stream.h"
@@ -17,7 +17,7 @@
 #include <zstd_errors.h>
 
 #define RAW_BYTES (256u << 10)
-/* As zstd(1) unpacks: a file of a few bytes may ask for all of it. */
+/* The window that zstd(1) accepts by default.  A file of a few bytes can ask for so much memory. */
 #define WINDOW_LOG_MAX 27
 
 static const uint8_t zstd_magic[4] = { 0x28, 0xb5, 0x2f, 0xfd };
@@ -64,7 +64,10 @@ static int fill_raw(struct input *in, struct err *err)
 	return n > 0;
 }
 
-/* An enum packed; reads no more than it takes to tell (a terminal may be slow). */
+/*
+ * Returns an enum packed, or -1.  Reads no more bytes than are needed to tell: input from a
+ * terminal comes slowly.
+ */
 static int looks_packed(struct input *in, struct err *err)
 {
 	int got = 1;
@@ -83,7 +86,7 @@ static int looks_packed(struct input *in, struct err *err)
 	return got < 0 ? -1 : PACKED_NOT;
 }
 
-/* What is called zstd has to be that. */
+/* A file whose name ends in .zst has to be packed with zstd. */
 static int check_name(const struct input *in, struct err *err)
 {
 	size_t len = strlen(in->name);
@@ -395,7 +398,7 @@ static int grow(struct bytes *b, size_t *cap, size_t most, const char *path, str
 
 	if (b->size < *cap)
 		return 0;
-	if (want > most + 1) /* one more, to see that the file goes on */
+	if (want > most + 1) /* one byte more shows whether the file is longer */
 		want = most + 1;
 	if (b->size > most)
 		return err_input(err, "%s: longer than the %zu bytes allowed here", path, most);

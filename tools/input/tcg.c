@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Finding and clearing what TCG leaves behind.
- * A PDPT is what a PTPAGE record of level 3 tells, and what CR3 points to, while the registers say
- * PAE; its frame is one no more when it becomes another table or is dropped.
+ * Finding PDPTEs in a capture, and clearing the accessed bit in them.
+ * In a trace, 32 bytes are a PDPT if a PTPAGE record of level 3 is about them, or if CR3 points to
+ * them, while the registers say PAE paging.  They are none any more when their frame becomes
+ * another table or is dropped.
  * Invariant: see tcg.h.
  */
 #include "tcg.h"
@@ -57,9 +58,8 @@ int tcg_has_pdptes(const struct vmmu_regs *regs)
 void tcg_regs(struct tcg *t, const struct vmmu_regs *regs)
 {
 	t->pae = tcg_has_pdptes(regs);
-	t->cr3 = regs->cr3;
 	if (t->pae)
-		mark(t, t->cr3 & UINT32_MAX);
+		mark(t, regs->cr3 & UINT32_MAX);
 }
 
 static int is_accessed(uint64_t entry)
@@ -116,7 +116,7 @@ unsigned tcg_clear(uint8_t *bytes, size_t len)
 {
 	unsigned cleared = 0;
 
-	/* Both bits are in an entry's first byte. */
+	/* The present and the accessed bit are in an entry's first byte. */
 	for (size_t at = 0; at < len && at < TCG_PDPT_BYTES; at += 8) {
 		if (is_accessed(bytes[at])) {
 			bytes[at] &= (uint8_t)~ACCESSED;

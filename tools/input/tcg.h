@@ -17,31 +17,33 @@
 
 #define TCG_PDPT_BYTES 32u
 
-/* Of a trace that is being read: where PDPTEs lie. */
+/* Where PDPTEs lie, at a point of a trace that is being read. */
 struct tcg {
 	int on;		  /* QEMU recorded the trace */
-	int pae;	  /* the registers as they are have PDPTEs */
-	uint64_t cr3;	  /* as it is */
-	uint8_t *pdpt;	  /* a bit for each 32 bytes below `end`: they are PDPTEs */
-	uint64_t end;	  /* of RAM, 4G at most: CR3 has 32 bits there */
+	int pae;	  /* the registers have PDPTEs now */
+	uint8_t *pdpt;	  /* a bit for each 32 bytes below `end`, set if they are a PDPT */
+	uint64_t end;	  /* the end of RAM or 4G: CR3 has 32 bits with PAE paging */
 	uint64_t group;	  /* PTE records of a PDPT that are still to come */
-	uint64_t cleared; /* entries, so far */
+	uint64_t cleared; /* how many entries were cleared */
 };
 
-/* Zero, or -1: out of memory.  Close it in both cases. */
+/* Returns zero, or -1 if out of memory.  tcg_close() is to be called in both cases. */
 int tcg_open(struct tcg *t, uint64_t ram_end);
 void tcg_close(struct tcg *t);
-/* The registers are these from now on. */
+/* From the next record on the registers are these. */
 void tcg_regs(struct tcg *t, const struct vmmu_regs *regs);
-/* The next record, in the trace's order. */
+/* Clears the bit in the next record, if that is a PDPTE.  Records come in the trace's order. */
 void tcg_record(struct tcg *t, struct vmmu_trace_record *rec);
 
-/* Do these registers have PDPTEs, if paging is on? */
+/* Whether there are PDPTEs under these registers if paging is on. */
 int tcg_has_pdptes(const struct vmmu_regs *regs);
-/* Of a dump: the PDPTEs in these bytes, TCG_PDPT_BYTES at most.  How many were cleared. */
+/*
+ * Clears the bit in the PDPTEs of a dump, which are these bytes (TCG_PDPT_BYTES at most).  Returns
+ * in how many.
+ */
 unsigned tcg_clear(uint8_t *bytes, size_t len);
 
-/* A sentence for the user. */
+/* Writes a sentence for the user. */
 void tcg_words(char *buf, size_t len, uint64_t cleared);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Reading VMTRACE1 in large pieces.
- * Decoding a record is the library's (vmmu/trace.h).
+ * Not here: decoding a record, which the library does (vmmu/trace.h).
  * Invariant: buf[pos, len) is whole records.
  */
 #include "trace.h"

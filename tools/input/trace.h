@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A VMTRACE1 file, record by record.
- * Knows where each record lies, not what it means: replay/run.c does.
+ * Not here: what a record means (replay/run.c).
  * Invariant: memory does not depend on the length of the trace.
  */
 #ifndef TOOLS_INPUT_TRACE_H
@@ -14,19 +14,22 @@
 
 struct trace {
 	struct input *in;
-	struct progress *progress; /* NULL, or told at each refill */
+	struct progress *progress; /* NULL, or shown the progress at each refill */
 	uint64_t ram_bytes;
 	uint8_t *buf;
 	size_t pos, len;
 	uint64_t next;	/* number of the record that comes next, from 0 */
-	size_t cut;	/* bytes of a record that the file's end cut short */
+	size_t cut;	/* bytes of a last record that is not whole */
 	double reading; /* seconds spent reading and unpacking */
 };
 
-/* Takes over the input.  Zero, or -1 with *err and nothing to close. */
+/* Takes over the input.  Returns zero, or -1: *err, and there is nothing to close. */
 int trace_open(struct trace *t, struct input *in, struct err *err);
 void trace_close(struct trace *t);
-/* 1; 0: the end; -1: *err, a record cut short among others. */
+/*
+ * Reads more records.  Returns 1, 0 at the end, -1: *err, for instance for a record that is not
+ * whole.
+ */
 int trace_refill(struct trace *t, struct err *err);
 
 static inline int trace_next(struct trace *t, struct vmmu_trace_record *rec, struct err *err)

@@ -15,11 +15,11 @@
 
 struct xz;
 
-/* NULL: *err; `name` begins its text. */
+/* Returns NULL on failure: *err, whose text begins with `name`. */
 struct xz *xz_open(const char *name, struct err *err);
 void xz_close(struct xz *x);
 
-/* What is read of the file: src[pos, len) is new; src begins at byte `at`. */
+/* What was read of the file: src[pos, len) is not used yet, and src begins at byte `at`. */
 struct xz_bytes {
 	const uint8_t *src;
 	size_t pos, len;
@@ -28,8 +28,8 @@ struct xz_bytes {
 };
 
 /*
- * One step, which moves in->pos.  How many bytes it made; *inside: the stream
- * is not at its end.  -1: *err.
+ * Unpacks some bytes and moves in->pos.  Returns how many it made, with *inside set if the stream
+ * is not at its end; -1: *err.
  */
 ssize_t xz_step(struct xz *x, struct xz_bytes *in, void *buf, size_t room, int *inside,
 		struct err *err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * In place of xz.c where liblzma was not there.
+ * Takes the place of xz.c where liblzma was not found at build time.
  * Invariant: nothing is ever opened.
  */
 #include "xz.h"
