@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * vmmu check: random guests on all backends and the oracle in lock step, until they differ.
- * What a guest does is check/gen.c's, what is compared check/judge.c's and check/compare.c's.
- * Invariant: what is printed after a difference is what --replay does again.
+ * vmmu check: random guests on all backends and the oracle in lock step, until there is a
+ * difference.
+ * Not here: what guests do (check/gen.c) and what is compared (check/judge.c, check/compare.c).
+ * Invariant: the operations that are printed after a difference are those that --replay does
+ * again.
  */
 #include "base/base.h"
 #include "cmd.h"
@@ -24,7 +26,7 @@ struct check {
 	struct progress progress;
 	struct gen_mix mix;
 	uint64_t left;	 /* operations still to do */
-	bool shortening; /* something was found: time is no matter */
+	bool shortening; /* a difference was found, so the time limit does not count any more */
 	double start;
 	uint64_t worlds, ops, backend_ops;
 	uint64_t ok, fault, mmio, legal[NR_LEGAL];
@@ -65,10 +67,10 @@ static void show_progress(struct check *c, const struct world *w)
 	progress_at(&c->progress, done);
 }
 
-/* Operations from one look at everything to the next. */
+/* How many operations there are between two checks of everything. */
 #define WHOLE 4096u
 
-/* One world, recorded; 1: it failed. */
+/* Runs one world and records what it does.  Returns 1 if it failed. */
 static int run_world(struct check *c, const struct world_cfg *cfg, struct ops *done,
 		     unsigned *backend)
 {
@@ -97,11 +99,11 @@ static int run_world(struct check *c, const struct world_cfg *cfg, struct ops *d
 	return failed;
 }
 
-/* What failed. */
+/* What is known of a failure. */
 struct find {
 	struct world_cfg cfg;
 	struct ops ops;
-	unsigned backend; /* WORLD_*; 0: no one alone */
+	unsigned backend; /* which backend alone fails (WORLD_*); 0 if none alone does */
 };
 
 static size_t length(const struct find *f)
@@ -111,12 +113,12 @@ static size_t length(const struct find *f)
 	return ops_count(&f->ops, &preset);
 }
 
-/* False: the same operations do not show it again. */
+/* Returns 0 if the same operations do not fail again. */
 static bool shorten(struct find *f)
 {
 	struct world_cfg alone = f->cfg;
 
-	/* The fewer, the faster. */
+	/* Fewer backends make it faster. */
 	alone.backends = f->backend;
 	if (f->backend && ops_run(&alone, &f->ops, false) >= 0)
 		f->cfg = alone;
@@ -126,7 +128,7 @@ static bool shorten(struct find *f)
 	return true;
 }
 
-/* As text for --replay, and as C in its comments. */
+/* Prints the operations as text for --replay, with C code in its comments. */
 static void tell(const struct find *f)
 {
 	const char *preset;
@@ -172,7 +174,7 @@ static void summary(const struct check *c)
 	puts("differences               0");
 }
 
-/* How often each event was seen in each mode of the guest's, over all backends. */
+/* Prints how often each event was seen in each mode of the guest, on all backends together. */
 static void coverage(const struct check *c)
 {
 	unsigned i, m;
@@ -192,7 +194,7 @@ static void coverage(const struct check *c)
 	}
 }
 
-/* A world for it. */
+/* Prepares a world. */
 static void choose_mix(struct check *c, struct world_cfg *cfg)
 {
 	c->mix = (struct gen_mix){ .mix = c->o->mix, .mode = -1 };
@@ -204,7 +206,7 @@ static void choose_mix(struct check *c, struct world_cfg *cfg)
 		cfg->nr_cpus = 2 + (unsigned)(cfg->seed % (WORLD_CPUS - 1));
 }
 
-/* The world of a seed; whether it failed. */
+/* Runs the world of a seed.  Returns whether it failed. */
 static bool look(struct check *c, uint64_t seed, struct find *f)
 {
 	*f = (struct find){ .cfg = world_cfg_of(seed, c->o->vcpus, c->o->profile) };
@@ -213,10 +215,10 @@ static bool look(struct check *c, uint64_t seed, struct find *f)
 	return run_world(c, &f->cfg, &f->ops, &f->backend);
 }
 
-/* Nobody reads a long sequence: worlds to come may have a shorter one. */
+/* A long sequence is hard to read, so more worlds are run that may fail with a shorter one. */
 #define SHORT_ENOUGH 12u
 #define WORLDS_MORE 48u
-/* As ops_effort() tells it; half a minute or less. */
+/* An effort as ops_effort() counts it, of half a minute or less. */
 #define EFFORT_MORE 5000000u
 
 static void look_for_shorter(struct check *c, uint64_t seed, struct find *f)
@@ -278,7 +280,7 @@ static void small_progress(void *ctx, double done)
 	progress_at(&c->progress, done);
 }
 
-/* Every sequence in a small world. */
+/* Runs every sequence of operations in a small world. */
 static int run_small(struct check *c)
 {
 	struct small s = { .progress = small_progress, .ctx = c };

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What all subcommands say the same way.
- * No options, no work.
- * Invariant: standard output gets nothing from here but help.
+ * Messages that several subcommands have.
+ * Invariant: only help goes to standard output from here.
  */
 #include "cmd.h"
 #include "input/input.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * vmmu compare: every input on every backend, side by side.
- * The runs are in compare_runs.c, the output is report/'s.
- * Invariant: what differs from a recorded answer is told, and is the exit status.
+ * Not here: the runs (compare_runs.c) and the output (report/).
+ * Invariant: a result that differs from a recorded answer is printed, and sets the exit status.
  */
 #include "cmd.h"
 #include "compare.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Between compare.c (the command, what it prints) and compare_runs.c (the runs).
+ * What compare.c, the command and what it prints, and compare_runs.c, the runs, share.
  */
 #ifndef TOOLS_CMD_COMPARE_H
 #define TOOLS_CMD_COMPARE_H
@@ -11,9 +11,9 @@
 
 struct plan {
 	const char *backend;
-	uint64_t host_page; /* native: its pages bound its TLB entries */
+	uint64_t host_page; /* for native, a TLB entry is no larger than that */
 	const struct strategy *strategy;
-	unsigned share; /* percent on 2M pages, in --host-2m's order; 0 with host_page 4K */
+	unsigned share; /* percent of RAM on 2M pages, from --host-2m */
 };
 
 #define RUNS_MOST (STRATEGIES_MOST + 1)
@@ -25,15 +25,18 @@ struct comparison {
 	unsigned nr_runs;
 	struct report report;
 	struct progress progress;
-	int again;		    /* on another CPU: what there is to say has been said */
+	int again; /* this is a run on another CPU: notes about the input were printed before */
 	struct cpu_profile profile; /* with --profile */
 	struct cpu_model cpu;
 	char label[SHARES_MOST][12]; /* of --host-2m's runs */
 };
 
-/* Which runs every input gets: the usual seven; or native and a run for each strategy. */
+/* Decides which runs every input has: the usual seven, or native and a run for each strategy. */
 void compare_plan(struct comparison *c);
-/* Runs the next input, report.input[report.nr_inputs], which counts from then on.  -1: *err. */
+/*
+ * Runs the next input, report.input[report.nr_inputs], and counts it in nr_inputs.  Returns -1 on
+ * failure: *err.
+ */
 int compare_input(struct comparison *c, const char *path, struct err *err);
 
 #endif

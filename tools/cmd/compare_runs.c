@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The runs of vmmu compare: an input on every backend, and again on other CPUs.
- * The engines are replay/run.c and replay/state_check.c.
- * Invariant: every input gets the same runs in the same order, native first.
+ * Not here: the engines (replay/run.c, replay/state_check.c).
+ * Invariant: every input has the same runs in the same order, native first.
  */
 #include "cmd.h"
 #include "compare.h"
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Native has no host pages: let nothing bound its TLB entries. */
+/* Native has no host pages; 1G keeps them from limiting its TLB entries. */
 static const struct plan usual[] = {
 	{ .backend = "native", .host_page = 1ull << 30 },
 	{ .backend = "shadow", .host_page = 4096 },
@@ -23,7 +23,7 @@ static const struct plan usual[] = {
 	{ .backend = "nested-ept", .host_page = 2ull << 20 },
 };
 
-/* On a modelled CPU, whose vendor has one of the two ways of nested paging. */
+/* The runs on a modelled CPU; its vendor has either NPT or EPT. */
 static const struct plan modelled[] = {
 	{ .backend = "native", .host_page = 1ull << 30 },
 	{ .backend = "shadow", .host_page = 4096 },
@@ -77,7 +77,7 @@ void compare_plan(struct comparison *c)
 						       .strategy = &all->s[i] };
 }
 
-/* What run number i is made with, and its result's name. */
+/* Returns what run number i is made with, and names its result. */
 static struct machine_options options_of(const struct comparison *c, unsigned i, struct result *r)
 {
 	struct machine_options m = c->o->machine;
@@ -280,7 +280,7 @@ static int make_sensitivity(struct again *a, struct report_input *in, struct err
 				err);
 }
 
-/* Of the first input only: it takes a run for each size. */
+/* Only the first input is swept, because that takes a run for each size. */
 static int make_sweep(struct again *a, struct report_input *in, struct err *err)
 {
 	in->sweep = calloc(1, sizeof(*in->sweep));

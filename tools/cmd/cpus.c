@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * vmmu cpus: the CPU profiles that there are, and where their numbers come from.
- * What the keys mean is model/build.c's.
+ * vmmu cpus: which CPU profiles there are, and where their numbers come from.
+ * Not here: what the keys mean (model/keys.c).
  * Invariant: a number without a source is shown as assumed.
  */
 #include "cmd.h"
@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Names are no numbers. */
+/* Whether the value is a name and no number. */
 static int is_number(const struct cpu_param *param)
 {
 	return strcmp(param->key, "title") != 0 && strcmp(param->key, "vendor") != 0;
@@ -25,7 +25,7 @@ static void count(const struct cpu_profile *p, unsigned *sourced, unsigned *assu
 			++*(p->param[i].assumed ? assumed : sourced);
 }
 
-/* A profile that can be used; else nothing is left to close. */
+/* Opens a profile and checks that it can be used.  After a failure there is nothing to close. */
 static int open_built(struct cpu_profile *p, struct cpu_model *model, const char *name,
 		      struct err *err)
 {
@@ -56,7 +56,7 @@ static int list(struct err *err)
 	return STATUS_OK;
 }
 
-/* Why it is assumed, without the word. */
+/* Returns why a number is assumed, without the word "assumed". */
 static const char *reason(const struct cpu_param *param)
 {
 	const char *text = param->source;

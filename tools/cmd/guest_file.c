@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Finding out what an input is.
- * Reads the first bytes and (for a JSON) its "core" field only.
+ * Finding out what an input is.  Only the first bytes and a JSON's field "core" are read.
  * Invariant: see guest_file.h.
  */
 #include "guest_file.h"
@@ -61,7 +60,7 @@ int guest_kind(const char *path, struct err *err)
 			"dump-guest-memory dumps; lackey's and ChampSim's traces are read, too.");
 }
 
-/* The JSON beside a core, if there is one. */
+/* Returns the name of the JSON beside a dump, or NULL if there is none. */
 static char *json_of(const char *core)
 {
 	char *json = path_existing(path_retype(core, ".ptcore", ".json"));
@@ -153,7 +152,7 @@ static int copy_stdin(FILE *to)
 
 char *guest_spool(struct err *err)
 {
-	FILE *f = tmpfile(); /* stays open, and so alive, until exit */
+	FILE *f = tmpfile(); /* it stays open until exit, so the file exists as long */
 	char *path = NULL;
 
 	if (!f || copy_stdin(f) < 0) {

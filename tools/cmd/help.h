@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Help text that several subcommands share.
- * The man page says the same at length.
- * Invariant: it follows the OPTIONS_* tables of options.h.
+ * Help text that several subcommands have.  The man page says more.
+ * Invariant: it has the options of the OPTIONS_* tables in options.h.
  */
 #ifndef TOOLS_CMD_HELP_H
 #define TOOLS_CMD_HELP_H

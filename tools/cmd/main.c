@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The command vmmu: chooses the subcommand, prints its error, exits.
- * All else is in the toolkit, so that tests can link it.
+ * The command vmmu: chooses the subcommand, prints its error, and exits.
+ * All other files are in a library, the toolkit, which tests can link.
  * Invariant: an error is printed once, here, and decides the exit status.
  */
 #include "cmd.h"
@@ -40,7 +40,7 @@ static int run(const struct command *c, int argc, char **argv)
 	struct err err = { .status = STATUS_MISMATCH };
 	int status = c->run(argc, argv, &err);
 
-	/* A full disk or a closed pipe: then the data did not arrive. */
+	/* The disk is full or the pipe is closed, so the data are not all there. */
 	if ((fflush(stdout) != 0 || ferror(stdout)) && status >= 0) {
 		say("standard output: cannot write");
 		return STATUS_INPUT;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Parsing options with getopt_long.
- * Prints nothing: bad usage comes back as an error.
+ * Parsing options with getopt_long.  Wrong usage is returned as an error and not printed.
  * Invariant: see options.h.
  */
 #include "options.h"
@@ -79,7 +78,7 @@ static int take_cap(const struct option *o, const char *value, struct options *o
 	return out->machine.table_pages ? 0 : bad_value(o, value, "a number from 1 up", err);
 }
 
-/* A number of the shadow backend's config, which says itself what it can be. */
+/* A number of struct vmmu_shadow_config, within the limits of <vmmu/shadow.h>. */
 static int take_shadow_number(const struct option *o, const char *value, struct options *out,
 			      struct err *err)
 {
@@ -294,7 +293,7 @@ static int take(const struct option *o, const char *value, struct options *out, 
 	}
 }
 
-/* -o is --output, where there is one. */
+/* -o means --output, if the subcommand has that. */
 static int take_short(const struct option *table, char **argv, struct options *out, struct err *err)
 {
 	while (table->name && table->val != OPT_OUTPUT)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The command line of every subcommand.
- * Each subcommand lists what it takes; what a value means is said here, once.
+ * The command line of every subcommand.  Each lists the options that it has; what their values
+ * mean is here.
  * Invariant: an option that a subcommand does not list is refused.
  */
 #ifndef TOOLS_CMD_OPTIONS_H
@@ -54,9 +54,9 @@ enum option_id {
 	OPT_OUTPUT,
 };
 
-/* Assignments to a CPU profile. */
+/* The most --set options. */
 #define SETS_MOST 32u
-/* Shares of RAM on 2M pages. */
+/* The most numbers of --host-2m. */
 #define SHARES_MOST 12u
 
 #define OPTION(name, id)                                                                           \
@@ -83,7 +83,7 @@ enum option_id {
 		NULL, 0, NULL, 0                                                                   \
 	}
 
-/* Of `check` alone. */
+/* Options of vmmu check alone. */
 struct check_options {
 	uint64_t seed, ops;
 	uint64_t seconds;    /* 0: not given */
@@ -101,22 +101,25 @@ struct options {
 	struct machine_options machine;
 	uint64_t check;
 	const char *json, *csv, *html, *svg;
-	const char *profile; /* of a CPU, with `set` changed; NULL: none */
+	const char *profile; /* the name of a CPU profile, changed by `set`; NULL: none */
 	const char *set[SETS_MOST];
 	unsigned nr_set;
 	int sensitivity, sweep;
 	unsigned share_2m[SHARES_MOST], nr_shares; /* percent */
 	const char *output;
-	struct strategies strategies; /* none: --shadow was not given */
+	struct strategies strategies; /* empty if --shadow was not given */
 	int per_op;
 	struct check_options check_options;
 };
 
-/* Answers the index of the first operand, all options before it; -1: *err. */
+/* Returns the index of the first operand; options come before it.  Returns -1 on failure: *err. */
 int options_parse(int argc, char **argv, const struct option *table, struct options *out,
 		  struct err *err);
 
-/* --backend was given, and one strategy at most, which its machine gets; or -1. */
+/*
+ * Checks that --backend was given and one strategy at most, and gives the strategy to the machine.
+ * Returns -1 if not: *err.
+ */
 int options_one_machine(struct options *o, struct err *err);
 
 #endif

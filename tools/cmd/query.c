@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Parsing one access.
- * No input, no output.
  * Invariant: see query.h.
  */
 #include "query.h"
@@ -11,7 +10,7 @@
 #include <string.h>
 #include <vmmu/hw.h>
 
-/* 1 if `word` is one letter of `set`; then *access is or'ed with its meaning. */
+/* If `word` is one letter of `set`, adds its meaning to *access and returns 1; else returns 0. */
 static int letter(const char *word, const char *set, const uint32_t *meaning, uint32_t *access)
 {
 	const char *at = word[0] && !word[1] ? strchr(set, word[0]) : NULL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * "GVA [r|w|x] [u|s|a]": one access, as users write it.
- * Does not perform it.
- * Invariant: what is left out means a read by the supervisor.
+ * An access as users write it: "GVA [r|w|x] [u|s|a]".
+ * Not here: making the access.
+ * Invariant: without letters it is a read by the supervisor.
  */
 #ifndef TOOLS_CMD_QUERY_H
 #define TOOLS_CMD_QUERY_H
@@ -15,9 +15,9 @@ struct query {
 	uint32_t access; /* VMMU_READ, ... */
 };
 
-/* Takes the text apart.  Zero, or -1. */
+/* Parses the text, which is changed.  Returns zero, or -1. */
 int query_parse(char *text, struct query *q);
-/* "read by a supervisor" */
+/* Writes an access in words, as in "read by the supervisor". */
 void query_words(char *buf, size_t len, const struct query *q);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * vmmu replay: one trace on one backend, every recorded answer checked.
- * The work is replay/run.c's.
- * Invariant: exit status 0 only if something was checked and all of it agreed.
+ * vmmu replay: one trace on one backend, with every recorded answer checked.
+ * Not here: replaying (replay/run.c).
+ * Invariant: the exit status is 0 only if something was checked and all of it was right.
  */
 #include "cmd.h"
 #include "guest_file.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * vmmu run: becomes vmmu-run, the program that links Unicorn.
- * This one does not, for Unicorn's licence is another; so there is nothing here but the search.
- * Invariant: comes back only with an error.
+ * vmmu run: executes vmmu-run, the program that links Unicorn.  This program does not link it,
+ * because Unicorn has another licence.
+ * Invariant: the function returns only with an error.
  */
 #include "cmd.h"
 
@@ -14,11 +14,14 @@
 
 #define PATH_BYTES 4096
 
-/* Beside this program; where it is installed; where it is built. */
+/* Where vmmu-run is looked for: beside this program, where it is installed, where it is built. */
 static const char *const places[] = { "vmmu-run", "../libexec/vmmu-run",
 				      "../examples/unicorn/vmmu-run" };
 
-/* The directory of this program with its '/'; 0, or -1 where /proc does not tell. */
+/*
+ * Finds the directory of this program, with a '/' at its end.  Returns 0, or -1 if /proc does not
+ * tell it.
+ */
 static int own_directory(char *buf)
 {
 	ssize_t n = readlink("/proc/self/exe", buf, PATH_BYTES - 1);

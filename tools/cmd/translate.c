@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * vmmu translate: addresses in, one line each out.
- * Every line is a real access through the backend, not a look into tables.
- * Invariant: output differs between backends in nothing.
+ * vmmu translate: reads addresses and prints a line for each.
+ * Every line is a real access through the backend.
+ * Invariant: the output is the same for all backends.
  */
 #include "cmd.h"
 #include "help.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * vmmu walk: how one address is translated, reference by reference.
- * The access is made first, so that the tables that serve it are there.
- * Invariant: what is shown is what vmmu_explain() saw; nothing is made up.
+ * The access is made first, so that host tables for it exist.
+ * Invariant: only what vmmu_explain() reports is shown.
  */
 #include "cmd.h"
 #include "help.h"
@@ -23,7 +23,7 @@ struct show {
 	struct query q;
 	struct walk_style style;
 	struct vmmu_regs regs;
-	int status; /* of the access */
+	int status; /* the text of the access */
 	struct vmmu_xlat x;
 };
 
@@ -76,7 +76,7 @@ static void print_head(const struct show *s)
 	printf("%s\n\n", text);
 }
 
-/* PAE: the top level is not read from memory. */
+/* With PAE paging the top level is a register and not read from memory. */
 static void print_pdpte(const struct show *s)
 {
 	unsigned i = (unsigned)(s->q.gva >> 30 & 3);
@@ -137,7 +137,7 @@ static void print_plain(const struct show *s, struct walk_record *hw)
 	print_count(hw);
 }
 
-/* The rule that the accumulated rights of a present page broke. */
+/* Returns which rule the rights of a present page, accumulated over the levels, do not satisfy. */
 static const char *broken_rule(const struct show *s, const struct vmmu_walk *w)
 {
 	unsigned type = s->q.access & VMMU_TYPE_MASK;
@@ -157,7 +157,7 @@ static const char *broken_rule(const struct show *s, const struct vmmu_walk *w)
 	return "SMAP: the supervisor may not touch a user page unless EFLAGS.AC=1";
 }
 
-/* Empty where the fault has no entry to blame. */
+/* Writes which entry caused the fault; nothing if no single entry did. */
 static void why_text(char *buf, size_t len, const struct show *s, const struct vmmu_walk *w)
 {
 	*buf = 0;
@@ -251,7 +251,7 @@ static int print_result(const struct show *s, const struct walk_record *w, struc
 
 /* ---- as a picture ------------------------------------------------------------------ */
 
-/* "result: ..., because some level says NX": one line. */
+/* Writes the result as one line: "result: ..., because some level says NX". */
 static int outcome(char *buf, size_t len, const struct show *s, const struct vmmu_walk *w,
 		   struct err *err)
 {
@@ -265,7 +265,7 @@ static int outcome(char *buf, size_t len, const struct show *s, const struct vmm
 	return 0;
 }
 
-/* What the CPU walks, below what the guest's own tables say if these are others. */
+/* Shows what the CPU walks; above it, if that differs, the walk of the guest's own tables. */
 static void make_picture(const struct show *s, struct walk_picture *p, struct walk_record w[2])
 {
 	query_text(p->title, sizeof(p->title), s);
@@ -339,7 +339,7 @@ static int walk_state(struct options *o, const struct query *q, struct err *err)
 	return ret;
 }
 
-/* The operands, GVA [r|w|x] [u|s|a], as one text. */
+/* Joins the operands, GVA [r|w|x] [u|s|a], to one text. */
 static int operands(int argc, char **argv, struct query *q, struct err *err)
 {
 	char text[128] = "";

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * vmmu workload: what workloads there are, and one written as a trace.
- * The workloads are in guest/.
- * Invariant: the file is what `workload:...` as an input gives, byte by byte.
+ * vmmu workload: lists workloads, and writes one as a trace.
+ * Not here: the workloads (guest/).
+ * Invariant: the file has the same bytes as `workload:...` as an input.
  */
 #include "cmd.h"
 #include "options.h"
@@ -59,7 +59,7 @@ static int write_trace(struct input *in, const char *path, struct err *err)
 	return ret;
 }
 
-/* `text` may lack the "workload:". */
+/* `text` may be without the prefix "workload:". */
 static struct input *open_named(const char *text, struct err *err)
 {
 	struct input *in = NULL;

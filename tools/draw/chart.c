@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Drawing charts.
- * Where the numbers come from is report/html.c's.
- * Invariant: see chart.h; nothing is drawn beyond the picture.
+ * Not here: where the numbers come from (report/).
+ * Invariant: see chart.h; nothing is drawn outside the picture.
  */
 #include "chart.h"
 #include "svg.h"
@@ -74,7 +74,7 @@ static double room_of(const struct chart *c)
 	return WIDTH - left_of(c) - (c->mark > 0 ? MARKED_W : VALUE_W);
 }
 
-/* 1 lies at a tenth of the way on a logarithmic scale, so that one exit is seen. */
+/* On a logarithmic scale 1 is at a tenth of the width, so that a single exit can be seen. */
 static double part_of(const struct chart *c, double most, double value)
 {
 	if (most <= 0 || value <= 0)
@@ -86,7 +86,7 @@ static double part_of(const struct chart *c, double most, double value)
 	return value * room_of(c);
 }
 
-/* As much of a label as there is room for. */
+/* Shortens a label to the room that there is. */
 static void put_label(FILE *f, const struct chart *c, const char *label, double y)
 {
 	const size_t room = (size_t)(left_of(c) / 6.2);
@@ -167,7 +167,7 @@ void chart_put(FILE *f, struct chart *c)
 #define PLOT_LEFT 36.0
 #define PLOT_RIGHT 270.0
 
-/* The next of 1, 2, 5, 10, ... */
+/* Returns the next larger of 1, 2, 5, 10, 20 and so on. */
 static double round_up(double v)
 {
 	double ten = pow(10, floor(log10(fmax(v, 1e-9))));
@@ -208,7 +208,7 @@ static void draw_axes(FILE *f, const struct chart_lines *c, double most)
 		 "%s", c->x_title);
 }
 
-/* Labels at the lines' ends, pushed apart where they would overlap. */
+/* Puts labels at the ends of lines, and moves them apart where they would overlap. */
 static void place_labels(const struct chart_lines *c, double most, double *y)
 {
 	unsigned order[CHART_PARTS];

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Charts of horizontal bars, plain and stacked, and of lines: small enough for
- * a phone, several side by side on a desk.
- * Draws what it is told.
- * Invariant: each value is written beside its bar, as its caller wrote it.
+ * Charts of horizontal bars, plain or stacked, and of lines.  They are small enough for a phone,
+ * and several stand side by side on a large screen.
+ * Invariant: each value stands beside its bar, in the caller's words.
  */
 #ifndef TOOLS_DRAW_CHART_H
 #define TOOLS_DRAW_CHART_H
@@ -22,8 +21,8 @@ struct chart_part {
 };
 
 struct chart_bar {
-	char label[96]; /* cut where it is too long; whole in the tip */
-	int head;	/* a line of its own, without a bar */
+	char label[96]; /* shortened where it is too long; the tip has all of it */
+	int head;	/* a heading without a bar */
 	struct chart_part part[CHART_PARTS];
 	unsigned nr_parts;
 	char text[48]; /* at the end of the bar */
@@ -31,22 +30,22 @@ struct chart_bar {
 
 struct chart {
 	const char *title;
-	struct chart_bar *bar; /* malloced by chart_add() */
+	struct chart_bar *bar; /* made by chart_add() */
 	unsigned nr;
-	double most;	/* 0: the longest bar's */
-	int log;	/* plain bars only */
-	int percent;	/* lines at quarters of `most` */
-	double label_w; /* 0: as usual */
-	double mark;	/* a line across all bars, here; 0: none */
+	double most;	/* the value of a bar of full width; 0: the largest value */
+	int log;	/* a logarithmic scale; for plain bars only */
+	int percent;	/* values are percentages: lines at quarters of `most` */
+	double label_w; /* the labels' width; 0: the usual one */
+	double mark;	/* where a line crosses all bars; 0: none */
 };
 
-/* The next bar, zeroed; NULL: out of memory. */
+/* Adds a bar, which is zeroed.  Returns NULL if out of memory. */
 struct chart_bar *chart_add(struct chart *c, const char *label);
-/* A bar of one part; `text` is written at its end and is its tip. */
+/* Adds a bar of one part.  `text` stands at its end, and is its tip. */
 void chart_bar(struct chart *c, const char *label, const char *class, double value,
 	       const char *text);
 void chart_draw(FILE *f, struct chart *c);
-/* Draws it in a <figure> and frees the bars. */
+/* Draws the chart in a <figure>, and frees the bars. */
 void chart_put(FILE *f, struct chart *c);
 
 struct chart_curve {
@@ -54,7 +53,7 @@ struct chart_curve {
 	double y[CHART_POINTS];
 };
 
-/* Lines over sizes, which stand at equal distances. */
+/* Lines over sizes; the sizes stand at equal distances. */
 struct chart_lines {
 	const char *title, *x_title;
 	const unsigned *x;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Drawing the grid, and filling it with what a run's walks did.
- * What fills it with one walk is walk/picture.c.
- * Invariant: a cell's numbers are those of struct vmmu_walk_cell; a row or
- * column that no walk read has no cells.
+ * Drawing the grid, and filling it with the counts of a run's walks.
+ * Not here: filling it with one walk (walk/picture.c).
+ * Invariant: a cell's numbers are those of struct vmmu_walk_cell; rows and columns without
+ * references have no cells.
  */
 #include "grid.h"
 
@@ -25,7 +25,7 @@ static struct svg_box place(const struct grid *g, unsigned row, unsigned col, do
 				 y + HEAD + row * (g->cell_h + GAP), g->cell_w, g->cell_h };
 }
 
-/* Of all walks, how many found it where: a bar along the lower edge. */
+/* Draws a bar along the cell's lower edge: how many walks found the entry in which place. */
 static void draw_share(FILE *f, const struct grid_cell *c, struct svg_box b)
 {
 	static const char *const class[] = { "p2", "p5", "p0" };
@@ -67,7 +67,7 @@ static void draw_cell(FILE *f, const struct grid *g, unsigned row, unsigned col,
 	draw_share(f, c, b);
 }
 
-/* To the next cell of its row, past those that are not there. */
+/* Draws an arrow to the next cell of the row that exists. */
 static void draw_arrow(FILE *f, const struct grid *g, unsigned row, unsigned col, double y)
 {
 	struct svg_box from = place(g, row, col, y), to;
@@ -83,7 +83,7 @@ static void draw_arrow(FILE *f, const struct grid *g, unsigned row, unsigned col
 		  "");
 }
 
-/* One dimension: to the cell below. */
+/* In one dimension, draws an arrow to the cell below. */
 static void draw_down(FILE *f, const struct grid *g, unsigned row, double y)
 {
 	struct svg_box b = place(g, row, 0, y);
@@ -123,7 +123,10 @@ void grid_draw(FILE *f, const struct grid *g, double y)
 
 /* ---- of a run ------------------------------------------------------------------------ */
 
-/* The highest level with references, or 0; of the guest's dimension, or the nested one. */
+/*
+ * Returns the highest level with references, of the guest's or of the nested dimension; 0 if there
+ * is none.
+ */
 static unsigned top_level(const struct vmmu_silicon_stats *s, int nested)
 {
 	unsigned top = 0;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Colours and fonts of all pictures, as CSS.
- * Fills of runs are k0 to k6, of cycles p0 to p6, of a walk's references by
- * where they were found: near, far, mixed, skip, none, stop.
- * Invariant: what text is written on has a contrast of 4.5 with it, in both schemes.
+ * Classes k0 to k6 are fills for runs, p0 to p6 for parts of cycles; near, far, mixed, skip, none
+ * and stop are for a walk's references, by where they were found.
+ * Invariant: text has a contrast of at least 4.5 to its ground, in both colour schemes.
  */
 #include "svg.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Writing SVG.
- * The colours are in style.c.
- * Invariant: see svg.h; no text gets past xml_put().
+ * Not here: colours (style.c).
+ * Invariant: see svg.h; all text goes through xml_put().
  */
 #include "svg.h"
 
@@ -10,7 +10,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 
-/* Bytes that follow the first one of a character; -1: it cannot be a first. */
+/* Returns how many bytes follow this first byte of a character; -1 if no character begins so. */
 static int follow(unsigned char c)
 {
 	if (c < 0x80)
@@ -22,7 +22,7 @@ static int follow(unsigned char c)
 	return c >= 0xf0 && c < 0xf5 ? 3 : -1;
 }
 
-/* What XML 1.0 lets a document have in it (section 2.2). */
+/* Whether XML 1.0 allows the character in a document (section 2.2). */
 static int allowed(uint32_t c)
 {
 	if (c < 0x20)
@@ -31,7 +31,7 @@ static int allowed(uint32_t c)
 	       !(c >= 0x7f && c < 0xa0);
 }
 
-/* Length of the character at `text`, or 0: it is none. */
+/* Returns the length of the character at `text`, or 0 if there is no valid one. */
 static unsigned character(const char *text)
 {
 	static const uint32_t least[] = { 0, 0x80, 0x800, 0x10000 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The arena: mmap once, then a bump pointer and free lists by power of two.
- * Deterministic: no address of the host decides anything.
+ * The arena: one mmap(), then a pointer that goes up, and free lists by powers of two.
+ * Results do not depend on the addresses that the host gives.
  * Invariant: see arena.h.
  */
 #include "arena.h"
@@ -61,7 +61,7 @@ void *arena_alloc(void *ctx, size_t size, size_t align)
 	unsigned class = class_of(size);
 	uint64_t bytes = 1ull << class;
 	struct arena_free *hit = a->list[class];
-	/* So that a freed block fits whoever asks for its size, up to a page. */
+	/* Rounded up, so that a freed block can serve any request of its size class. */
 	uint64_t natural = bytes < 4096 ? bytes : 4096, at;
 
 	if (hit && ((uintptr_t)hit & (align - 1)) == 0) {

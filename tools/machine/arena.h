@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One reserved stretch of address space: guest RAM at its own address, host
- * tables behind it.  So HPA = GPA for RAM, and tables lie at the same HPAs in
- * every run.  Not a general allocator.
- * Invariant: what is free of a size class is on that class's list, or above `next`.
+ * One reserved range of the host's address space: guest RAM, each address at its own offset, and
+ * behind it the host's tables.  So HPA = GPA for RAM, and tables have the same HPAs in every run.
+ * Invariant: free memory of a size class is on the class's list, or above `next`.
  */
 #ifndef TOOLS_MACHINE_ARENA_H
 #define TOOLS_MACHINE_ARENA_H
@@ -27,7 +26,7 @@ struct arena {
 	struct arena_free *list[ARENA_CLASSES]; /* by log2 of the size */
 };
 
-/* RAM at [0, ram_end); it reads zero and costs nothing until it is written. */
+/* RAM is [0, ram_end).  It reads as zero, and takes no memory before it is written. */
 int arena_open(struct arena *a, uint64_t ram_end, struct err *err);
 void arena_close(struct arena *a);
 

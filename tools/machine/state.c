@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * From files and options to a guest, and from a guest to machines.
- * No checking of answers: replay/state_check.c.
+ * Making a guest's state of files and options, and machines of the state.
+ * Not here: checking answers (replay/state_check.c).
  * Invariant: see state.h.
  */
 #include "state.h"
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One more thing that the user is told. */
+/* Adds a sentence to what the user is told. */
 __attribute__((format(printf, 2, 3))) static void note(struct state *s, const char *fmt, ...)
 {
 	size_t n = strlen(s->note);
@@ -43,7 +43,7 @@ static int find_ram(struct state *s, const struct state_options *o, struct err *
 	return err_hint(err, "Give --ram SIZE, or --regs with a JSON that has ram[].");
 }
 
-/* Which of these registers are known, as a list. */
+/* Writes the names of the known registers as a list. */
 static void list_regs(char *buf, size_t len, unsigned known)
 {
 	static const struct {
@@ -75,7 +75,7 @@ static int no_registers(const struct state_options *o, unsigned missing, struct 
 		     "have a note of them.");
 }
 
-/* Which of all that knows registers had the last word about which. */
+/* Writes for each register which source it is from; the first of them wins. */
 static void tell_sources(struct state *s, const struct state_options *o, unsigned known)
 {
 	unsigned side = o->cpu < s->side.nr_cpus ? s->side.cpu[o->cpu].known : 0;
@@ -130,7 +130,7 @@ static int find_regs(struct state *s, const struct state_options *o, struct err 
 	return 0;
 }
 
-/* PDPTEs of one address space. */
+/* Clears the accessed bit in the PDPTEs of one address space.  Returns in how many. */
 static unsigned clear_at(struct state *s, uint64_t cr3)
 {
 	uint64_t gpa = cr3 & 0xffffffe0;
@@ -140,7 +140,7 @@ static unsigned clear_at(struct state *s, uint64_t cr3)
 	return n ? tcg_clear(bytes, n) : 0;
 }
 
-/* Of all address spaces that are known, if QEMU made the capture. */
+/* Clears it in all address spaces that are known, if QEMU made the capture. */
 static void clear_tcg(struct state *s)
 {
 	char words[200];
@@ -182,7 +182,7 @@ void state_close(struct state *s)
 	*s = (struct state){ 0 };
 }
 
-/* Pages of zeros stay untouched: they cost no memory so. */
+/* Pages of zeros are not written, so they take no memory. */
 static void load_segment(struct machine *m, const struct core_segment *seg)
 {
 	static const uint8_t zero[VMMU_PAGE_SIZE];
@@ -196,7 +196,7 @@ static void load_segment(struct machine *m, const struct core_segment *seg)
 	}
 }
 
-/* Nothing says that QEMU made the dump, and its PDPTEs look as if. */
+/* Whether PDPTEs have the accessed bit set still, because nothing says that QEMU made the dump. */
 static int has_marked_pdptes(const struct state *s)
 {
 	uint8_t *bytes, copy[TCG_PDPT_BYTES];

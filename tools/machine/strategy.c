@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Names of strategies, read.
- * No machines.
- * Invariant: a technique that the library gets is known here, without a line for it.
+ * Reading the names of shadow strategies.
+ * Invariant: a technique that is added to the library is known here without a change.
  */
 #include "strategy.h"
 
@@ -11,7 +10,7 @@
 
 #define TRAP (VMMU_SHADOW_CACHE | VMMU_SHADOW_UPDATE)
 
-/* The bit of a technique's name, 0: there is none. */
+/* Returns the bit of a technique by its name, or 0 if there is none. */
 static uint32_t technique(const char *name, size_t len)
 {
 	const char *known;
@@ -39,7 +38,7 @@ static int unknown(const char *name, size_t len, struct err *err)
 		(int)len, name, all);
 }
 
-/* cache+unsync: the bits of these alone; 0: one of them is unknown. */
+/* Reads names as in cache+unsync.  Returns their bits, or 0 if one of them is unknown. */
 static uint32_t sum_of(const char *name, size_t len)
 {
 	uint32_t on = 0;
@@ -98,7 +97,7 @@ static int add(struct strategies *out, const char *name, size_t len, struct err 
 	return 0;
 }
 
-/* Without cache nothing is left but the virtual TLB, which is there already. */
+/* Without `cache` only the virtual TLB is left, and that is in the list already. */
 static int add_all(struct strategies *out, struct err *err)
 {
 	static const char *const first[] = { "vtlb", "trap", "all" };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Shadow strategies by name: which techniques are on.
- * Names of techniques are the library's.
+ * Shadow strategies by name.  A strategy is a set of techniques that are on; their names are the
+ * library's.
  */
 #ifndef TOOLS_MACHINE_STRATEGY_H
 #define TOOLS_MACHINE_STRATEGY_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Backends by name, and VMs with the geometry that comparisons use.
- * No input format: RAM comes as ranges.
+ * Backends by name, and VMs with the TLB geometry that comparisons use.
+ * Not here: input formats; RAM is given as ranges.
  * Invariant: see vm.h.
  */
 #include "vm.h"
@@ -56,7 +56,7 @@ const char *page_size_name(uint64_t bytes)
 	return "?";
 }
 
-/* What a backend is told of its own. */
+/* Returns the backend's own configuration. */
 static const void *backend_config(struct machine *m, const struct machine_options *opt)
 {
 	if (opt->backend->shadow)
@@ -126,13 +126,16 @@ static int add_slot(struct machine *m, uint64_t lo, uint64_t hi, uint64_t host_p
 
 #define REGION (2ull << 20)
 
-/* Spread evenly, and what is on 2M with a smaller share is so with a larger. */
+/*
+ * Regions are chosen evenly.  A region on a 2M page with some share is on one with every larger
+ * share, too.
+ */
 int machine_on_2m(uint64_t gpa, unsigned percent)
 {
 	return (gpa / REGION * 0x9e3779b97f4a7c15ull >> 32) % 100 < percent;
 }
 
-/* A slot for each run of regions that are on the same pages. */
+/* Adds a slot for each row of regions with the same page size. */
 static int add_mixed(struct machine *m, const struct vmmu_range *r, unsigned share, struct err *err)
 {
 	for (uint64_t lo = r->lo, hi; lo < r->hi; lo = hi) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * From a CPU profile to a modelled CPU.
- * No reading: that is profile.c's.
- * Invariant: what a profile leaves out has the values that are set here.
+ * Making a modelled CPU of a profile.
+ * Not here: reading the profile (profile.c).
+ * Invariant: keys that a profile leaves out have the values that are set here, or 0.
  */
 #include "build.h"
 

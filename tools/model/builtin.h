@@ -13,7 +13,7 @@ struct cpu_builtin {
 	size_t size;
 };
 
-/* The last has no name. */
+/* The last entry has no name. */
 extern const struct cpu_builtin cpu_builtin[];
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Counts times costs.
+ * Cycles of a run: its counts times the CPU's costs.
  * Not here: where the costs come from (build.c).
  * Invariant: the walks' part is what the library counted in walk_cycles.
  */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Cycles: what was counted, times what each thing takes on a CPU.
- * Counts nothing and runs nothing; every part is linear in every cost.
+ * How many cycles a run takes on a CPU: what was counted in the run, times what each event costs
+ * on the CPU.
+ * Invariant: every part is linear in every cost.
  */
 #ifndef TOOLS_MODEL_COST_H
 #define TOOLS_MODEL_COST_H

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a CPU profile's keys come to together: sizes as sets and ways, and what is missing.
- * Invariant: a structure that cannot be is refused with a line that is about it.
+ * Checking a CPU profile as a whole: sizes become sets and ways, and missing keys are reported.
+ * Invariant: an error about a structure names a line of the profile that is about it.
  */
 #include "build.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* A parameter of the structure whose keys begin so, of the file's if there is one. */
+/*
+ * Finds a parameter whose key begins with `prefix`.  One of the file is preferred to one of --set.
+ */
 static const struct cpu_param *one_of(const struct build *b, const char *prefix)
 {
 	const struct cpu_param *found = NULL;
@@ -44,7 +46,7 @@ static int impossible(const struct build *b, const char *prefix, unsigned entrie
 	return bad_structure(b, prefix, why);
 }
 
-/* entries / ways sets; no ways: fully associative. */
+/* There are entries / ways sets.  Without ways the structure is fully associative. */
 static int shape(const struct build *b, const char *prefix, unsigned entries, unsigned ways,
 		 struct vmmu_cache_shape *s)
 {
@@ -85,7 +87,7 @@ static int finish_tlb(const struct build *b, unsigned i, struct vmmu_tlb_model *
 	return shape(b, prefix, b->tlb_entries[i], b->tlb_ways[i], &t->shape);
 }
 
-/* A TLB of no entries is none: so one is taken away by --set. */
+/* A TLB of no entries is left out, so that --set can remove one. */
 static int finish_tlbs(struct build *b)
 {
 	struct vmmu_silicon *s = &b->m->silicon;
@@ -120,7 +122,7 @@ static int finish_caches(const struct build *b)
 	return 0;
 }
 
-/* What has no value that would do for any CPU. */
+/* Keys that every profile must have, because no value would do for all CPUs. */
 static int needed(const struct build *b)
 {
 	static const char *const keys[] = { "title", "vendor", "clock", "cost.instruction" };

@@ -81,7 +81,10 @@ static int take_tlb(struct build *b, const char *rest)
 
 /* ---- walk caches ------------------------------------------------------------------- */
 
-/* Entries and ways are put together when all keys are read: ways first, as they stand. */
+/*
+ * A cache's shape is made of entries and ways when all keys are read.  Until then `sets` has the
+ * entries.
+ */
 static int take_shape(const struct build *b, const char *field, struct vmmu_cache_shape *s)
 {
 	if (strcmp(field, "entries") == 0)
@@ -201,7 +204,7 @@ static int take_cost(const struct build *b, const char *rest)
 
 /* ---- all of it ---------------------------------------------------------------------- */
 
-/* What follows `prefix` in the key, or NULL. */
+/* Returns what follows `prefix` in the key, or NULL if the key begins otherwise. */
 static const char *after(const struct build *b, const char *prefix)
 {
 	size_t n = strlen(prefix);

@@ -5,8 +5,8 @@
  * profile.h      a profile, and the modelled CPU that it describes
  * cost.h         cycles of a run
  * rerun.h        how the two below run an input again
- * sensitivity.h  what hangs on the numbers that a profile assumes
- * sweep.h        references per walk over the sizes of caches
+ * sensitivity.h  how much depends on the numbers that a profile assumes
+ * sweep.h        references per walk with caches of different sizes
  */
 #ifndef TOOLS_MODEL_MODEL_H
 #define TOOLS_MODEL_MODEL_H

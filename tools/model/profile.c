@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Reading CPU profiles, line by line.
- * What the keys mean is build.c's.
- * Invariant: a key stands there once.
+ * Not here: what the keys mean (keys.c).
+ * Invariant: a profile has a key once at most.
  */
 #include "profile.h"
 #include "builtin.h"
@@ -51,7 +51,7 @@ static struct cpu_param *find(struct cpu_profile *p, const char *key)
 	return NULL;
 }
 
-/* Without blanks at both ends. */
+/* Removes blanks at both ends of the text. */
 static char *trim(char *text)
 {
 	size_t n;
@@ -77,7 +77,7 @@ static int is_printable(const char *text)
 	return !*text;
 }
 
-/* NULL, or why there cannot be such a key with such a value. */
+/* Returns NULL, or what is wrong with such a key or value. */
 static const char *wrong(const char *key, const char *value)
 {
 	if (!is_printable(key) || !is_printable(value))
@@ -90,7 +90,10 @@ static const char *wrong(const char *key, const char *value)
 	return NULL;
 }
 
-/* All three are right; NULL, or why it cannot be taken. */
+/*
+ * Adds a parameter whose key, value and source were checked.  Returns NULL, or why it cannot be
+ * added.
+ */
 static const char *append(struct cpu_profile *p, const char *key, const char *value,
 			  const char *source, unsigned line)
 {
@@ -109,7 +112,7 @@ static const char *append(struct cpu_profile *p, const char *key, const char *va
 	return NULL;
 }
 
-/* "key  value  # source"; a line with nothing before the # is a comment. */
+/* Reads a line `key value # source`.  A line with nothing before the # is a comment. */
 static int take_line(struct cpu_profile *p, char *text, unsigned line, struct err *err)
 {
 	char *source = strchr(text, '#'), *key, *value;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Halving and doubling.
- * Showing what came out is the reports'.
- * Invariant: a linear number's cycles are those of cost.c, at zero and as
- * the profile has it, and lie on the line through both.
+ * Halving and doubling the numbers that a profile assumes.
+ * Not here: showing the results (report/).
+ * Invariant: the cycles for a linear number lie on the line through two points that cost.c gives,
+ * at zero and at the profile's value.
  */
 #include "sensitivity.h"
 
@@ -42,7 +42,7 @@ static struct totals totals_of(const struct maker *m, const struct cpu_model *cp
 	return t;
 }
 
-/* The profile with `key` changed; *err belongs to the caller alone. */
+/* Makes a CPU of the profile with `key` changed. */
 static int changed(const struct maker *m, const char *key, double value, struct cpu_model *model,
 		   struct err *err)
 {
@@ -62,7 +62,7 @@ static int ends_in(const char *text, const char *end)
 	return n >= k && strcmp(text + n - k, end) == 0;
 }
 
-/* Data accesses are counted in cycles: their latencies need a run. */
+/* The library counts data accesses in cycles, so their latencies need another run. */
 static int is_linear(const struct maker *m, const char *key)
 {
 	int data = strncmp(key, "cache.", 6) == 0 || strncmp(key, "memory.", 7) == 0;
@@ -97,7 +97,7 @@ static void break_evens(const struct maker *m, struct sense_number *n, const str
 		double steeper = slope->of[a] - slope->of[b], ahead = zero->of[b] - zero->of[a];
 
 		n->even[i] = -1;
-		/* Rounding of sums is no crossing. */
+		/* A difference that comes from rounding is no crossing. */
 		if (fabs(steeper) > 1e-9 * (fabs(slope->of[a]) + fabs(slope->of[b])))
 			n->even[i] = ahead / steeper;
 	}
@@ -189,7 +189,7 @@ static int wider(const void *a, const void *b)
 	return strcmp(x->key, y->key);
 }
 
-/* Words, such as "full", have no half. */
+/* A word such as "full" cannot be halved. */
 static int is_number(const char *text, double *value)
 {
 	char *end;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Running an input with smaller and larger walk caches.
- * Showing what came out is the reports'.
+ * Not here: showing the results (report/).
  * Invariant: see sweep.h.
  */
 #include "sweep.h"
@@ -27,7 +27,10 @@ static void resize_links(struct vmmu_cache_shape *links, unsigned entries)
 			links[i] = full(entries);
 }
 
-/* Whichever kind of page-walk cache the CPU has; of links by address each level's. */
+/*
+ * Sets the size of the page-walk cache, whichever kind the CPU has; caches of links get it for
+ * each level.
+ */
 static void resize_pwc(struct vmmu_silicon *s, unsigned entries)
 {
 	if (s->entries.shape.sets)

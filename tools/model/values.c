@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The values of a CPU profile: numbers and words, and what is said of one that cannot be.
- * Not here: which key wants which.
+ * Reading the values of a CPU profile, numbers and words, and reporting wrong ones.
+ * Not here: which key has which kind of value (keys.c).
  */
 #include "build.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The records that change the guest: registers, TLB instructions, and stores
- * to tables, which all go through the write path.  Checks no answer.
- * Invariant: nothing is stored outside RAM; such a trace is broken.
+ * Records that change the guest: registers, TLB instructions, and stores to tables, which are all
+ * made as guest stores.
+ * Not here: checking answers (verify.c).
+ * Invariant: nothing is stored outside RAM; a trace that would is broken.
  */
 #include "priv.h"
 
@@ -94,7 +95,7 @@ static int outside_ram(struct replay *r, const char *what, uint64_t gpa)
 		(unsigned long long)r->trace->ram_bytes);
 }
 
-/* The guest's store. */
+/* Makes a store of the guest's. */
 static int store(struct replay *r, uint64_t gpa, const void *bytes, size_t len, const char *what)
 {
 	int status;
@@ -123,7 +124,7 @@ static void track(struct replay *r, uint64_t gpa, int on)
 		r->tracked[frame / 64] &= ~bit;
 }
 
-/* The PTE records of one group into a page. */
+/* Reads the PTE records of one group into a page. */
 static int read_entries(struct replay *r, uint8_t *page, uint64_t nr, unsigned most)
 {
 	for (uint64_t i = 0; i < nr; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reading every leaf, and comparing with what native answered.
- * Native itself is held against the enumeration: each leaf must answer.
+ * Reading every leaf, and comparing the results with native's.
+ * Native's own results are compared with the list of leaves: reading one must succeed or fault.
  * Invariant: see leaf_check.h.
  */
 #include "leaf_check.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A core that nobody recorded answers for: every present leaf is read with
- * AC=1, and every backend must say what native says.
- * Part of state_check.c.
- * Invariant: native is asked first, and its answers are kept.
+ * Checking a dump without recorded answers: every present leaf is read with AC=1, and every
+ * backend must give the result that native gave.
+ * A part of state_check.c.
+ * Invariant: native is asked first, and its results are kept for the others.
  */
 #ifndef TOOLS_REPLAY_LEAF_CHECK_H
 #define TOOLS_REPLAY_LEAF_CHECK_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Enumerating leaves by the format's own description (vmmu/hw.h).
- * One function for every paging mode.
+ * Listing leaves by means of the format's description (vmmu/hw.h), which is the same for every
+ * paging mode.
  * Invariant: see leaves.h.
  */
 #include "leaves.h"
@@ -39,7 +39,7 @@ static uint64_t canonical(const struct vmmu_fmt *fmt, uint64_t va)
 	return unused ? (uint64_t)((int64_t)(va << unused) >> unused) : va;
 }
 
-/* Absent memory reads as an entry that is not present. */
+/* Memory that is not there reads as an entry that is not present. */
 static uint64_t read_entry(struct hunt *h, uint64_t table, uint64_t index)
 {
 	unsigned size = h->pg.fmt->entry_bytes;

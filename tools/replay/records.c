@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The record in hand: where it comes from, and what is said when it is bad.
- * Not here: what it does.
+ * Fetching the next record of a trace, and reporting a bad one.
+ * Not here: what records do (apply.c, verify.c).
  * Invariant: r->record is the number of the record that was given last.
  */
 #include "priv.h"
@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* A full dump of a 5-level guest's tables is far smaller. */
+/* The limit of initial records.  All tables of a guest with 5-level paging take far fewer. */
 #define INITIAL_MOST (8u << 20)
 
 int replay_bad(struct replay *r, const char *fmt, ...)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The order of a replay: initial state, then record after record; windows.
- * What a record does: apply.c and verify.c.
+ * The order of a replay: the initial state, then record after record; and the windows.
+ * Not here: what a record does (apply.c, verify.c).
  * Invariant: records before the first ACC or FAULT are applied together.
  */
 #include "priv.h"
@@ -9,7 +9,10 @@
 
 #include <stdlib.h>
 
-/* The registers as the initial records leave them, which say how wide PTEs are; the origin. */
+/*
+ * Finds the registers after the initial records, because PTE records depend on them, and the
+ * origin.
+ */
 static int initial_regs(struct replay *r, struct vmmu_regs *regs)
 {
 	*regs = (struct vmmu_regs){ 0 };
@@ -91,12 +94,15 @@ static int play(struct replay *r, const struct vmmu_trace_record *rec)
 	case VMMU_TRACE_COUNT:
 		count(r, rec);
 		return 0;
-	default: /* to be skipped */
+	default: /* an unknown type, which is skipped */
 		return 0;
 	}
 }
 
-/* Memory first, then all registers at once; flushes have nothing to do yet. */
+/*
+ * Applies the initial records: memory first, then all registers at once.  There is nothing to
+ * flush yet.
+ */
 static int start(struct replay *r)
 {
 	struct vmmu_regs regs;
@@ -142,10 +148,10 @@ static int play_all(struct replay *r, const struct replay_options *opt)
 	return got;
 }
 
-/* Frames of a word of a bitmap, in bytes. */
+/* Bytes of the frames for which a word of a bitmap stands. */
 #define WORD_BYTES (64ull * VMMU_PAGE_SIZE)
 
-/* What the guest used, and what the host has to back it with. */
+/* Counts the memory that the guest used, and the memory that the host needs for it. */
 static void count_touched(struct replay *r, const struct replay_options *opt)
 {
 	uint64_t words = r->nr_frames / 64 + 1;
@@ -179,7 +185,7 @@ static int run(struct replay *r, const struct replay_options *opt)
 	return 0;
 }
 
-/* Of any bad record about which nothing better was said. */
+/* Gives a hint for a bad record, unless it has a better one already. */
 static void how_to_go_on(struct replay *r)
 {
 	if (r->record > r->initial.nr)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Checking a machine against QEMU's answers, context by context.
- * Leaves without goldens: leaf_check.c.
- * Invariant: every golden line is read three ways, with AC, as user, without.
+ * Checking a machine against QEMU's recorded answers, context by context.
+ * Not here: dumps without recorded answers (leaf_check.c).
+ * Invariant: the page of every golden line is read three ways: with AC=1, as user, and with AC=0.
  */
 #include "state_check.h"
 #include "base/base.h"
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 #define VECTOR_PF 14
-#define STEP 1024u /* lines between two looks at the clock */
+#define STEP 1024u /* lines between two updates of the progress */
 
 struct asked {
 	int status;
@@ -116,7 +116,7 @@ static int in_ram(const struct walker *w, uint64_t gpa)
 	return ranges_have(&w->m->ram, gpa, 1);
 }
 
-/* Text of what is wrong with the answer to a read with AC=1, or NULL. */
+/* Judges the result of a read with AC=1.  Returns what would have been right, or NULL if it is. */
 static const char *judge_read(const struct walker *w, const struct golden_line *g,
 			      const struct golden_span *span, const struct asked *a)
 {
@@ -140,7 +140,7 @@ static const char *judge_read(const struct walker *w, const struct golden_line *
 	return (g->flags & GOLDEN_NX) && (r & VMMU_X) ? "no execution" : NULL;
 }
 
-/* The same page as a user, and as a supervisor without AC. */
+/* Reads the same page as user, and as supervisor with AC=0. */
 static void check_modes(struct walker *w, const struct golden_line *g, int user)
 {
 	struct asked u = ask(w, g->va, VMMU_USER), s = ask(w, g->va, 0);

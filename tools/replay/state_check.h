@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Asking a machine what a recorded guest translated to, and comparing: with
- * QEMU's own answers where the sidecar has them, else with native's.
- * Neither makes machines nor prints.
- * Invariant: a check of nothing is an error.
+ * Checking what the addresses of a dumped guest translate to: against QEMU's own answers where the
+ * JSON has them, else against native.
+ * Not here: making machines and printing.
+ * Invariant: it is an error if nothing was checked.
  */
 #ifndef TOOLS_REPLAY_STATE_CHECK_H
 #define TOOLS_REPLAY_STATE_CHECK_H
@@ -13,7 +13,7 @@
 #include "base/base.h"
 #include "machine/machine.h"
 
-/* One answer of native to a read with AC=1. */
+/* The result of a read with AC=1. */
 struct leaf_answer {
 	uint64_t gpa;
 	uint32_t code;
@@ -23,18 +23,18 @@ struct leaf_answer {
 struct state_check {
 	const struct state *state;
 	const char *name;	    /* of the input, for errors */
-	struct golden *golden;	    /* one for each context of the sidecar; or NULL */
-	struct leaves leaves;	    /* without contexts: what to read ... */
-	struct leaf_answer *answer; /* ... and what native said; NULL: not yet asked */
+	struct golden *golden;	    /* one for each context of the JSON; or NULL */
+	struct leaves leaves;	    /* without contexts: the addresses to read ... */
+	struct leaf_answer *answer; /* ... and native's results; NULL before native was asked */
 	struct progress *progress;  /* or NULL */
 };
 
-/* Loads the goldens that lie beside `json`; NULL: the sidecar's are not used. */
+/* Loads the goldens that lie beside `json`; if that is NULL, goldens are not used. */
 int state_check_open(struct state_check *c, const struct state *s, const char *json,
 		     struct err *err);
 void state_check_close(struct state_check *c);
 
-/* All of it.  The first machine must be native if there are no contexts. */
+/* Checks all of it.  Without contexts, the first machine must be native. */
 int state_check_run(struct state_check *c, struct machine *m, struct result *res, struct err *err);
 
 #endif

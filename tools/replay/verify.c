@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The records that hold an answer of the real CPU: ACC and FAULT.
- * Changes nothing but what an access changes.
- * Invariant: every record is counted as checked, or the engine fails.
+ * Records with an answer of the recorded CPU: ACC and FAULT.
+ * Invariant: every such record is counted as checked, or the replay fails.
  */
 #include "priv.h"
 
@@ -23,7 +22,7 @@ static const char *access_name(uint32_t access)
 	return names[(access & VMMU_TYPE_MASK) % 3][vmmu_mode(access)];
 }
 
-/* An answer in words. */
+/* Writes a result in words. */
 static void say(char *buf, size_t len, int status, const struct vmmu_xlat *x, struct vmmu *vm)
 {
 	if (status == VMMU_FAULT && x->fault.vector == VECTOR_PF)
@@ -105,7 +104,9 @@ int verify_access(struct replay *r, const struct vmmu_trace_record *rec)
 		return 0;
 	}
 	touch(r, x.gpa.v);
-	/* A table that the trace dropped and a shadow pager still watches. */
+	/*
+	 * The trace has dropped this frame as a table, and a shadow backend may still protect it.
+	 */
 	if (status == VMMU_OK && x.trap && (acc.access & VMMU_TYPE_MASK) == VMMU_WRITE &&
 	    !is_tracked(r, x.gpa.v))
 		return apply_same(r, x.gpa.v);

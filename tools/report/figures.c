@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The page's figures: which numbers become which chart.
- * Drawing is draw/chart.c's and draw/grid.c's.
- * Invariant: the bars of one section have one scale for each input, or one for all.
+ * The page's figures: which numbers are drawn in which chart.
+ * Not here: drawing (draw/chart.c, draw/grid.c).
+ * Invariant: the bars of a section have one scale for all inputs, or one for each input.
  */
 #include "draw/draw.h"
 #include "page.h"
@@ -15,7 +15,7 @@ static void about(char *buf, size_t len, uint64_t n)
 	format_exact(buf, len, n);
 }
 
-/* 3.25 k, 45.1 M: short, for the ends of bars. */
+/* Writes a number in short form for the ends of bars: 3.25 k, 45.1 M. */
 static void brief(char *buf, size_t len, double v)
 {
 	static const struct {
@@ -170,7 +170,7 @@ static void exits_of_run(const struct report *r, struct chart *c, const struct r
 	}
 }
 
-/* Bars of which the shortest would not be seen beside the longest. */
+/* Whether the shortest bar would be too short to see beside the longest one. */
 static int wants_log(const struct report_input *in)
 {
 	uint64_t least = UINT64_MAX, most = 0;
@@ -196,7 +196,7 @@ static void put_share(FILE *f, double share, const char *name)
 	fputs("</div>\n", f);
 }
 
-/* All inputs' together, if there are several, and each one's. */
+/* Writes the share for all inputs together, if there are several, and for each of them. */
 static void avoided(FILE *f, const struct report *r)
 {
 	uint64_t shadow = 0, nested = 0;
@@ -234,7 +234,7 @@ static double most_exits(const struct report_input *in)
 	return (double)most;
 }
 
-/* Few runs in one panel, many in one each, all on one scale. */
+/* Few runs share a panel, many have one each; the scale is the same. */
 static void exits_of(FILE *f, const struct report *r, const struct report_input *in)
 {
 	struct chart c = { .title = in->name, .log = wants_log(in), .most = most_exits(in) };
@@ -284,7 +284,7 @@ static void grid_figure(FILE *f, const struct report *r, const struct report_inp
 	fputs("</figure>\n", f);
 }
 
-/* Native and one more show one dimension; all nested ones two. */
+/* Native and one other run show walks of one dimension; all nested runs show theirs of two. */
 static void grids_of(FILE *f, const struct report *r, unsigned i)
 {
 	const struct report_input *in = &r->input[i];

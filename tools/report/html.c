@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The page around its sections: head, style, what came out in words.
- * Figures are figures.c's, tables numbers.c's.
- * Invariant: the page is well-formed XML; text of others goes through xml_put().
+ * The page around its sections: its head, its style, and the results in words.
+ * Not here: figures (figures.c) and tables (numbers.c).
+ * Invariant: the page is well-formed XML; text from outside goes through xml_put().
  */
 #include "base/base.h"
 #include "page.h"
@@ -55,7 +55,7 @@ static void exact(FILE *f, uint64_t n)
 	fputs(buf, f);
 }
 
-/* "shadow paging", "nested paging" once for all its host pages. */
+/* Names the kind of paging, once for all its host page sizes. */
 static void words_run(FILE *f, const struct report *r, const struct report_input *in, unsigned k)
 {
 	const struct result *run = &in->run[k];

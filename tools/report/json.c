@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The report as JSON, in the shape that counting in the manual page promises.
- * Invariant: a number that csv.c writes of a run is here, too.
+ * The report as JSON, with the keys that the manual page lists.
+ * Invariant: every number that csv.c writes of a run is here, too.
  */
 #include "report.h"
 #include "base/base.h"
@@ -150,7 +150,7 @@ static struct json_object *shares(const double *v, unsigned nr)
 	return a;
 }
 
-/* null: there is no such CPU. */
+/* null stands for a CPU that cannot be. */
 static void change_json(struct json_object *o, const char *key, const struct sense_number *n,
 			unsigned change, unsigned nr_runs)
 {

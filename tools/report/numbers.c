@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The page's tables: every number that the JSON of the same run has, under
- * the same keys, whole.
- * Invariant: data-key is the path of keys in the JSON's run.
+ * The page's tables: every number of the JSON of the same run, under the same keys and not
+ * rounded.
+ * Invariant: the attribute data-key is the path of keys in the JSON's run.
  */
 #include "page.h"
 #include "draw/draw.h"

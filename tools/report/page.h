@@ -10,16 +10,19 @@
 
 #define RUN_LABEL 96
 
-/* "nested 2M"; the vendor's name of it only where both are among the runs. */
+/* Writes a run's name, as in "nested 2M".  It says NPT or EPT only if both are among the runs. */
 void page_run_label(char buf[RUN_LABEL], const struct report *r, const struct result *run);
-/* Its colour. */
+/* Returns the class with the run's colour. */
 const char *page_run_class(const struct result *run);
-/* Native's cycles over the run's; 0: there is nothing to compare. */
+/* Returns native's cycles divided by the run's; 0 if there is nothing to compare. */
 double page_performance(const struct report *r, const struct report_input *in, unsigned run);
 
-/* A heading and an open <section>. */
+/* Begins a <section> with a heading. */
 void page_section(FILE *f, const char *title);
-/* Adds those of shadow and of nested paging, both on 4K host pages; -1: not both were run. */
+/*
+ * Adds the exits of shadow and of nested paging on 4K host pages.  Returns -1 if not both of them
+ * ran.
+ */
 int page_exits(const struct report_input *in, uint64_t *shadow, uint64_t *nested);
 
 void page_performance_section(FILE *f, const struct report *r);
@@ -28,7 +31,7 @@ void page_exits_section(FILE *f, const struct report *r);
 void page_walks_section(FILE *f, const struct report *r);
 void page_tlb_section(FILE *f, const struct report *r);
 void page_memory_section(FILE *f, const struct report *r);
-/* Nothing where it was not asked for. */
+/* These write nothing if the user did not ask for them. */
 void page_sweep_section(FILE *f, const struct report *r);
 void page_sensitivity_section(FILE *f, const struct report *r);
 void page_numbers_section(FILE *f, const struct report *r);

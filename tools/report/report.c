@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Sums that every form of the report gives.
+ * Sums that all forms of the report have.
  */
 #include "report.h"
 

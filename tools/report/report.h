@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Results for people (a table) and for programs (JSON, CSV).
- * Counts nothing itself.
- * Invariant: the exits' keys come from vmmu/event.h, so that no list differs.
+ * The door of report/: results for people (tables, a page) and for programs (JSON, CSV).
+ * Not here: counting.
+ * Invariant: the exits' names come from vmmu/event.h, so they are the same everywhere.
  */
 #ifndef TOOLS_REPORT_REPORT_H
 #define TOOLS_REPORT_REPORT_H
@@ -12,15 +12,15 @@
 
 #include <stdio.h>
 
-/* One input: its runs side by side. */
+/* An input with its runs. */
 struct report_input {
 	char *name;
 	char about[96]; /* "trace, 512 MiB of RAM" */
 	struct result *run;
 	unsigned nr_runs;
-	uint64_t ops;  /* 0: exits are shown as they are; else for each of so many ... */
-	char *op_unit; /* ... of these */
-	/* malloced; NULL: not asked for */
+	uint64_t ops;  /* 0: exits are shown as they are; else divided by so many ... */
+	char *op_unit; /* ... operations of this name */
+	/* malloced; NULL if the user did not ask for them */
 	struct sensitivity *sensitivity;
 	struct sweep *sweep;
 };
@@ -28,32 +28,32 @@ struct report_input {
 struct report {
 	struct report_input *input;
 	unsigned nr_inputs;
-	const char *profile;	     /* of a CPU; NULL: nothing was modelled */
-	const struct cpu_model *cpu; /* NULL, too */
+	const char *profile;	     /* the name of a CPU profile; NULL: no CPU was modelled */
+	const struct cpu_model *cpu; /* the CPU; NULL in the same case */
 };
 
 uint64_t report_mismatches(const struct report *r);
-/* Exits of all reasons. */
+/* Returns the sum of exits for all reasons. */
 uint64_t report_exits(const struct result *run);
 
-/* `cpu` NULL: nothing was modelled. */
+/* Prints the table of an input.  `cpu` is NULL if no CPU was modelled. */
 void report_table(FILE *out, const struct report_input *in, const struct cpu_model *cpu,
 		  int colour);
-/* Shadow strategies: a row for each run, what made it exit and what it did. */
+/* Prints a table with a row for each shadow strategy: its exits, and its work. */
 void report_strategies(FILE *out, const struct report_input *in, int colour);
-/* What the numbers mean; once. */
+/* Prints what the numbers mean. */
 void report_legend(FILE *out, int strategies);
 
-/* What hangs on the profile's assumptions, if that was asked for. */
+/* Prints how much depends on the profile's assumptions, if the user asked for it. */
 void report_sensitivity(FILE *out, const struct report_input *in);
 
-/* To a file, or to standard output for "-".  -1: *err. */
+/* Writes to a file, or to standard output for "-".  Returns -1 on failure: *err. */
 int report_json(const struct report *r, const char *path, struct err *err);
 int report_csv(const struct report *r, const char *path, struct err *err);
 
 /*
- * As a page: pictures, style and numbers in one file, well-formed XML that names no other
- * file or host.  -1: *err.
+ * Writes the page: pictures, style and numbers in one file of well-formed XML, which names no
+ * other file or host.  Returns -1 on failure: *err.
  */
 int report_html(const struct report *r, const char *path, struct err *err);
 

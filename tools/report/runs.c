@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How the page names and colours runs, and which of them it compares.
- * Draws nothing.
+ * The names and colours of runs on the page, and which runs it compares.
  * Invariant: a run has one name and one colour in all sections.
  */
 #include "page.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What hangs on the profile's assumptions, as text.
- * The page's is in sweep.c, the JSON's in report.c.
+ * How much depends on the profile's assumptions, as text.
+ * Not here: the same on the page (sweep.c) and as JSON (json.c).
  * Invariant: every number that was varied has a line.
  */
 #include "report.h"

@@ -34,7 +34,7 @@ static const char *row_name(const struct result *run)
 	return run->strategy ? run->strategy : run->backend;
 }
 
-/* Wide enough for every name. */
+/* Returns a width in which every name fits. */
 static int name_width(const struct report_input *in)
 {
 	size_t most = 12;
@@ -47,7 +47,7 @@ static int name_width(const struct report_input *in)
 	return (int)most;
 }
 
-/* As many as there were; or, per operation, with two decimals. */
+/* Prints a count; if there are operations, divided by them and with two decimals. */
 static void put_count(FILE *out, const struct report_input *in, uint64_t n, int width)
 {
 	char buf[CELL_BYTES];
@@ -67,7 +67,7 @@ static void print_heads(FILE *out, const struct column *c, unsigned nr)
 		fprintf(out, "%*s", c[i].width, c[i].head);
 }
 
-/* The virtual TLB's exits, to which others are compared; 0: it is not among the runs. */
+/* Returns the virtual TLB's exits, to which others are compared; 0 if it is not among the runs. */
 static uint64_t vtlb_exits(const struct report_input *in)
 {
 	for (unsigned i = 0; i < in->nr_runs; i++)

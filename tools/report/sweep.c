@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The page's sections about other CPUs: walk caches of other sizes, and
- * assumed numbers halved and doubled.
- * The runs are model/sweep.c's and model/sensitivity.c's.
- * Invariant: a bar's ends are two performances that were computed, its texts too.
+ * The page's sections about other CPUs: walk caches of other sizes, and assumed numbers halved and
+ * doubled.
+ * Not here: the runs (model/sweep.c, model/sensitivity.c).
+ * Invariant: both ends of a bar and its text are performances that were computed.
  */
 #include "draw/draw.h"
 #include "page.h"
@@ -63,7 +63,10 @@ void page_sweep_section(FILE *f, const struct report *r)
 
 /* ---- assumptions --------------------------------------------------------------------------- */
 
-/* The performances that a number leads to; one of a CPU that cannot be is left out. */
+/*
+ * Finds the performances for a number that was halved and doubled; CPUs that cannot be are left
+ * out.
+ */
 struct ends {
 	double low, high;
 	int low_is; /* enum sense_change */
@@ -114,7 +117,9 @@ static void tornado_bar(struct chart *c, const struct sense_number *n, const str
 	(void)snprintf(b->text, sizeof(b->text), "%.1f to %.1f", 100 * e->low, 100 * e->high);
 }
 
-/* The numbers that move this run's performance most: a tenth of a per cent at least. */
+/*
+ * Chooses the numbers that change this run's performance most, by a tenth of a per cent at least.
+ */
 static unsigned choose(const struct sensitivity *s, unsigned run,
 		       const struct sense_number *chosen[TORNADO_BARS])
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The table on the terminal: a row for each number, a column for each run.
- * No wider than 95 columns for the usual seven runs.
- * Invariant: rows of exits that no run had are left out; all others stand.
+ * The table on the terminal: a row for each number, a column for each run.  It is at most 95
+ * columns wide for the usual seven runs.
+ * Invariant: only rows of exits that no run had are left out.
  */
 #include "report.h"
 #include "base/base.h"
@@ -14,12 +14,12 @@
 #define CELL "%11s"
 #define CELL_BYTES 32
 
-/* One row: fills the cell of a run. */
+/* A row, with the function that fills a run's cell in it. */
 struct row {
 	const char *label;
 	void (*cell)(char *buf, const struct result *run, unsigned exit);
 	unsigned exit;
-	int alarm; /* shown in red unless 0 */
+	int alarm; /* a value other than 0 is shown in red */
 };
 
 static void count(char *buf, uint64_t n)
@@ -202,7 +202,7 @@ static void print_part(FILE *out, const struct report_input *in, const struct co
 	fputc('\n', out);
 }
 
-/* The first run is native: what the others are held against. */
+/* The first run is native, to which the others are compared. */
 static void print_costs(FILE *out, const struct report_input *in, const struct cpu_model *cpu)
 {
 	struct cost *cost = calloc(in->nr_runs, sizeof(*cost));

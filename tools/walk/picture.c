@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Filling the grid with one walk.
- * What an entry's bits mean, the library says (vmmu/explain.h).
- * Invariant: a cell's row is the guest level it is for, as in struct
- * vmmu_walk_cell, so that this picture and the report's lie on each other.
+ * Not here: what an entry's bits mean; the library tells that (vmmu/explain.h).
+ * Invariant: a cell's row is the guest level that the reference serves, as in struct
+ * vmmu_walk_cell, so that this picture has the same cells as the report's.
  */
 #include "picture.h"
 #include "draw/draw.h"
@@ -15,7 +15,7 @@
 #define CELL_W 164.0
 #define CELL_H 92.0
 
-/* The guest's level that a reference is for; 0: the address itself. */
+/* Returns the guest's level that a reference serves; 0 for the address itself. */
 static unsigned guest_level(const struct vmmu_step *s)
 {
 	return s->dim == 1 ? s->level : s->table;
@@ -26,7 +26,7 @@ static unsigned nested_level(const struct vmmu_step *s)
 	return s->dim == 1 ? 0 : s->level;
 }
 
-/* The levels that a walk has, of which those without a nested one do not count as nested. */
+/* Finds how many levels the walk has in each dimension. */
 struct span {
 	unsigned low, high;
 };
@@ -46,7 +46,10 @@ static struct span span_of(const struct walk_record *w, int nested)
 	return span;
 }
 
-/* "0x1d29000 P RW U A D NX" as the address and, in a line of its own, the bits. */
+/*
+ * Splits a text such as "0x1d29000 P RW U A D NX" into the address and, on a line of its own, the
+ * bits.
+ */
 static void entry_lines(struct grid_cell *c, const struct vmmu_step *s)
 {
 	char text[128], *bits;
@@ -60,7 +63,7 @@ static void entry_lines(struct grid_cell *c, const struct vmmu_step *s)
 	c->nr_lines = 4;
 }
 
-/* Where a leaf sends the address. */
+/* Writes the address to which a leaf translates. */
 static void target_line(struct grid_cell *c, const struct walk_record *w, unsigned i)
 {
 	const struct vmmu_step *s = &w->step[i];
@@ -104,7 +107,7 @@ static void label_row(struct grid *g, unsigned row, unsigned level, const struct
 			 (unsigned long long)s->ia);
 }
 
-/* Two dimensions: a row for each table of the guest's, and one for the address. */
+/* A walk of two dimensions: a row for each of the guest's tables, and one for the address. */
 static void fill_grid(struct grid *g, const struct walk_record *w)
 {
 	struct span guest = span_of(w, 0), nested = span_of(w, 1);
@@ -125,7 +128,7 @@ static void fill_grid(struct grid *g, const struct walk_record *w)
 	}
 }
 
-/* One dimension: a row, from the top level down. */
+/* A walk of one dimension: a row for each level, from the top level down. */
 static void fill_line(struct grid *g, const struct walk_record *w)
 {
 	g->rows = 1;
@@ -147,7 +150,7 @@ static void make_grid(struct grid *g, const struct walk_record *w)
 		fill_line(g, w);
 }
 
-/* `walk` without references, as where paging is off, takes its headline only. */
+/* A walk without references, as when paging is off, takes only the room of its heading. */
 static double draw_part(FILE *f, const struct walk_figure *p, const struct grid *g, double y)
 {
 	svg_text(f, (struct svg_at){ MARGIN, y + 14 }, "b", "%s", p->head);

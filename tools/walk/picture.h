@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One walk as a picture: every reference in the grid of draw/grid.h, with
- * the entry that was read there.
- * Makes no walk: it is told the steps.
+ * A walk as a picture: the grid of draw/grid.h with every reference and the entry that it read.
+ * Not here: making the walk; the caller gives the steps.
  * Invariant: references are numbered in the order in which they happened.
  */
 #ifndef TOOLS_WALK_PICTURE_H
@@ -10,7 +9,7 @@
 
 #include "text.h"
 
-/* One walk of a picture; shadow paging has two, the guest's own above. */
+/* A walk in a picture.  Shadow paging has two of them; the guest's own stands above. */
 struct walk_figure {
 	const char *head;
 	const struct walk_record *walk;
@@ -22,10 +21,10 @@ struct walk_picture {
 	struct walk_figure part[2];
 	unsigned nr_parts;
 	const char *result; /* a line at the bottom */
-	int failed;	    /* it is bad news */
+	int failed;	    /* `result` tells of a failure */
 };
 
-/* A picture in a file of its own. */
+/* Writes a picture as a file of its own. */
 void walk_svg(FILE *f, const struct walk_picture *p);
 
 #endif

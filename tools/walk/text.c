@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Laying out walks.
- * What an entry's bits mean, the library says (vmmu/explain.h).
+ * Laying out walks as text.
+ * Not here: what an entry's bits mean; the library tells that (vmmu/explain.h).
  * Invariant: see text.h.
  */
 #include "text.h"
@@ -53,7 +53,7 @@ static const char *colour_of(const struct walk_style *style, const struct walk_r
 	return w->step[i].dim == 1 ? "\033[1m" : "";
 }
 
-/* Where a leaf sends the address: "  => gpa 0x5710888". */
+/* Writes the address to which a leaf translates, as in "  => gpa 0x5710888". */
 static void print_target(FILE *out, const struct walk_record *w, unsigned i)
 {
 	const struct vmmu_step *s = &w->step[i];
@@ -82,7 +82,7 @@ static void print_step(const struct walk_style *style, const struct walk_record 
 		style->colour ? "\033[0m" : "");
 }
 
-/* What the nested references that follow are for. */
+/* Writes what the nested references that follow are for. */
 static void print_reason(const struct walk_style *style, const struct walk_record *w, unsigned i)
 {
 	const struct vmmu_step *s = &w->step[i];
@@ -106,7 +106,7 @@ void walk_print(const struct walk_style *style, const struct walk_record *w)
 	}
 }
 
-/* One walk of one dimension as cells, one row for each level. */
+/* Writes a walk of one dimension as cells, one for each level. */
 struct column {
 	char entry[VMMU_LEVELS + 1][TEXT];
 	char where[VMMU_LEVELS + 1][TEXT];
