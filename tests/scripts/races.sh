@@ -199,3 +199,29 @@ OPS
 		done
 	done
 done
+
+# A slot comes, or moves, while there is no memory yet at the page of an access: the host has to
+# answer for the slot as it is then, and a store dirties the page at its new place.
+for vm in 0 1 2 3 4 5 6 7; do
+	for nth in 0 2; do
+		for slot in '9 0 8 180001067' '5 4 6 100001067'; do
+			set -- $slot
+			for seed in 1 2 3; do
+				none <<OPS
+world $seed 1 2 0 14
+poke 0x1000 0x2067
+poke 0x2000 0x3067
+poke 0x3000 0xa067
+poke 0xa000 0x$4
+all 0 1 0x80010011 0x0 0x1000 0x20 0xd00 0x0 0x0 0x0 0x0 0x0 0x0
+host $1 $2
+host 1 4
+race $vm 17 $nth
+access 0 0x0 1 0x1
+host $3 4
+host 2 4
+OPS
+			done
+		done
+	done
+done

@@ -84,16 +84,28 @@ static bool changes_nothing(struct world *w, unsigned cpu, const struct world_op
 	return world_is_quiet(w, cpu, &acc);
 }
 
+/* Where slots will be after p. */
+static void places_after(struct world *w, const struct world_op *p, struct place after[NR_REGIONS])
+{
+	struct place before[NR_REGIONS];
+
+	memcpy(before, w->place, sizeof(before));
+	host_slots_changed(w, p->how, p->size % NR_REGIONS);
+	memcpy(after, w->place, sizeof(before));
+	memcpy(w->place, before, sizeof(before));
+}
+
 /* Nor with the slots as they are after p. */
 static bool changes_nothing_either_way(struct world *w, const struct world_op *o,
 				       const struct world_op *p)
 {
 	unsigned cpu = o->cpu % w->cfg.nr_cpus;
 	bool quiet = changes_nothing(w, cpu, o);
-	struct place before[NR_REGIONS];
+	struct place before[NR_REGIONS], after[NR_REGIONS];
 
+	places_after(w, p, after);
 	memcpy(before, w->place, sizeof(before));
-	host_slots_changed(w, p->how, p->size % NR_REGIONS);
+	memcpy(w->place, after, sizeof(after));
 	quiet &= changes_nothing(w, cpu, o);
 	memcpy(w->place, before, sizeof(before));
 	return quiet;
@@ -216,6 +228,8 @@ static void inner_call(struct race *r)
 		break;
 	default:
 		host_one(r->w, r->v, p->how, p->size);
+		r->moved = moves_slots(p);
+		places_after(r->w, p, r->place);
 		break;
 	}
 	if (st)
@@ -362,18 +376,19 @@ static void level(struct race *r, const struct world_op *op)
 
 /*
  * A log that began, or was harvested, while an access was going on: what the access had not
- * written yet, its page or a bit in a table, counts for the next harvest.
+ * written yet, its page or a bit in a table, counts for the next harvest.  And where slots have
+ * changed, it may be now that there is memory at the page.
  */
-static void write_after_log(struct race *r)
+static void write_after_host(struct race *r)
 {
 	const struct claim *c = &r->claim[0];
 	unsigned f;
 
-	if (r->inner->what != OP_HOST ||
-	    (r->inner->how != HOST_LOG && r->inner->how != HOST_HARVEST))
+	if (r->inner->what != OP_HOST)
 		return;
 	for (f = 0; f < r->w->nr_frames; f++)
-		world_may_write(r->w, world_frame(r->w, f));
+		if (r->inner->how == HOST_LOG || r->inner->how == HOST_HARVEST)
+			world_may_write(r->w, world_frame(r->w, f));
 	if ((c->access & VMMU_TYPE_MASK) == VMMU_WRITE && c->st == VMMU_OK)
 		world_may_write(r->w, c->x.gpa.v);
 }
@@ -394,7 +409,8 @@ static void run_inner(struct race *r, uint32_t me)
 		p.has_value = 0;
 		run_in_turn(r, &p, r->ran ? me : 0);
 		r->len = 0;
-		write_after_log(r);
+		r->moved = false;
+		write_after_host(r);
 	}
 }
 

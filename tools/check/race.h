@@ -35,11 +35,13 @@ struct race {
 	struct world *w;
 	struct world_vm *v;
 	const struct world_op *outer, *inner;
-	unsigned where;	      /* at which kind of point; RACE_ANY */
-	unsigned nth;	      /* at which of the points; 0 is the first */
-	bool inside;	      /* the outer one is going on */
-	bool ran;	      /* the inner one is done on the raced VM */
-	bool going;	      /* the oracle does not know yet what the outer one has written */
+	unsigned where; /* at which kind of point; RACE_ANY */
+	unsigned nth;	/* at which of the points; 0 is the first */
+	bool inside;	/* the outer one is going on */
+	bool ran;	/* the inner one is done on the raced VM */
+	bool going;	/* the oracle does not know yet what the outer one has written */
+	bool moved;	/* ... on which slots are now as `place` says; elsewhere not yet */
+	struct place place[NR_REGIONS];
 	bool starts_log;      /* the outer one begins a log */
 	bool told;	      /* ... and a harvest has told of its store */
 	int answer;	      /* what an inner access answered */
@@ -55,6 +57,11 @@ struct race {
 
 /* Is this the VM on which two things happen at once? */
 bool race_is_on(const struct world *w, const struct world_vm *v);
+/*
+ * What the host has to answer that VM by: if the inner operation has changed its slots and the
+ * world does not know of it yet, w->place becomes as it will be.  It was `before`.
+ */
+void race_places(struct world *w, const struct world_vm *v, struct place before[NR_REGIONS]);
 /* Has that VM stored here, and the others not yet? */
 bool race_is_ahead(const struct world *w, uint64_t gpa, uint64_t len);
 /*

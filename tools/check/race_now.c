@@ -19,6 +19,13 @@ bool race_is_on(const struct world *w, const struct world_vm *v)
 	return w->race && w->race->v == v;
 }
 
+void race_places(struct world *w, const struct world_vm *v, struct place before[NR_REGIONS])
+{
+	memcpy(before, w->place, sizeof(w->place));
+	if (race_is_on(w, v) && w->race->moved)
+		memcpy(w->place, w->race->place, sizeof(w->place));
+}
+
 bool race_is_ahead(const struct world *w, uint64_t gpa, uint64_t len)
 {
 	const struct race *r = w->race;

@@ -568,9 +568,8 @@ static uint64_t answer_size(const struct world_vm *v, int i, uint64_t home)
 	return size;
 }
 
-static int cb_host_page(void *ctx, vmmu_gpa_t gpa, int write, struct vmmu_host_page *page)
+static int answer_page(struct world_vm *v, vmmu_gpa_t gpa, int write, struct vmmu_host_page *page)
 {
-	struct world_vm *v = ctx;
 	const struct world *w = v->w;
 	uint64_t home = home_of(w, gpa.v);
 	int f = frame_of(w, gpa.v), i = region_at(w, gpa.v);
@@ -584,6 +583,18 @@ static int cb_host_page(void *ctx, vmmu_gpa_t gpa, int write, struct vmmu_host_p
 					 f < 0 || !v->shared[f] };
 	race_asked(v, RACE_ANSWERED);
 	return 0;
+}
+
+static int cb_host_page(void *ctx, vmmu_gpa_t gpa, int write, struct vmmu_host_page *page)
+{
+	struct world_vm *v = ctx;
+	struct place before[NR_REGIONS];
+	int st;
+
+	race_places(v->w, v, before);
+	st = answer_page(v, gpa, write, page);
+	memcpy(v->w->place, before, sizeof(before));
+	return st;
 }
 
 static void cb_event(void *ctx, struct vmmu_cpu *cpu, enum vmmu_event ev, uint64_t a, uint64_t b)
