@@ -314,6 +314,24 @@ Test(ops, a_bad_line_is_named)
 	}
 }
 
+/* What a difference prints has comments in C, and one about a store of 128 bytes is long. */
+Test(ops, a_line_may_have_any_length)
+{
+	struct ops ops = { 0 };
+	struct world_cfg cfg;
+	FILE *f = tmpfile();
+
+	fprintf(f, "world 1 1 0 0 0\n#%2000s\nreset 0\n", "store");
+	rewind(f);
+	t_eq(ops_read(f, &cfg, &ops), 0);
+	t_eq(ops.nr, 1);
+	fprintf(f, "preset %2000s\n", "longer");
+	rewind(f);
+	t_eq(ops_read(f, &cfg, &ops), 4);
+	fclose(f);
+	ops_free(&ops);
+}
+
 /* A lost INVLPG: some tables, an access, a change, the INVLPG, the access again. */
 Test(ops, a_failing_sequence_shrinks_to_what_it_needs)
 {

@@ -5,7 +5,9 @@
  */
 #include "ops.h"
 
-#define LINE 512
+#include <stdlib.h>
+
+#define LINE 512 /* more than any operation has */
 
 void ops_write(FILE *to, const struct world_cfg *cfg, const struct ops *ops)
 {
@@ -20,25 +22,34 @@ void ops_write(FILE *to, const struct world_cfg *cfg, const struct ops *ops)
 	}
 }
 
+/* One line, which is the world's if none has begun. */
+static bool read_line(const char *text, bool *begun, struct world_cfg *cfg, struct ops *ops)
+{
+	struct world_op op;
+
+	if (text[0] == '#' || text[0] == '\n')
+		return true;
+	if (!*begun)
+		return *begun = world_parse(text, cfg);
+	if (!op_parse(text, &op))
+		return false;
+	ops_add(ops, &op);
+	return true;
+}
+
 unsigned ops_read(FILE *from, struct world_cfg *cfg, struct ops *ops)
 {
-	unsigned line = 0;
+	unsigned line = 0, bad = 0;
 	bool begun = false;
-	struct world_op op;
-	char text[LINE];
+	char *text = NULL;
+	size_t room = 0;
 
-	while (fgets(text, sizeof(text), from)) {
+	/* Comments may be longer than any operation. */
+	while (!bad && getline(&text, &room, from) >= 0) {
 		line++;
-		if (text[0] == '#' || text[0] == '\n')
-			continue;
-		if (!begun)
-			begun = world_parse(text, cfg);
-		else if (op_parse(text, &op))
-			ops_add(ops, &op);
-		else
-			return line;
-		if (!begun)
-			return line;
+		if (!read_line(text, &begun, cfg, ops))
+			bad = line;
 	}
-	return begun ? 0 : line + 1;
+	free(text);
+	return bad || begun ? bad : line + 1;
 }
