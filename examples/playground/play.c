@@ -1,20 +1,27 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The engine's commands, a line each; numbers are as in C, hexadecimal with 0x.
+ * The engine's commands, a line each.  Numbers are as in C, hexadecimal with 0x.
  *
- *	preset NAME                     a guest to begin with: presets.c
- *	machine KEY=VALUE...            tlb, pwc, ntlb: on or off; nested: npt or ept; host: 4K or
- *2M; shadow: all, trap or vtlb.  The machines begin anew around the same memory and registers.
- *	access GVA r|w|x [u|s|a]        by the user, the supervisor (default), or with EFLAGS.AC=1
- *	store GPA VALUE                 the guest stores an entry's bytes
- *	flip GPA LEVEL BIT              the same, of the entry there with one bit changed: P W U A D
- *S G X point GPA LEVEL ADDRESS         ... with another address key GPA LEVEL KEY               ...
- *with another protection key set REGISTER VALUE              cr0 cr3 cr4 efer pkru toggle
- *WP|SMEP|SMAP|PGE|PCIDE|PKE|NXE   that bit invlpg GVA fork                            copies the
- *tables, for copy on write flood GPA N                     N stores of 0 in a row, as a freed table
- *is cleared swap GPA                        the host takes the page away dirty on|off|harvest the
- *host's dirty log check                           every invariant of the machines state, stories,
- *map             answer, and change nothing
+ *	preset NAME			a guest to begin with: presets.c
+ *	machine KEY=VALUE...		new machines around the same memory and registers;
+ *					tlb, pwc, ntlb: on or off; nested: npt or ept;
+ *					host: 4K or 2M; shadow: all, trap or vtlb
+ *	access GVA r|w|x [u|s|a]	by the user, the supervisor (default), or with EFLAGS.AC=1
+ *	store GPA VALUE			the guest stores an entry's bytes
+ *	flip GPA LEVEL BIT		the same, of the entry there with one bit changed:
+ *					P W U A D S G X
+ *	point GPA LEVEL ADDRESS		... with another address
+ *	key GPA LEVEL KEY		... with another protection key
+ *	set REGISTER VALUE		cr0 cr3 cr4 efer pkru
+ *	toggle BIT			WP SMEP SMAP PGE PCIDE PKE NXE
+ *	invlpg GVA
+ *	fork				copies the tables, for copy on write
+ *	flood GPA N			N stores of 0 in a row, as a freed table is cleared
+ *	swap GPA			the host takes the page away
+ *	dirty on|off|harvest		the host's dirty log
+ *	check				every invariant of the machines
+ *	next [N]			the next records of a trace
+ *	state, stories, map		answer, and change nothing
  *
  * Not here: what they do in detail, and what is answered (show.c).
  */
