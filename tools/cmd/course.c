@@ -179,7 +179,8 @@ const struct command command_course = {
 	"course",
 	"the exercises of docs/course, and whether answers are right",
 	"exercises N | check N ANSWER ANSWER ANSWER\n\n"
-	"Chapter N of the course has three exercises, whose answers are numbers, also as 0x...;\n"
-	"`check` tells which are right, and exits with 1 if one is not.\n",
+	"Chapter N of the course in docs/course has three exercises.  `exercises` writes them.\n"
+	"Their answers are numbers, decimal or after 0x hexadecimal.  `check` tells which answers\n"
+	"are right.  Exit status: 0 all are right, 1 some are wrong.\n",
 	run,
 };

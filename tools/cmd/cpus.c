@@ -112,10 +112,10 @@ const struct command command_cpus = {
 	"cpus",
 	"list the CPU profiles, or one with its sources",
 	"[NAME]\n\n"
-	"Without NAME, lists the profiles for `vmmu compare --profile`: how many of their\n"
-	"numbers have a source, and how many are assumed.  With NAME (of one of them, or of\n"
-	"a file: then with a . or / in it), prints its numbers and where each is from; a ?\n"
-	"marks what is assumed, and says why.\n\n"
+	"Without NAME, lists the CPU profiles for `vmmu compare --profile`, with how many of\n"
+	"their numbers have a source and how many are assumed.  With NAME, prints the numbers\n"
+	"of that profile, and where each is from; a ? marks those that are assumed, and the\n"
+	"text beside it says why.  A NAME with a . or / in it is a file.\n\n"
 	"  --help\n",
 	run,
 };

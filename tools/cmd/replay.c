@@ -155,11 +155,11 @@ const struct command command_replay = {
 	"replay",
 	"replay an event trace and check every recorded answer",
 	"TRACE --backend NAME [OPTION]...\n\n"
-	"Does what the traced guest did and compares each translation and fault with what\n"
-	"the real CPU answered.  Exit status 0 if all agree, 1 if not.\n\n" HELP_BACKEND
+	"Does what the traced guest did, and compares each translation and fault with what\n"
+	"the trace recorded.  Exit status: 0 all agree, 1 some differ.\n\n" HELP_BACKEND
 		HELP_MACHINE
 	"  --check N            check the library's invariants after each of the first N\n"
-	"                       records too, not only at the end\n"
-	"  --json FILE          write the result, as `vmmu compare --json` does\n" HELP_END,
+	"                       records, too, and not only at the end\n"
+	"  --json FILE          write the numbers as `vmmu compare --json` does\n" HELP_END,
 	run,
 };

@@ -60,7 +60,7 @@ const struct command command_run = {
 	"run",
 	"a bare-metal kernel on Unicorn, its MMU by any backend",
 	"[OPTION]... KERNEL [ARGUMENT]...\n\n"
-	"Runs vmmu-run, a program of its own, which is built where Unicorn 2.1 or newer is\n"
-	"found.  `vmmu run --help` is its help.\n",
+	"Starts vmmu-run, a separate program, which is built where Unicorn 2.1 or newer is\n"
+	"found.  `vmmu run --help` shows its help.\n",
 	run,
 };

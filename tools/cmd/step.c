@@ -277,18 +277,21 @@ const struct command command_step = {
 	"step",
 	"native, shadow and nested paging side by side, reference by reference",
 	"--preset NAME | --core FILE [--plain] [COMMAND]...\n\n"
-	"Shows one guest on three machines in a terminal: walks are played with the arrow keys,\n"
-	"Tab goes to the next machine, N and B go through a story, : takes a command, U undoes,\n"
-	"Q ends.  Commands are those of the playground: 'access 0x8080604abc r u',\n"
-	"'store 0x4020 0x47067', 'invlpg 0x8080604abc', 'set cr3 0x8000', 'fork', 'swap 0x40000'.\n"
-	"Without a terminal, everything is written as text.\n\n"
-	"  --preset NAME        a story or a small guest: --list has the names\n"
-	"  --core FILE          ELF core of a guest (dump-guest-memory), up to 512 MiB of RAM\n"
-	"  --plain              as text: all of the story, then the COMMANDs\n"
-	"  --svg FILE           draw the last walk (- is standard output), all of it done first\n"
-	"  --machine NAME       ... on native, shadow or nested (default)\n"
-	"  --list               names of stories and guests\n"
+	"Shows one guest on three machines, native, shadow and nested, in a terminal.  Left and\n"
+	"right play a walk, Tab goes to the next machine, N and B go through a story, : takes a\n"
+	"command, U undoes the last one, and Q ends the program.  man vmmu has all commands;\n"
+	"some are 'access 0x8080604abc r u', 'store 0x4020 0x47067', 'invlpg 0x8080604abc',\n"
+	"'set cr3 0x8000', 'fork' and 'swap 0x40000'.  Without a terminal, everything is written\n"
+	"as text.\n"
+	"\n"
+	"  --preset NAME        begin with a story or a small guest; --list shows the names\n"
+	"  --core FILE          begin with a guest's ELF core (dump-guest-memory), of up to\n"
+	"                       512 MiB of RAM, or with an event trace\n"
+	"  --plain              write text: the whole story, then the result of each COMMAND\n"
+	"  --svg FILE           do everything, then draw the last walk (- is standard output)\n"
+	"  --machine NAME       draw it on native, shadow or nested (default)\n"
+	"  --list               list the stories and the small guests\n"
 	"  --help\n"
-	"Any file may be packed with zstd; - is standard input.\n",
+	"Any file may be compressed with zstd; - is standard input.\n",
 	run,
 };

@@ -125,12 +125,14 @@ const struct command command_translate = {
 	"translate",
 	"translate addresses of a guest's memory dump",
 	"--core FILE --backend NAME [OPTION]... <ADDRESSES\n\n"
-	"Reads lines GVA [r|w|x] [u|s|a]: a hexadecimal address, what to do there (default\n"
-	"r) and as whom: user, supervisor (default), or supervisor with EFLAGS.AC=1.\n"
-	"Writes a line each:\n"
+	"Reads lines GVA [r|w|x] [u|s|a] from standard input.  GVA is a hexadecimal guest-virtual\n"
+	"address.  The access is a read (default), a write or a fetch (x), by a user, by the\n"
+	"supervisor (default), or by the supervisor with EFLAGS.AC=1 (a).\n"
+	"The answer to each line is one line:\n"
 	"  GVA ok GPA SIZE RIGHTS   SIZE and RIGHTS (rwxu) of the guest's own page\n"
 	"  GVA pf CODE              a page fault with this error code\n"
 	"  GVA gp                   not a canonical address\n"
-	"  GVA mmio GPA             outside RAM\n\n" HELP_STATE HELP_BACKEND HELP_MACHINE HELP_END,
+	"  GVA mmio GPA             GPA, or a table entry there, lies outside RAM\n\n" HELP_STATE
+		HELP_BACKEND HELP_MACHINE HELP_END,
 	run,
 };

@@ -376,10 +376,10 @@ const struct command command_walk = {
 	"show how one address is translated, reference by reference",
 	"--core FILE --backend NAME [OPTION]... GVA [r|w|x] [u|s|a]\n\n"
 	"Makes the access (default: a read by the supervisor), then shows every table entry\n"
-	"that the CPU reads for it, in order and decoded: under nested paging all of both\n"
-	"dimensions, under shadow paging the guest's tables beside the shadow's.\n\n" HELP_STATE
-		HELP_BACKEND
-	"  --svg FILE           draw it, too (- is standard output, and draws only)\n" HELP_MACHINE
-		HELP_END,
+	"that the CPU reads for it, in order and decoded.  Under nested paging these are the\n"
+	"entries of both dimensions.  Under shadow paging the guest's tables and the shadow\n"
+	"tables are shown.\n\n" HELP_STATE HELP_BACKEND
+	"  --svg FILE           draw the walk, too; with -, the picture is all that is "
+	"written\n" HELP_MACHINE HELP_END,
 	run,
 };

@@ -116,9 +116,11 @@ const struct command command_workload = {
 	"workload",
 	"list the guests that can be made, or write one as a trace",
 	"[NAME[,PARAMETER=VALUE]...] [OPTION]...\n\n"
-	"Without a name lists the workloads; with one tells of it, or writes its trace.\n"
-	"`workload:NAME[,PARAMETER=VALUE]...` can stand wherever a trace can, too.\n\n"
-	"  -o, --output FILE    write the trace; packed if FILE ends in .zst; - is standard\n"
+	"Lists the workloads, which are guests that a model of an operating system makes.  With\n"
+	"NAME, tells what that workload does, or writes its trace.  Wherever a trace can be\n"
+	"given, `workload:NAME[,PARAMETER=VALUE]...` can be given, too.\n"
+	"\n"
+	"  -o, --output FILE    write the trace, compressed if FILE ends in .zst; - is standard\n"
 	"                       output\n"
 	"  --help\n",
 	run,
