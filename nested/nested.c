@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Nested paging: the guest's tables as they are, its memory in a direct map.
- * Not here: dirty log, notifiers, slots, large pages: all of it is shared code.
- * Keeps: no intercepts but those asked for, so the guest's own page faults,
- * CR3 loads and INVLPGs never come here.
+ * Nested paging: the CPU walks the guest's own tables, and a direct map of the guest's memory.
+ * Not here: dirty log, notifiers, slots and large pages, which are shared code.
+ * Invariant: nothing is intercepted but what was asked for, so the guest's own page faults, CR3
+ * loads and INVLPGs never come here.
  */
 #include <string.h>
 
@@ -18,7 +18,7 @@ struct nested {
 	uint32_t intercept;
 };
 
-/* NPT and EPT differ in this. */
+/* What differs between NPT and EPT. */
 struct flavour {
 	const struct vmmu_fmt *fmt[2]; /* 4 and 5 levels */
 	enum vmmu_event exit;
@@ -38,7 +38,7 @@ static struct vmmu_nested_config read_config(const struct vmmu_config *config)
 	return c;
 }
 
-/* One access reaches each of the guest's tables, five at most, and its page. */
+/* One access needs the guest's tables, five at most, and its page. */
 static uint64_t nested_min_tables(const struct vmmu_config *config)
 {
 	unsigned levels = read_config(config).levels;
@@ -87,7 +87,7 @@ static int nested_load(struct vmmu_cpu *cpu, enum vmmu_load why)
 	hw->pcid = regs->cr4 & VMMU_CR4_PCIDE ? regs->cr3 & 0xfff : 0;
 	hw->intercept = n->intercept;
 	hw->gpa_from = VMMU_GPA_OUT;
-	/* The CPU does not flush for a write that it did not make. */
+	/* An intercepted write is not made by the CPU, so the CPU does not flush for it. */
 	if (n->intercept && (why == VMMU_LOAD_ALL || why == VMMU_LOAD_CONTROLS))
 		vmmu_be_flush_cpu(cpu);
 	if (why == VMMU_LOAD_ALL)

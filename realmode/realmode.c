@@ -2,8 +2,8 @@
 /*
  * The direct map of guest-physical memory.
  * Not here: who walks it, in which dimension.
- * Keeps: a leaf maps its gpa to the memory of the slot there, and lets a store
- * pass only where nobody needs to be told of it.
+ * Invariant: a leaf maps its gpa to the memory of the slot there.  It is writable only if no store
+ * to it has to be noticed.
  */
 #include "realmode.h"
 
@@ -23,7 +23,7 @@ void realmode_load(const struct realmode *rm, struct vmmu_paging *pg)
 	vmmu_pt_paging(&rm->pt, pg, rm->ctl);
 }
 
-/* A store to a page that was mapped already, only to be logged. */
+/* Whether the page was mapped before, so that the store faulted only to be logged. */
 static int only_logs(const struct realmode *rm, const struct vmmu_page *page, uint64_t gpa)
 {
 	struct vmmu_leaf was;
@@ -38,7 +38,7 @@ static int reaches(const struct vmmu_pt *pt, uint64_t ia)
 	return !(ia >> (top->shift + top->bits));
 }
 
-/* Nothing is there: remembered if it can be, for which no other table has to go. */
+/* There is no memory at gpa.  That is remembered if no other table has to be reclaimed for it. */
 static enum vmmu_fix_kind no_memory(struct realmode *rm, vmmu_gpa_t gpa, struct vmmu_fix *fix)
 {
 	fix->event = VMMU_EV_EXIT_MMIO;
@@ -66,7 +66,7 @@ enum vmmu_fix_kind realmode_fault(struct realmode *rm, vmmu_gpa_t gpa, uint32_t 
 	}
 	kind = vmmu_be_page(rm->pt.vm, gpa, write, &page, fix);
 	fix->event = ev;
-	/* The CPU stores A and D bits; a table in ROM takes none: in software. */
+	/* A table in ROM takes no A and D bits from the CPU, so the walk is done in software. */
 	if (kind == VMMU_PAGE_NONE && page.readonly && fix->table)
 		return VMMU_FIX_SOFT;
 	if (kind == VMMU_PAGE_NONE && !page.readonly)
@@ -75,7 +75,7 @@ enum vmmu_fix_kind realmode_fault(struct realmode *rm, vmmu_gpa_t gpa, uint32_t 
 		fix->event = VMMU_EV_EXIT_MMIO;
 	if (kind != VMMU_PAGE_THERE)
 		return vmmu_be_page_fix(kind);
-	/* Nor can a table map what is beyond its width. */
+	/* A table cannot map an address that is wider than its format. */
 	if ((write && !page.writable) || !reaches(&rm->pt, gpa.v))
 		return VMMU_FIX_SOFT;
 	if (only_logs(rm, &page, gpa.v))

@@ -12,16 +12,17 @@
 struct realmode {
 	struct vmmu_pt pt;
 	uint32_t ctl; /* VMMU_PG_* of the dimension it becomes */
-	uint8_t mmio; /* remembers what is no memory */
+	uint8_t mmio; /* addresses without memory are remembered */
 };
 
 int realmode_init(struct realmode *rm, struct vmmu *vm, const struct vmmu_fmt *fmt, uint32_t ctl);
 void realmode_fini(struct realmode *rm);
-/* Programs a dimension with the map. */
+/* Fills *pg, so that a dimension of the CPU uses the map. */
 void realmode_load(const struct realmode *rm, struct vmmu_paging *pg);
 /*
- * Silicon could not use the map for gpa: walk *w stopped.  `access` may have VMMU_TABLE.
- * The result of fault(); `ev` is the exit to count where it maps.
+ * The walk *w stopped, because the map could not be used for gpa.  Maps gpa if there is memory.
+ * `access` may have VMMU_TABLE.  `ev` is the exit to count if gpa is mapped.  Returns what the
+ * backend's fault() returns.
  */
 enum vmmu_fix_kind realmode_fault(struct realmode *rm, vmmu_gpa_t gpa, uint32_t access,
 				  const struct vmmu_walk *w, enum vmmu_event ev,
@@ -30,7 +31,7 @@ uint64_t realmode_protect(struct realmode *rm, vmmu_gpa_t gpa, uint64_t len, enu
 uint64_t realmode_protect_pages(struct realmode *rm, vmmu_gpa_t gpa, const uint64_t *pages,
 				uint64_t nr);
 int realmode_check(const struct realmode *rm, struct vmmu_cursor *at, unsigned budget);
-/* Table pages that `paths` addresses need at most. */
+/* The most table pages that `paths` addresses need, wherever they lie. */
 uint64_t realmode_min_tables(const struct vmmu_fmt *fmt, unsigned paths);
 
 #endif

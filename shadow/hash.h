@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * uthash, as shadow/ uses it: keys of whole 64-bit words, the VM's allocator, and no
- * exit of the process when that has nothing left.
+ * uthash as shadow/ uses it.  Keys are whole 64-bit words, memory comes from the VM's allocator,
+ * and the process goes on if there is none.
  *
- * A function that adds has two locals for the macros: `hash_vm`, whose memory it is,
- * and `hash_full`, set if the element was not added.  One that deletes needs the first.
+ * The macros that add an element need two local variables: `hash_vm`, the VM whose memory is used,
+ * and `hash_full`, which they set if the element was not added.  Those that delete one need
+ * `hash_vm`.
  */
 #ifndef VMMU_SHADOW_HASH_H
 #define VMMU_SHADOW_HASH_H
@@ -14,7 +15,7 @@
 
 #include <vmmu/backend.h>
 
-/* Multiply and fold: pages of a guest differ in a few low bits of the gfn. */
+/* A product that is folded, because gfns of a guest differ in a few low bits only. */
 static inline unsigned hash_words(const void *key, size_t bytes)
 {
 	uint64_t h = 0, word;
@@ -51,7 +52,7 @@ static inline int hash_differs(const void *a, const void *b, size_t bytes)
 
 #include <uthash.h>
 
-/* Shorter chains: a miss in the cache costs more than a larger table. */
+/* Chains are kept short: a cache miss for each element costs more than a larger table. */
 #undef HASH_BKT_CAPACITY_THRESH
 #define HASH_BKT_CAPACITY_THRESH 6U
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Nested paging: the CPU walks the guest's tables, and for each address in
- * them the nested table, here the direct map of realmode/.
+ * Nested paging: the CPU walks the guest's tables, and translates each address that it finds there
+ * by a nested table, which is the direct map of realmode/.
  */
 #ifndef VMMU_NESTED_H
 #define VMMU_NESTED_H
@@ -12,14 +12,14 @@
 extern "C" {
 #endif
 
-/* backend_config of both; NULL: all zero. */
+/* What vmmu_config.backend_config points to, for both backends; NULL stands for all zero. */
 struct vmmu_nested_config {
 	unsigned levels;    /* of the nested table: 4, 5, or 0 for 4 */
 	int no_ad;	    /* EPT: accessed and dirty bits off (EPTP bit 6 = 0) */
-	uint32_t intercept; /* VMMU_ICPT_CR0, VMMU_ICPT_CR4 as well */
+	uint32_t intercept; /* VMMU_ICPT_CR0, VMMU_ICPT_CR4: writes that cause an exit; or 0 */
 	/*
-	 * An address that is no memory is remembered until slots change: the CPU stops at its
-	 * entry, under EPT with a misconfiguration, and no slot is looked for.
+	 * 1: addresses without memory are remembered until slots change.  The CPU then stops at the
+	 * address's entry, under EPT with a misconfiguration, and no slot has to be searched.
 	 */
 	int mmio;
 };
