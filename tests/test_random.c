@@ -332,6 +332,35 @@ Test(ops, a_line_may_have_any_length)
 	ops_free(&ops);
 }
 
+/*
+ * The mapping that a read returns is not for stores.  A shorter sequence had a read where there had
+ * been a store, which went to a table that nobody protected from it: a difference of the tester's.
+ */
+Test(ops, a_read_stores_nothing)
+{
+	static const char text[] =
+		"world 40 4 1 3 2\n"
+		"store 0 0x800000 0 6730000000000000\n"
+		"store 0 0x800ff8 0 6f05000001000000\n"
+		"store 0 0x100000018 0 c500000001000000\n"
+		"store 0 0x3000 0 2500000001000000\n"
+		"all 1 1 0x80000011 0x0 0x2000 0x100020 0xd00 0x0 0x0 0x0 0x0 0x0 0x0\n"
+		"store 0 0x2008 0 4500200000000000\n"
+		"store 0 0x200ff8 0 2700800000000000\n"
+		"access 1 0xffffe03000 8 0x0 0x200026\n"
+		"access 1 0xffc0000018 8 0x0 0xa067\n";
+	struct ops ops = { 0 };
+	struct world_cfg cfg;
+	FILE *f = tmpfile();
+
+	fputs(text, f);
+	rewind(f);
+	t_eq(ops_read(f, &cfg, &ops), 0);
+	fclose(f);
+	t_check(ops_run(&cfg, &ops, true) < 0, "a read stored");
+	ops_free(&ops);
+}
+
 /* A lost INVLPG: some tables, an access, a change, the INVLPG, the access again. */
 Test(ops, a_failing_sequence_shrinks_to_what_it_needs)
 {

@@ -601,6 +601,9 @@ static void check_span(struct world *w, struct world_vm *v, unsigned cpu,
 void world_access(struct world *w, unsigned cpu, uint64_t gva, unsigned size, uint32_t access,
 		  const uint64_t *value)
 {
+	/* What a read or a fetch returns is not for stores. */
+	if ((access & VMMU_TYPE_MASK) != VMMU_WRITE)
+		value = NULL;
 	if (!note(w, &(struct world_op){ .what = OP_ACCESS,
 					 .cpu = (uint8_t)cpu,
 					 .at = gva,

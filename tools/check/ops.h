@@ -7,7 +7,7 @@
  *	world SEED CPUS KIND PROFILE BACKENDS the first; enum world_kind and WORLD_*
  *	poke GPA VALUE                       memory before the guest runs
  *	store CPU GPA HOW BYTES              HOW: 0 vCPU, 1 device, 2 begin and end; hexadecimal
- *	access CPU GVA SIZE ACCESS [VALUE]   with VALUE: a store through the mapping
+ *	access CPU GVA SIZE ACCESS [VALUE]   a write with VALUE: a store through the mapping
  *	span CPU GVA SIZE ACCESS
  *	set CPU REGISTER VALUE               0 CR0, 1 CR3, 2 CR4, 3 EFER, 4 PKRU, 5 PKRS
  *	all CPU READS CR0 CR2 CR3 CR4 EFER PDPTE*4 PKRU PKRS

@@ -284,8 +284,8 @@ enum world_store { STORE_CPU, STORE_DEVICE, STORE_BEGIN_END };
 void world_store(struct world *w, unsigned cpu, uint64_t gpa, const void *buf, unsigned len,
 		 enum world_store how);
 /*
- * One access within a page on every VM.  With `value`, a store that every VM would do to the same
- * byte of a frame is done.
+ * One access within a page on every VM.  With `value`, a write is done if every VM would do it to
+ * the same byte of a frame.
  */
 void world_access(struct world *w, unsigned cpu, uint64_t gva, unsigned size, uint32_t access,
 		  const uint64_t *value);
