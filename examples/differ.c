@@ -31,7 +31,7 @@ static void entry(struct side *s, uint64_t table, unsigned index, uint64_t e)
 static void open_side(struct side *s, const struct vmmu_backend *backend)
 {
 	const struct vmmu_config config = { .size = sizeof(config), .backend = backend };
-	struct vmmu_slot_info slot = { { 0 }, RAM_BYTES, NULL, 4096, 0 };
+	struct vmmu_slot_info slot = { .gpa = { 0 }, .size = RAM_BYTES, .page_size = 4096 };
 	/* Long mode: CR0.PE, WP and PG, CR4.PAE, EFER.LME and LMA. */
 	const struct vmmu_regs regs = {
 		.cr0 = 0x80010011, .cr3 = 0x1000, .cr4 = 0x20, .efer = 0x500

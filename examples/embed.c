@@ -64,7 +64,9 @@ static void *access_memory(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access)
 static void run(const struct vmmu_backend *backend, uint8_t *ram)
 {
 	const struct vmmu_config config = { .size = sizeof(config), .backend = backend };
-	const struct vmmu_slot_info slot = { { 0 }, RAM_BYTES, ram, 4096, 0 };
+	const struct vmmu_slot_info slot = {
+		.gpa = { 0 }, .size = RAM_BYTES, .pointer = ram, .page_size = 4096
+	};
 	/* Long mode: CR0.PE, WP and PG, CR4.PAE, EFER.LME and LMA. */
 	const struct vmmu_regs regs = {
 		.cr0 = 0x80010011,

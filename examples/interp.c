@@ -198,7 +198,9 @@ static void run(const struct vmmu_backend *backend, const char *name, uint8_t *r
 					    .backend = backend,
 					    .backend_config = native ? &machine_ram : NULL,
 					    .base = native ? ram : NULL };
-	const struct vmmu_slot_info slot = { { 0 }, RAM_BYTES, ram, 4096, 0 };
+	const struct vmmu_slot_info slot = {
+		.gpa = { 0 }, .size = RAM_BYTES, .pointer = ram, .page_size = 4096
+	};
 	/* Long mode: CR0.PE, WP and PG, CR4.PAE, EFER.LME and LMA. */
 	const struct vmmu_regs regs = {
 		.cr0 = 0x80010011, .cr3 = ROOT, .cr4 = 0x20, .efer = 0x500

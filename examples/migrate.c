@@ -47,7 +47,9 @@ static unsigned send_dirty(const uint64_t *bitmap)
 static int migrate(const struct vmmu_backend *backend, const char *name)
 {
 	const struct vmmu_config config = { .size = sizeof(config), .backend = backend };
-	const struct vmmu_slot_info slot = { { 0 }, BYTES, source, 4096, 0 };
+	const struct vmmu_slot_info slot = {
+		.gpa = { 0 }, .size = BYTES, .pointer = source, .page_size = 4096
+	};
 	uint64_t bitmap[PAGES / 64];
 	unsigned round, nr = 64, sent;
 	struct vmmu *vm;

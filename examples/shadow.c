@@ -111,7 +111,9 @@ static void run(uint32_t off)
 					    .backend = &vmmu_shadow,
 					    .backend_config = &techniques,
 					    .cb = { .event = tell } };
-	const struct vmmu_slot_info slot = { { 0 }, RAM_BYTES, ram, 4096, 0 };
+	const struct vmmu_slot_info slot = {
+		.gpa = { 0 }, .size = RAM_BYTES, .pointer = ram, .page_size = 4096
+	};
 	/* Long mode: CR0.PE, WP and PG, CR4.PAE, EFER.LME and LMA. */
 	const struct vmmu_regs regs = {
 		.cr0 = 0x80010011,

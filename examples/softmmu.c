@@ -282,9 +282,13 @@ static void build(struct emulator *e, const struct vmmu_backend *backend, uint8_
 		.cb = { .host_page = on_host_page, .flush = on_flush, .ctx = e },
 	};
 	const struct vmmu_slot_info slots[] = {
-		{ { 0 }, RAM_BYTES, e->ram, 4096, 0 },
-		{ { ROM_AT }, ROM_BYTES, rom, 4096, VMMU_SLOT_READONLY },
-		{ { LAZY_AT }, LAZY_PAGES * 4096, NULL, 4096, 0 },
+		{ .gpa = { 0 }, .size = RAM_BYTES, .pointer = e->ram, .page_size = 4096 },
+		{ .gpa = { ROM_AT },
+		  .size = ROM_BYTES,
+		  .pointer = rom,
+		  .page_size = 4096,
+		  .flags = VMMU_SLOT_READONLY },
+		{ .gpa = { LAZY_AT }, .size = LAZY_PAGES * 4096, .page_size = 4096 },
 	};
 	unsigned i;
 

@@ -51,7 +51,8 @@ static int nested_init(struct vmmu *vm, const struct vmmu_config *config, const 
 	struct vmmu_nested_config c = read_config(config);
 	struct nested *n = vmmu_be_vm(vm);
 
-	if (c.levels < 4 || c.levels > 5 || (c.intercept & ~(VMMU_ICPT_CR0 | VMMU_ICPT_CR4)))
+	if (!vmmu_be_is_zero(c.reserved, sizeof(c.reserved)) || c.levels < 4 || c.levels > 5 ||
+	    (c.intercept & ~(VMMU_ICPT_CR0 | VMMU_ICPT_CR4)))
 		return VMMU_EINVAL;
 	n->exit = f->exit;
 	n->intercept = c.intercept;

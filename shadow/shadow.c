@@ -31,15 +31,17 @@ static int is_power_of_two(unsigned n)
 static int read_config(const struct vmmu_config *config, struct vmmu_shadow_config *c)
 {
 	const struct vmmu_shadow_config *in = config->backend_config;
+	int st = 0;
 
 	memset(c, 0, sizeof(*c));
 	if (in)
-		memcpy(c, in, in->size < sizeof(*c) ? in->size : sizeof(*c));
+		st = vmmu_be_sized(c, sizeof(*c), in,
+				   offsetof(struct vmmu_shadow_config, prefetch));
 	c->prefetch = c->prefetch ? c->prefetch : 8;
 	c->flood = c->flood ? c->flood : 3;
 	c->roots = c->roots ? c->roots : 3;
-	if (in && in->size < offsetof(struct vmmu_shadow_config, prefetch))
-		return VMMU_EINVAL;
+	if (st)
+		return st;
 	if ((c->off & ~VMMU_SHADOW_ALL) || !is_power_of_two(c->prefetch) || c->prefetch > 64 ||
 	    c->roots > MAX_ROOTS)
 		return VMMU_EINVAL;

@@ -5,6 +5,8 @@
  * Not here: looking addresses up (test_api.c), the host's changes of memory (test_events.c).
  * Keeps: every expectation is a sentence of the header.
  */
+#include <vmmu/backend.h>
+
 #include "api_rig.h"
 
 /* ---- creating ---------------------------------------------------- */
@@ -45,7 +47,7 @@ Test(api, a_config_is_checked)
 	     VMMU_EINVAL);
 }
 
-Test(api, a_config_of_an_older_size_has_zeroes_for_the_rest)
+Test(api, a_config_of_another_size_has_zeroes_for_the_rest)
 {
 	struct {
 		struct vmmu_config c;
@@ -61,9 +63,64 @@ Test(api, a_config_of_an_older_size_has_zeroes_for_the_rest)
 	t_true(vmmu_cpu(v, 0) != NULL);
 	t_true(!vmmu_cpu(v, 1));
 	vmmu_destroy(v);
-	memset(newer.later, 0xff, sizeof(newer.later));
-	t_eq(create(&newer.c), VMMU_OK);
+	memset(newer.later, 0, sizeof(newer.later));
+	t_eq(vmmu_create(&newer.c, &v), VMMU_OK);
+	vmmu_destroy(v);
+	/* What a later version would understand, this one cannot do. */
+	newer.later[63] = 1;
+	t_eq(create(&newer.c), VMMU_EINVAL);
+	t_eq(vmmu_min_tables(&newer.c), 0);
+	newer.later[63] = 0;
+	newer.later[0] = 1;
+	t_eq(create(&newer.c), VMMU_EINVAL);
 	t_eq(create(&(struct vmmu_config){ .size = 8, .backend = &vmmu_nested_npt }), VMMU_EINVAL);
+}
+
+/* A config of this version, with the first or the last byte of reserved room set. */
+static void expect_reserved(struct vmmu_config *c, void *room, size_t len)
+{
+	uint8_t *b = room;
+	size_t i;
+
+	for (i = 0; i < len; i += len - 1) {
+		b[i] = 1;
+		t_eq(create(c), VMMU_EINVAL);
+		b[i] = 0;
+		t_eq(create(c), VMMU_OK);
+	}
+}
+
+Test(api, configurations_with_reserved_room_in_use_are_refused)
+{
+	struct {
+		struct vmmu_shadow_config c;
+		uint8_t later[16];
+	} shadow = { .c = { .size = sizeof(shadow) } };
+	struct {
+		struct vmmu_silicon c;
+		uint8_t later[16];
+	} silicon = { .c = { .size = sizeof(silicon) } };
+	struct vmmu_nested_config nested = { .levels = 5 };
+	struct vmmu_backend backend = vmmu_nested_npt;
+	struct vmmu_profile profile = vmmu_profile_max;
+	struct vmmu_config c = { .size = sizeof(c),
+				 .backend = &backend,
+				 .backend_config = &nested,
+				 .profile = &profile };
+
+	expect_reserved(&c, c.cb.reserved, sizeof(c.cb.reserved));
+	expect_reserved(&c, profile.reserved, sizeof(profile.reserved));
+	expect_reserved(&c, &backend.reserved_flags, sizeof(backend.reserved_flags));
+	expect_reserved(&c, backend.reserved, sizeof(backend.reserved));
+	expect_reserved(&c, nested.reserved, sizeof(nested.reserved));
+	memset(silicon.later, 0, sizeof(silicon.later));
+	c.silicon = &silicon.c;
+	expect_reserved(&c, silicon.later, sizeof(silicon.later));
+	c.silicon = NULL;
+	memset(shadow.later, 0, sizeof(shadow.later));
+	c.backend = &vmmu_shadow;
+	c.backend_config = &shadow.c;
+	expect_reserved(&c, shadow.later, sizeof(shadow.later));
 }
 
 Test(api, vcpus_are_numbered_and_know_their_vm)
@@ -284,7 +341,7 @@ Test(api, slot_leaf_tells_where_large_pages_fit)
 
 Test(api, what_would_change_fixed_memory_is_enotsup)
 {
-	struct vmmu_host_page page = { ram, 4096, 1 };
+	struct vmmu_host_page page = { .pointer = ram, .size = 4096, .writable = 1 };
 
 	start(&vmmu_native);
 	t_eq(add(0x100000, 0x1000, ram + 0x30000, 0), VMMU_ENOTSUP);
@@ -304,7 +361,7 @@ Test(api, what_would_change_fixed_memory_is_enotsup)
 static struct {
 	unsigned asked, asked_to_write, flushes;
 	int answer;
-	uint32_t writable;
+	uint32_t writable, reserved;
 	struct vmmu_flush flush;
 	enum vmmu_event order[4096];
 	unsigned nr;
@@ -320,6 +377,7 @@ static int on_host_page(void *ctx, vmmu_gpa_t gpa, int write, struct vmmu_host_p
 	page->pointer = ram + gpa.v;
 	page->size = 4096;
 	page->writable = cb.writable || write;
+	page->reserved[4] = cb.reserved;
 	return cb.answer;
 }
 
@@ -740,9 +798,51 @@ Test(api, statistics_have_a_size_and_can_be_cleared)
 	vmmu_get_stats(vm, &old.s);
 	t_eq(old.s.sw_refs, 77);
 	t_eq(old.s.size, offsetof(struct vmmu_stats, sw_refs));
+	/* One of a later version has more, and is told what this one has filled. */
 	old.s.size = sizeof(old);
 	vmmu_get_stats(vm, &old.s);
 	t_eq(old.after, 42);
+	t_eq(old.s.size, sizeof(old.s));
+	t_true(VMMU_NR_EVENTS <= VMMU_MAX_EVENTS);
+	t_eq(old.s.event[VMMU_MAX_EVENTS - 1], 0);
+	finish();
+}
+
+Test(api, slots_pages_and_registers_with_reserved_room_in_use_are_refused)
+{
+	struct vmmu_slot_info slot = { .gpa = vmmu_gpa(BIT(30)), .size = 4096, .page_size = 4096 };
+	struct vmmu_host_page page = { .size = 4096, .writable = 1 };
+	struct vmmu_regs before, r;
+
+	start_lazy(&vmmu_nested_npt);
+	slot.pointer = page.pointer = ram;
+	slot.reserved[6] = 1;
+	t_eq(vmmu_slot_add(vm, &slot), VMMU_EINVAL);
+	t_true(strstr(vmmu_reason(vm), "reserved"));
+	slot.reserved[6] = 0;
+	t_eq(vmmu_slot_add(vm, &slot), VMMU_OK);
+	slot.reserved[0] = 7;
+	t_eq(vmmu_slot_find(vm, vmmu_gpa(BIT(30)), &slot), VMMU_OK);
+	t_eq(slot.reserved[0], 0);
+	page.reserved[0] = 1;
+	t_eq(vmmu_change_pte(vm, vmmu_gpa(0x1000), &page), VMMU_EINVAL);
+	t_true(strstr(vmmu_reason(vm), "reserved"));
+	page.reserved[0] = 0;
+	t_eq(vmmu_change_pte(vm, vmmu_gpa(0x1000), &page), VMMU_OK);
+	cb.reserved = 1;
+	t_eq(translate(0x1010, VMMU_READ), VMMU_EINVAL);
+	t_true(strstr(vmmu_reason(vm), "reserved"));
+	cb.reserved = 0;
+	t_eq(translate(0x1010, VMMU_READ), VMMU_OK);
+	vmmu_get_regs(cpu, &before);
+	t_eq(before.reserved[0] | before.reserved[3], 0);
+	r = before;
+	r.cr0 ^= VMMU_CR0_WP;
+	r.reserved[3] = 1;
+	t_eq(vmmu_set_regs(cpu, &r, 0), VMMU_EINVAL);
+	t_true(strstr(vmmu_reason(vm), "reserved"));
+	vmmu_get_regs(cpu, &r);
+	t_eq(r.cr0, before.cr0);
 	finish();
 }
 

@@ -117,7 +117,7 @@ Test(direct, check_finds_a_leaf_that_lets_stores_pass_untold)
 static int page_for_reading(void *ctx, vmmu_gpa_t gpa, int write, struct vmmu_host_page *page)
 {
 	(void)ctx, (void)write;
-	*page = (struct vmmu_host_page){ mem_arena(1) + gpa.v, 4096, 0 };
+	*page = (struct vmmu_host_page){ .pointer = mem_arena(1) + gpa.v, .size = 4096 };
 	return 0;
 }
 

@@ -194,7 +194,7 @@ EACH(slots, falling_back_to_4k_is_visible)
 
 Test(slots, native_has_fixed_memory)
 {
-	struct vmmu_slot_info s = { vmmu_gpa(16 * MIB), 4096, NULL, 4096, 0 };
+	struct vmmu_slot_info s = { .gpa = vmmu_gpa(16 * MIB), .size = 4096, .page_size = 4096 };
 	struct vmmu_host_page page = { 0 };
 	uint64_t bits[1];
 

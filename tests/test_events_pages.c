@@ -99,7 +99,7 @@ EACH(asked, crossing_that_faults_has_not_written_the_other_page)
 /* SDM, INVLPG: of an address that is not canonical it is a NOP. */
 EACH(asked, invlpg_of_no_address_leaves_what_looks_like_it)
 {
-	struct vmmu_host_page page = { mem + POOL + 4096, 4096, 1 };
+	struct vmmu_host_page page = { .pointer = mem + POOL + 4096, .size = 4096, .writable = 1 };
 	struct vmmu_xlat x;
 
 	open_asking(CACHES_TLB);

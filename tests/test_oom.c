@@ -136,7 +136,9 @@ static int regs(unsigned cpu, uint64_t cr0, uint64_t cr3, uint64_t cr4, uint64_t
 
 static int add(uint64_t gpa, uint64_t size, void *pointer)
 {
-	struct vmmu_slot_info s = { vmmu_gpa(gpa), size, pointer, 2 * MIB, 0 };
+	struct vmmu_slot_info s = {
+		.gpa = vmmu_gpa(gpa), .size = size, .pointer = pointer, .page_size = 2 * MIB
+	};
 
 	return vmmu_slot_add(vm, &s);
 }
@@ -165,7 +167,7 @@ static void run_guest(void)
 static void run_host(void)
 {
 	static uint64_t bits[1024];
-	struct vmmu_host_page page = { mem + GIB, 4096, 1 };
+	struct vmmu_host_page page = { .pointer = mem + GIB, .size = 4096, .writable = 1 };
 	uint64_t v = 0;
 
 	MUST(vmmu_dirty_log(vm, vmmu_gpa(8 * MIB), 1));

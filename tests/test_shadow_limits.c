@@ -17,7 +17,9 @@ static uint64_t walked_by_software(void)
 
 static void add_memory_nowhere(void)
 {
-	const struct vmmu_slot_info s = { { NOWHERE }, 4096, mem + LARGE, 4096, 0 };
+	const struct vmmu_slot_info s = {
+		.gpa = { NOWHERE }, .size = 4096, .pointer = mem + LARGE, .page_size = 4096
+	};
 
 	t_eq(vmmu_slot_add(vm, &s), VMMU_OK);
 }

@@ -35,7 +35,9 @@ static uint64_t digest(uint64_t sum, uint64_t value)
 
 static int work(struct engine *e, struct vmmu *vm, uint8_t *ram)
 {
-	const struct vmmu_slot_info slot = { { 0 }, RAM_BYTES, ram, 4096, 0 };
+	const struct vmmu_slot_info slot = {
+		.gpa = { 0 }, .size = RAM_BYTES, .pointer = ram, .page_size = 4096
+	};
 	const struct vmmu_regs regs = {
 		.cr0 = 0x80010011,
 		.cr3 = 0x1000,

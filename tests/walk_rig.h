@@ -226,7 +226,11 @@ static inline unsigned top_leaf(const struct mode *m)
 
 static inline void set_profile(unsigned maxphyaddr, uint32_t features)
 {
-	vprof = (struct vmmu_profile){ "test", features, (uint8_t)maxphyaddr, ~0ull, ~0ull };
+	vprof = (struct vmmu_profile){ .name = "test",
+				       .features = features,
+				       .maxphyaddr = (uint8_t)maxphyaddr,
+				       .cr4_valid = ~0ull,
+				       .efer_valid = ~0ull };
 	prof = (struct or_profile){
 		.maxphyaddr = maxphyaddr,
 		.has_1g = features & VMMU_CPU_1G,

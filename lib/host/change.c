@@ -20,7 +20,7 @@ int host_is_invalidating(const struct vmmu *vm, uint64_t gpa, uint64_t len)
 
 static void tell_embedder(struct vmmu *vm, uint64_t gpa, uint64_t len)
 {
-	struct vmmu_flush f = { 0, VMMU_FLUSH_GPA, gpa, len };
+	struct vmmu_flush f = { .scope = VMMU_FLUSH_GPA, .start = gpa, .len = len };
 	unsigned nr = core_of(vm)->cfg.nr_cpus;
 
 	if (!core_of(vm)->cfg.cb.flush)

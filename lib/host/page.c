@@ -45,6 +45,9 @@ int host_put_page(struct vmmu *vm, struct slot *s, uint64_t gpa, const struct vm
 	unsigned level = host_page_level(page->size);
 	uint64_t first, last, at;
 
+	if (!vmmu_be_is_zero(page->reserved, sizeof(page->reserved)))
+		return core_fail(vm, VMMU_EINVAL, "host page for 0x%llx: reserved room is not 0",
+				 (unsigned long long)gpa);
 	if (!level || ((uintptr_t)page->pointer & ~PAGE_MASK) || !page->pointer ||
 	    !host_pointer_fits(vm, page->pointer, VMMU_PAGE_SIZE))
 		return core_fail(vm, VMMU_EINVAL, "host page for 0x%llx: bad pointer or size",

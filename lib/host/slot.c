@@ -117,6 +117,8 @@ static int check_info(struct vmmu *vm, const struct vmmu_slot_info *i)
 
 	if (st)
 		return st;
+	if (!vmmu_be_is_zero(i->reserved, sizeof(i->reserved)))
+		return core_fail(vm, VMMU_EINVAL, "a slot's reserved room is not 0");
 	if (i->flags & ~VMMU_SLOT_READONLY)
 		return core_fail(vm, VMMU_EINVAL, "unknown slot flags 0x%x", i->flags);
 	if (!i->pointer)

@@ -6,10 +6,19 @@
 
 #include "vm.h"
 
+/* What is set there was meant for a later version, which this one cannot stand in for. */
+static int uses_reserved_room(const struct vmmu_config *c)
+{
+	return !vmmu_be_is_zero(c->cb.reserved, sizeof(c->cb.reserved)) ||
+	       !vmmu_be_is_zero(c->profile->reserved, sizeof(c->profile->reserved)) ||
+	       c->backend->reserved_flags ||
+	       !vmmu_be_is_zero(c->backend->reserved, sizeof(c->backend->reserved));
+}
+
 int vm_read_config(const struct vmmu_config *in, struct vmmu_config *cfg)
 {
-	memset(cfg, 0, sizeof(*cfg));
-	memcpy(cfg, in, in->size < sizeof(*cfg) ? in->size : sizeof(*cfg));
+	int st = vmmu_be_sized(cfg, sizeof(*cfg), in, offsetof(struct vmmu_config, cb));
+
 	if (!cfg->nr_cpus)
 		cfg->nr_cpus = 1;
 	if (!cfg->host_maxphyaddr)
@@ -21,7 +30,7 @@ int vm_read_config(const struct vmmu_config *in, struct vmmu_config *cfg)
 		cfg->front_entries = 2;
 	if (!cfg->profile)
 		cfg->profile = &vmmu_profile_max;
-	if (in->size < offsetof(struct vmmu_config, cb) || !cfg->backend)
+	if (st || !cfg->backend || uses_reserved_room(cfg))
 		return VMMU_EINVAL;
 	if (cfg->host_maxphyaddr < 32 || cfg->host_maxphyaddr > 52 || cfg->nr_cpus > 4096)
 		return VMMU_EINVAL;
@@ -62,10 +71,9 @@ int vm_read_model(const struct vmmu_config *cfg, struct vmmu_silicon *s)
 
 	memset(s, 0, sizeof(*s));
 	if (in) {
-		if (in->size < offsetof(struct vmmu_silicon, nr_tlbs) || cfg->l1.sets ||
-		    cfg->l2.sets || cfg->pwc_entries || cfg->nested_entries)
+		if (cfg->l1.sets || cfg->l2.sets || cfg->pwc_entries || cfg->nested_entries ||
+		    vmmu_be_sized(s, sizeof(*s), in, offsetof(struct vmmu_silicon, nr_tlbs)))
 			return VMMU_EINVAL;
-		memcpy(s, in, in->size < sizeof(*s) ? in->size : sizeof(*s));
 	} else {
 		add_tlb(s, &cfg->l1, 1);
 		add_tlb(s, &cfg->l2, 2);

@@ -294,6 +294,8 @@ int vmmu_set_regs(struct vmmu_cpu *cpu, const struct vmmu_regs *regs, int read_p
 	int st;
 
 	cpu_enter(cpu);
+	if (!vmmu_be_is_zero(r.reserved, sizeof(r.reserved)))
+		return core_fail(cpu->vm, VMMU_EINVAL, "the registers' reserved room is not 0");
 	r.cr0 |= VMMU_CR0_ET;
 	why = inconsistent(&r, cpu->vm->core.cfg.profile);
 	if (why)

@@ -23,8 +23,8 @@ void vmmu_get_stats(const struct vmmu *vm, struct vmmu_stats *stats)
 	size_t size = stats->size < sizeof(s) ? stats->size : sizeof(s);
 
 	memset(&s, 0, sizeof(s));
-	s.size = stats->size;
-	memcpy(s.event, vm->core.event, sizeof(s.event));
+	s.size = size;
+	memcpy(s.event, vm->core.event, sizeof(vm->core.event));
 	s.walk_refs = vm->walk_refs;
 	s.sw_refs = vm->sw_refs;
 	s.tlb_hits = tlb_hits(vm);

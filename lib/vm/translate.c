@@ -63,8 +63,7 @@ static inline void fill_result(const struct vmmu_cpu *cpu, const struct tlb_fill
 }
 
 _Static_assert(offsetof(struct vmmu_xlat, shift) == offsetof(struct vmmu_xlat, rights) + 3 &&
-		       offsetof(struct vmmu_xlat, reserved) ==
-			       offsetof(struct vmmu_xlat, trap) + 3 &&
+		       offsetof(struct vmmu_xlat, unused) == offsetof(struct vmmu_xlat, trap) + 3 &&
 		       offsetof(struct vmmu_front_entry, shift) ==
 			       offsetof(struct vmmu_front_entry, reserved) + 3 &&
 		       offsetof(struct hit, shift) == offsetof(struct hit, reserved) + 3,

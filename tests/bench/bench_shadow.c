@@ -78,7 +78,7 @@ static struct guest *make_guest(uint32_t off)
 				   .backend = &vmmu_shadow,
 				   .backend_config = &sc };
 	struct vmmu_regs regs = { .cr0 = 0x80010031, .cr4 = 0x20, .efer = 0xd00 };
-	struct vmmu_slot_info slot = { { 0 }, ARENA, NULL, 4096, 0 };
+	struct vmmu_slot_info slot = { .gpa = { 0 }, .size = ARENA, .page_size = 4096 };
 	struct guest *g = calloc(1, sizeof(*g));
 
 	if (!g)

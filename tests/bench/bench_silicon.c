@@ -254,7 +254,9 @@ static void make_guest(struct guest *g, uint64_t size, int has_data,
 	struct vmmu_config cfg = { .size = sizeof(cfg),
 				   .backend = &vmmu_nested_ept,
 				   .silicon = &m };
-	struct vmmu_slot_info slot = { { 0 }, RAM, mem, 4096, 0 };
+	struct vmmu_slot_info slot = {
+		.gpa = { 0 }, .size = RAM, .pointer = mem, .page_size = 4096
+	};
 	struct vmmu_regs regs = { .cr0 = 0x80010031, .cr4 = 0x20, .efer = 0xd00 };
 	struct vmmu_xlat x;
 	uint64_t at;

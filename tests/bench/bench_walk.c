@@ -86,7 +86,9 @@ static void make_guest(struct guest *g, const struct vmmu_backend *be, uint64_t 
 	if (vmmu_create(&cfg, &g->vm))
 		abort();
 	if (be != &vmmu_native) {
-		struct vmmu_slot_info slot = { { 0 }, g->bytes, g->arena, 4096, 0 };
+		struct vmmu_slot_info slot = {
+			.gpa = { 0 }, .size = g->bytes, .pointer = g->arena, .page_size = 4096
+		};
 
 		if (vmmu_slot_add(g->vm, &slot))
 			abort();

@@ -579,8 +579,9 @@ static int answer_page(struct world_vm *v, vmmu_gpa_t gpa, int write, struct vmm
 	race_asked(v, RACE_ASKED);
 	if (f >= 0 && write)
 		v->shared[f] = false;
-	*page = (struct vmmu_host_page){ vm_ram_at(w, v, gpa.v), answer_size(v, i, home),
-					 f < 0 || !v->shared[f] };
+	*page = (struct vmmu_host_page){ .pointer = vm_ram_at(w, v, gpa.v),
+					 .size = answer_size(v, i, home),
+					 .writable = f < 0 || !v->shared[f] };
 	race_asked(v, RACE_ANSWERED);
 	return 0;
 }

@@ -126,6 +126,8 @@ struct vmmu_backend {
 	 * return it says where to go on, and is all zero at the end.
 	 */
 	int (*check)(struct vmmu *vm, struct vmmu_cursor *at, unsigned budget);
+	uint64_t reserved_flags;   /* 0 */
+	void (*reserved[8])(void); /* NULL */
 };
 
 /* Of a bitmap of nr pages, the first from n on whose bit is set; nr: there is none. */
@@ -142,6 +144,15 @@ static inline uint64_t vmmu_be_next_page(const uint64_t *pages, uint64_t n, uint
 		n++;
 	return n < nr ? n : nr;
 }
+
+/*
+ * Reads a struct that begins with its size, as the rule in <vmmu/vmmu.h> says: *out, `known` bytes,
+ * gets what *in has and 0 for the rest.  VMMU_EINVAL: it has less than `least` bytes, or more than
+ * are known, and those are not 0; or its size is no size of a struct (above 64 KiB).
+ */
+VMMU_API int vmmu_be_sized(void *out, size_t known, const void *in, size_t least);
+/* Whether `len` bytes, reserved room for instance, are all 0. */
+VMMU_API int vmmu_be_is_zero(const void *p, size_t len);
 
 /* ---- a VM and its vCPUs ------------------------------------------------- */
 

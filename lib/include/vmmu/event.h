@@ -59,6 +59,9 @@ enum vmmu_event {
 		VMMU_NR_EVENTS
 };
 
+/* Room for events in struct vmmu_stats, so that new ones move nothing. */
+#define VMMU_MAX_EVENTS 128
+
 #define VMMU_NR_EXITS (VMMU_EV_EXIT_DIRTY_LOG + 1)
 
 /* The key of an event, as above; NULL beyond the last. */

@@ -205,6 +205,7 @@ struct vmmu_regs {
 	uint64_t cr0, cr2, cr3, cr4, efer;
 	uint64_t pdpte[4]; /* PAE paging: as cached by the CPU; else 0 */
 	uint32_t pkru, pkrs;
+	uint64_t reserved[4]; /* 0 */
 };
 
 /* What differs between CPU models, as data.  Bits of `features`: */
@@ -220,6 +221,7 @@ struct vmmu_profile {
 	uint8_t maxphyaddr; /* the guest's: 32..52 */
 	uint64_t cr4_valid; /* CR4 bits that may be set */
 	uint64_t efer_valid;
+	uint64_t reserved[2]; /* 0 */
 };
 
 extern VMMU_API const struct vmmu_profile vmmu_profile_max;   /* all that exists */

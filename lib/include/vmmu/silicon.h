@@ -72,7 +72,7 @@ struct vmmu_data_cache {
 };
 
 struct vmmu_silicon {
-	size_t size; /* sizeof(struct vmmu_silicon), for growth */
+	size_t size; /* sizeof(struct vmmu_silicon) */
 	struct vmmu_tlb_model tlb[VMMU_TLBS];
 	unsigned nr_tlbs;
 	/*

@@ -17,6 +17,18 @@
  * names its page.  Without that callback it is valid until the next call for
  * this VM that is not vmmu_host().
  *
+ * Growth: structs get fields in later versions, and a program need not be built again for that.
+ * - A struct that begins with `size`: the caller sets it to sizeof.  A smaller one than this
+ * version knows has 0, the default, in the rest.  Of a larger one that the caller fills, the rest
+ * must be 0, for this version does not know what it asks for; else the call fails with VMMU_EINVAL.
+ *   A larger one that the library fills is filled as far as this version knows it, and `size` then
+ *   tells how far that is.
+ * - A struct that ends with `reserved`: whoever fills it sets that to 0, as an initializer with
+ * named fields does by itself.  What is not 0 fails with VMMU_EINVAL.  In struct vmmu_xlat and
+ * struct vmmu_fault, which the library fills, what it leaves there has no meaning yet.
+ * - Any other struct that the library makes and only lends to a callback (struct vmmu_flush,
+ *   vmmu_step, vmmu_cached, ...) may get fields at its end.
+ *
  * docs/embedding.md goes through all of this step by step.
  */
 #ifndef VMMU_VMMU_H
@@ -65,6 +77,7 @@ struct vmmu_host_page {
 	uint64_t size; /* 4096, 2M or 1G: size of the contiguous memory around it,
 			  which has the alignment of the gpa */
 	uint32_t writable;
+	uint32_t reserved[5]; /* 0, which it is when host_page() is called */
 };
 
 enum vmmu_flush_scope { VMMU_FLUSH_ALL, VMMU_FLUSH_GVA, VMMU_FLUSH_GPA };
@@ -101,6 +114,7 @@ struct vmmu_callbacks {
 	void *(*alloc)(void *ctx, size_t size, size_t align);
 	void (*free)(void *ctx, void *p, size_t size);
 	void *ctx;
+	void (*reserved[8])(void); /* NULL */
 };
 
 /* A TLB model: sets * ways entries, at most 65,535; sets a power of two; 0: none. */
@@ -109,7 +123,7 @@ struct vmmu_tlb_geometry {
 };
 
 struct vmmu_config {
-	size_t size; /* sizeof(struct vmmu_config), for growth */
+	size_t size; /* sizeof(struct vmmu_config) */
 	const struct vmmu_backend *backend;
 	const void *backend_config;	    /* the backend's header says what; or NULL */
 	const struct vmmu_profile *profile; /* NULL: vmmu_profile_max */
@@ -176,14 +190,15 @@ struct vmmu_slot_info {
 	 * vmmu_slot_leaf() and the event SMALL_PAGE tell.
 	 */
 	uint64_t page_size;
-	uint32_t flags; /* VMMU_SLOT_* */
+	uint32_t flags;	      /* VMMU_SLOT_* */
+	uint32_t reserved[7]; /* 0 */
 };
 
 /*
  * Adds memory.  The memory stays the caller's and must outlive the slot.
  * VMMU_EINVAL misaligned, empty, beyond MAXPHYADDR, page size unknown, HPA out
- * of range, neither pointer nor callback; VMMU_EEXIST overlap; VMMU_ENOMEM;
- * VMMU_ENOTSUP a backend with fixed memory.
+ * of range, neither pointer nor callback, reserved room that is not 0; VMMU_EEXIST overlap;
+ * VMMU_ENOMEM; VMMU_ENOTSUP a backend with fixed memory.
  */
 VMMU_API int vmmu_slot_add(struct vmmu *vm, const struct vmmu_slot_info *info);
 /* Takes away the slot that begins at gpa.  VMMU_ENOENT, VMMU_ENOTSUP. */
@@ -292,6 +307,7 @@ struct vmmu_fault {
 	uint8_t level;	/* of the guest's entry that faulted; 0: none */
 	uint32_t code;	/* error code to push */
 	uint64_t cr2;	/* #PF: the address; the library stored it in CR2 too */
+	uint64_t reserved;
 };
 
 struct vmmu_xlat {
@@ -317,10 +333,11 @@ struct vmmu_xlat {
 	/* Valid for this one access only: do not cache it at all. */
 	uint8_t once;
 	uint8_t stage; /* VMMU_MMIO: what was outside memory */
-	uint8_t reserved;
+	uint8_t unused;
 	uint64_t nested_info;	 /* VMMU_MMIO under nested paging: EXITINFO1 or
 				    qualification of the exit that found it */
 	struct vmmu_fault fault; /* VMMU_FAULT */
+	uint64_t reserved[2];
 };
 
 /*
@@ -432,11 +449,11 @@ VMMU_API int vmmu_check(struct vmmu *vm);
 VMMU_API int vmmu_check_some(struct vmmu *vm, unsigned budget);
 
 struct vmmu_stats {
-	size_t size;			  /* set by the caller: sizeof */
-	uint64_t event[VMMU_NR_EVENTS];	  /* how often */
-	uint64_t walk_refs;		  /* entries read by the silicon */
-	uint64_t sw_refs;		  /* by the hypervisor's own walks */
-	uint64_t tlb_hits;		  /* of the modelled TLB */
+	size_t size;			 /* set by the caller: sizeof; on return, what was filled */
+	uint64_t event[VMMU_MAX_EVENTS]; /* how often; from VMMU_NR_EVENTS on 0 */
+	uint64_t walk_refs;		 /* entries read by the silicon */
+	uint64_t sw_refs;		 /* by the hypervisor's own walks */
+	uint64_t tlb_hits;		 /* of the modelled TLB */
 	uint64_t table_bytes, table_peak; /* hardware-format tables, now and most */
 	uint64_t meta_bytes, meta_peak;	  /* everything else of the VM */
 };

@@ -22,6 +22,7 @@ struct vmmu_nested_config {
 	 * address's entry, under EPT with a misconfiguration, and no slot has to be searched.
 	 */
 	int mmio;
+	uint32_t reserved[4]; /* 0 */
 };
 
 extern VMMU_API const struct vmmu_backend vmmu_nested_npt, vmmu_nested_ept;

@@ -55,7 +55,7 @@ VMMU_API const char *vmmu_shadow_technique(unsigned bit);
 
 /* backend_config; NULL is { sizeof, 0, 0, 0, 0 }. */
 struct vmmu_shadow_config {
-	size_t size;	   /* sizeof(struct vmmu_shadow_config), for growth */
+	size_t size;	   /* sizeof(struct vmmu_shadow_config) */
 	uint32_t off;	   /* VMMU_SHADOW_*: techniques not to use */
 	unsigned prefetch; /* entries filled at once: a power of two <= 64; 0 means 8 */
 	unsigned flood;	   /* the store, counted from the last use, that zaps; 0 means 3 */
