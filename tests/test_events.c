@@ -583,6 +583,28 @@ EACH(notify, page_taken_during_the_answer_is_never_used)
 	close_vm();
 }
 
+/* The host invalidates each time that it is asked. */
+static void invalidate_always(uint64_t gpa)
+{
+	t_is(vmmu_notify_begin(vm, vmmu_gpa(gpa), 4096), VMMU_OK);
+	t_is(vmmu_notify_end(vm, vmmu_gpa(gpa), 4096), VMMU_OK);
+}
+
+EACH(notify, an_access_that_always_loses_to_invalidations_comes_again)
+{
+	uint64_t value;
+
+	open_asking(CACHES_ALL);
+	host.within = invalidate_always;
+	t_is(touch(0, ASKED_GPA, VMMU_WRITE, NULL), VMMU_AGAIN);
+	t_true(strstr(vmmu_reason(vm), "invalidated memory") != NULL);
+	t_is(vmmu_read(vm, vmmu_gpa(ASKED_GPA), &value, 8, NULL), VMMU_AGAIN);
+	t_is(vmmu_check(vm), VMMU_OK);
+	host.within = NULL;
+	t_is(touch(0, ASKED_GPA, VMMU_WRITE, NULL), VMMU_OK);
+	close_vm();
+}
+
 static void begin_meanwhile(uint64_t gpa)
 {
 	host.within = NULL;

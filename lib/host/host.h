@@ -47,9 +47,12 @@ enum vmmu_page_kind host_page(struct vmmu *vm, struct slot *s, uint64_t gpa, int
 uint8_t *host_word_pointer(uint64_t word, uint64_t gpa);
 /*
  * For a page that is WANTED: asks the host.  VMMU_OK: try again; else why the host gave none.
- * For a page that is BUSY: VMMU_AGAIN.
+ * For a page that is BUSY: VMMU_AGAIN.  *dropped counts the answers in one access that were
+ * dropped, because an invalidation ended or slots changed while the host was asked.  When there
+ * are too many of them, the access ends with VMMU_AGAIN as well.
  */
-int host_resolve(struct vmmu *vm, enum vmmu_page_kind kind, uint64_t gpa, int write);
+int host_resolve(struct vmmu *vm, enum vmmu_page_kind kind, uint64_t gpa, int write,
+		 unsigned *dropped);
 /* Memory callbacks over slots, for walks in software; ctx is the VM. */
 extern const struct vmmu_mem_ops slot_mem_ops;
 

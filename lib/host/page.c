@@ -72,8 +72,11 @@ int host_put_page(struct vmmu *vm, struct slot *s, uint64_t gpa, const struct vm
 	return VMMU_OK;
 }
 
+/* An access whose answers are dropped so often gives the host time. */
+#define MOST_DROPPED 64u
+
 /* Asks the host for a page; VMMU_OK: try again. */
-static int ask_host(struct vmmu *vm, uint64_t gpa, int write)
+static int ask_host(struct vmmu *vm, uint64_t gpa, int write, unsigned *dropped)
 {
 	struct vmmu_host_page page = { 0 };
 	uint64_t seq = host_of(vm)->notify_seq, slots = core_of(vm)->slot_changes;
@@ -91,8 +94,14 @@ static int ask_host(struct vmmu *vm, uint64_t gpa, int write)
 	 * guest's: it is dropped, and the access tries again.
 	 */
 	if (seq != host_of(vm)->notify_seq || slots != core_of(vm)->slot_changes ||
-	    host_is_invalidating(vm, gpa, 1))
-		return VMMU_OK;
+	    host_is_invalidating(vm, gpa, 1)) {
+		if (++*dropped < MOST_DROPPED)
+			return VMMU_OK;
+		return core_fail(vm, VMMU_AGAIN,
+				 "the host invalidated memory each of the %u times that it was "
+				 "asked for 0x%llx",
+				 *dropped, (unsigned long long)gpa);
+	}
 	if (write && !page.writable)
 		return core_fail(vm, VMMU_EHOST, "the host's page for 0x%llx is not writable",
 				 (unsigned long long)gpa);
@@ -106,10 +115,11 @@ static int ask_host(struct vmmu *vm, uint64_t gpa, int write)
 	return st;
 }
 
-int host_resolve(struct vmmu *vm, enum vmmu_page_kind kind, uint64_t gpa, int write)
+int host_resolve(struct vmmu *vm, enum vmmu_page_kind kind, uint64_t gpa, int write,
+		 unsigned *dropped)
 {
 	if (kind == VMMU_PAGE_WANTED && !host_is_invalidating(vm, gpa, 1))
-		return ask_host(vm, gpa, write);
+		return ask_host(vm, gpa, write, dropped);
 	return core_fail(vm, VMMU_AGAIN, "gpa 0x%llx is being invalidated",
 			 (unsigned long long)gpa);
 }

@@ -14,7 +14,7 @@
 /* Finds the memory of one page, which the host may have to give first; a status as vmmu_read(). */
 static int find_page(struct vmmu *vm, uint64_t gpa, int write, struct slot **sp, uint8_t **p)
 {
-	unsigned tries;
+	unsigned tries, dropped = 0;
 	uint64_t word;
 	int st;
 
@@ -30,7 +30,7 @@ static int find_page(struct vmmu *vm, uint64_t gpa, int write, struct slot **sp,
 			*p = host_word_pointer(word, gpa);
 			return VMMU_OK;
 		}
-		st = host_resolve(vm, kind, gpa, write);
+		st = host_resolve(vm, kind, gpa, write, &dropped);
 		if (st)
 			return st;
 	}

@@ -86,20 +86,20 @@ static int reclaim_some(struct vmmu *vm, unsigned reclaims)
 
 /*
  * What fault() returned, as far as the library can repair it: VMMU_OK to try again,
- * else the status of the call.  `reclaims` counts within one access.
+ * else the status of the call.  *a counts within one access.
  */
 static int resolve_fix(struct vmmu *vm, enum vmmu_fix_kind kind, const struct vmmu_fix *fix,
-		       unsigned *reclaims)
+		       struct attempt *a)
 {
 	switch (kind) {
 	case VMMU_FIX_ERROR:
 		return fix->status;
 	case VMMU_FIX_NO_TABLES:
-		return reclaim_some(vm, (*reclaims)++);
+		return reclaim_some(vm, a->reclaims++);
 	case VMMU_FIX_NEED_PAGE:
-		return host_resolve(vm, VMMU_PAGE_WANTED, fix->gpa.v, fix->write);
+		return host_resolve(vm, VMMU_PAGE_WANTED, fix->gpa.v, fix->write, &a->dropped);
 	default:
-		return host_resolve(vm, VMMU_PAGE_BUSY, fix->gpa.v, fix->write);
+		return host_resolve(vm, VMMU_PAGE_BUSY, fix->gpa.v, fix->write, &a->dropped);
 	}
 }
 
@@ -225,9 +225,10 @@ static enum vmmu_fix_kind soft_once(struct vmmu_cpu *cpu, uint64_t gva, uint32_t
 
 int vm_translate_soft(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access, struct vmmu_xlat *out)
 {
-	unsigned tries, reclaims = 0;
+	struct attempt a = { gva, access, 0, 0 };
 	enum vmmu_fix_kind kind;
 	struct vmmu_fix fix;
+	unsigned tries;
 	int done, st;
 
 	for (tries = 0; tries < MAX_TRIES; tries++) {
@@ -243,7 +244,7 @@ int vm_translate_soft(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access, struc
 					 (unsigned long long)fix.gpa.v);
 		if (kind == VMMU_FIX_RETRY)
 			continue;
-		st = resolve_fix(cpu->vm, kind, &fix, &reclaims);
+		st = resolve_fix(cpu->vm, kind, &fix, &a);
 		if (st)
 			return st;
 	}
@@ -336,7 +337,7 @@ int vm_handle_exit(struct vmmu_cpu *cpu, struct attempt *a, const struct vmmu_wa
 	case VMMU_FIX_BUSY:
 	case VMMU_FIX_NO_TABLES:
 	case VMMU_FIX_ERROR:
-		return again(resolve_fix(cpu->vm, kind, &fix, &a->reclaims));
+		return again(resolve_fix(cpu->vm, kind, &fix, a));
 	}
 	return core_fail(cpu->vm, VMMU_EBROKEN, "backend %s: fault() returned %d, which is nothing",
 			 cpu->vm->core.be->name, (int)kind);
@@ -347,7 +348,7 @@ int vm_handle_exit(struct vmmu_cpu *cpu, struct attempt *a, const struct vmmu_wa
 /* One guest-physical read by the CPU; paging-rules: a read with bit 7 clear. */
 static int read_nested(struct vmmu_cpu *cpu, uint64_t gpa, uint64_t *value)
 {
-	struct attempt a = { 0, VMMU_READ | VMMU_PDPTE_LOAD, 0 };
+	struct attempt a = { 0, VMMU_READ | VMMU_PDPTE_LOAD, 0, 0 };
 	struct vmmu_xlat x;
 	struct vmmu_walk w;
 	unsigned tries;

@@ -217,7 +217,7 @@ static inline int finish_found(struct vmmu_cpu *cpu, uint64_t gva, uint32_t acce
 static never_inline int walk_stopped(struct vmmu_cpu *cpu, uint64_t gva, uint32_t access,
 				     int status, struct vmmu_walk *w, struct vmmu_xlat *out)
 {
-	struct attempt a = { gva, access, 0 };
+	struct attempt a = { gva, access, 0, 0 };
 	unsigned tries;
 	int st;
 

@@ -82,7 +82,8 @@ int vm_read_model(const struct vmmu_config *cfg, struct vmmu_silicon *model);
 struct attempt {
 	uint64_t gva;
 	uint32_t access;
-	unsigned reclaims;
+	unsigned reclaims; /* how often room was made for tables */
+	unsigned dropped;  /* answers of the host that were not used: host_resolve() */
 };
 /* Beside the statuses: the cause of the exit is gone, and silicon walks again. */
 #define WALK_AGAIN (-1000)

@@ -53,8 +53,8 @@ enum vmmu_status {
 	VMMU_OK = 0,
 	VMMU_FAULT = 1,	   /* the guest takes the exception in `fault` */
 	VMMU_MMIO = 2,	   /* no memory there, or a write to a read-only slot */
-	VMMU_AGAIN = 3,	   /* the host is invalidating this page; call again
-			      after vmmu_notify_end() */
+	VMMU_AGAIN = 3,	   /* the host is invalidating this page, or invalidated memory each time
+			      that it was asked for one; call again after vmmu_notify_end() */
 	VMMU_GP = 4,	   /* a register write that raises #GP(0) */
 	VMMU_EINVAL = -1,  /* a bad argument; vmmu_reason() says which */
 	VMMU_ENOMEM = -2,  /* the allocator failed */
