@@ -180,48 +180,41 @@ done
 # tester took the table for clean.
 "$vmmu" check --ops 10000 --seed 866 >"$tmp/plain"
 grep -q '^differences  *0$' "$tmp/plain"
-for vm in 0 1 2 3 4 5 6 7; do
-	for nth in 3 5 13 14 15; do
-		for seed in 1 2 866; do
-			none <<OPS
-world $seed 1 2 1 14
+for at in '866 2 13' '866 3 14' '866 3 15' '2 1 14' '1 6 3' '1 7 5'; do
+	set -- $at
+	none <<OPS
+world $1 1 2 1 14
 poke 0x1000 0x2067
 poke 0x2000 0x3067
 poke 0x3000 0xa00067
 poke 0xa00010 0xa01007
 all 0 1 0x80010011 0x0 0x1000 0x20 0xd00 0x0 0x0 0x0 0x0 0x0 0x0
 host 1 1
-race $vm 17 $nth
+race $2 17 $3
 access 0 0x2000 1 0x1
 host 2 1
 host 2 1
 OPS
-		done
-	done
 done
 
 # A slot comes, or moves, while there is no memory yet at the page of an access: the host has to
 # answer for the slot as it is then, and a store dirties the page at its new place.
-for vm in 0 1 2 3 4 5 6 7; do
-	for nth in 0 2; do
-		for slot in '9 0 8 180001067' '5 4 6 100001067'; do
-			set -- $slot
-			for seed in 1 2 3; do
-				none <<OPS
-world $seed 1 2 0 14
+for at in '1 0 0' '1 3 2' '2 0 0' '2 4 0' '2 5 2' '3 3 0' '3 6 0' '1 6 0' '1 7 2'; do
+	for slot in '9 0 8 180001067' '5 4 6 100001067'; do
+		set -- $at $slot
+		none <<OPS
+world $1 1 2 0 14
 poke 0x1000 0x2067
 poke 0x2000 0x3067
 poke 0x3000 0xa067
-poke 0xa000 0x$4
+poke 0xa000 0x$7
 all 0 1 0x80010011 0x0 0x1000 0x20 0xd00 0x0 0x0 0x0 0x0 0x0 0x0
-host $1 $2
+host $4 $5
 host 1 4
-race $vm 17 $nth
+race $2 17 $3
 access 0 0x0 1 0x1
-host $3 4
+host $6 4
 host 2 4
 OPS
-			done
-		done
 	done
 done
