@@ -43,8 +43,11 @@ LAYERS = {
     "tools/draw": "tools/base",
     "tools/walk": "tools/base tools/draw",
     "tools/report": "tools/base tools/model tools/draw",
+    "tools/metal": "tools/base",
+    "tools/metal/kernel/libc": "",
+    "tools/metal/kernel": "tools/check",
     "tools/cmd": "tools/base tools/input tools/guest tools/model tools/machine tools/replay"
-                 " tools/walk tools/report tools/check examples/native examples/playground",
+                 " tools/walk tools/report tools/metal tools/check examples/native examples/playground",
 }
 # The door of a folder is the header of its name; these have others, None: every header.
 DOORS = {

@@ -6,6 +6,7 @@
  * text.h      numbers to and from text, names of files
  * ranges.h    which guest-physical addresses are RAM
  * output.h    files that are written
+ * program.h   where this program lies
  * progress.h  how far a command is, on a terminal
  * clock.h     seconds
  * result.h    what one run of one input on one backend came to
@@ -16,6 +17,7 @@
 #include "clock.h"
 #include "err.h"
 #include "output.h"
+#include "program.h"
 #include "progress.h"
 #include "ranges.h"
 #include "result.h"

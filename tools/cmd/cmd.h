@@ -16,7 +16,8 @@ struct command {
 };
 
 extern const struct command command_translate, command_walk, command_replay, command_compare,
-	command_check, command_workload, command_cpus, command_run, command_step, command_course;
+	command_check, command_workload, command_cpus, command_run, command_step, command_course,
+	command_metal;
 
 /* Prints a line "vmmu: ..." to standard error. */
 void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -11,8 +11,9 @@
 #include <vmmu/vmmu.h>
 
 static const struct command *const commands[] = {
-	&command_translate, &command_walk, &command_replay, &command_compare, &command_check,
-	&command_workload,  &command_cpus, &command_run,    &command_step,    &command_course,
+	&command_translate, &command_walk,     &command_replay, &command_compare,
+	&command_check,	    &command_workload, &command_cpus,	&command_run,
+	&command_step,	    &command_course,   &command_metal,
 };
 
 static const struct command *find(const char *name)

@@ -284,6 +284,19 @@ static int take(const struct option *o, const char *value, struct options *out, 
 	case OPT_SVG:
 		out->svg = value;
 		return 0;
+	case OPT_ON:
+		out->metal.on = value;
+		return 0;
+	case OPT_KNOWN:
+		out->metal.known = value;
+		return 0;
+	case OPT_TARGET_CPU:
+		out->metal.cpu = value;
+		return 0;
+	case OPT_STOP:
+		return take_number(o, value, UINT32_MAX, &out->metal.stop, err);
+	case OPT_SABOTAGE:
+		return take_number(o, value, UINT32_MAX, &out->metal.sabotage, err);
 	case OPT_SWEEP:
 		out->sweep = 1;
 		return 0;

@@ -52,6 +52,11 @@ enum option_id {
 	OPT_SVG,
 	OPT_SWEEP,
 	OPT_OUTPUT,
+	OPT_ON,
+	OPT_KNOWN,
+	OPT_STOP,
+	OPT_TARGET_CPU,
+	OPT_SABOTAGE,
 };
 
 /* The most --set options. */
@@ -95,6 +100,12 @@ struct check_options {
 	const char *replay;
 };
 
+/* Of `metal` alone, beside those of `check`. */
+struct metal_options {
+	const char *on, *known, *cpu;
+	uint64_t stop, sabotage;
+};
+
 struct options {
 	int help;
 	struct state_options state;
@@ -107,6 +118,7 @@ struct options {
 	int sensitivity, sweep;
 	unsigned share_2m[SHARES_MOST], nr_shares; /* percent */
 	const char *output;
+	struct metal_options metal;
 	struct strategies strategies; /* empty if --shadow was not given */
 	int per_op;
 	struct check_options check_options;

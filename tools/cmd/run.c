@@ -12,30 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PATH_BYTES 4096
-
 /* Where vmmu-run is looked for: beside this program, where it is installed, where it is built. */
 static const char *const places[] = { "vmmu-run", "../libexec/vmmu-run",
 				      "../examples/unicorn/vmmu-run" };
-
-/*
- * Finds the directory of this program, with a '/' at its end.  Returns 0, or -1 if /proc does not
- * tell it.
- */
-static int own_directory(char *buf)
-{
-	ssize_t n = readlink("/proc/self/exe", buf, PATH_BYTES - 1);
-	char *slash;
-
-	if (n <= 0)
-		return -1;
-	buf[n] = '\0';
-	slash = strrchr(buf, '/');
-	if (!slash)
-		return -1;
-	slash[1] = '\0';
-	return 0;
-}
 
 static int run(int argc, char **argv, struct err *err)
 {
@@ -43,7 +22,7 @@ static int run(int argc, char **argv, struct err *err)
 
 	(void)argc;
 	argv[0] = (char *)(uintptr_t) "vmmu-run";
-	for (unsigned i = 0; own_directory(directory) == 0 && i < sizeof(places) / sizeof(*places);
+	for (unsigned i = 0; program_directory(directory) == 0 && i < sizeof(places) / sizeof(*places);
 	     i++) {
 		snprintf(path, sizeof(path), "%s%s", directory, places[i]);
 		execv(path, argv);

@@ -714,3 +714,48 @@ const char *or_reason(const struct or_world *w)
 {
 	return w->reason;
 }
+
+/* Does a walk in today's memory come by it? */
+static bool is_fresh(struct or_world *w, const struct vcpu *v, uint64_t gva,
+		     const struct cached *c)
+{
+	struct or_pos pos;
+	struct or_ent e;
+
+	if (!or_root(&v->r, &w->p, gva, &pos))
+		return false;
+	for (;; pos.level--, pos.table = e.addr) {
+		if (!c->leaf && pos.level == c->pos.level)
+			return pos.table == c->pos.table;
+		if (!read_cacheable(w, v, &pos, gva, &e))
+			return false;
+		if (e.leaf)
+			return c->leaf && pos.level == c->pos.level && e.addr == c->ent.addr;
+	}
+}
+
+void or_held(struct or_world *w, unsigned vcpu, const struct or_access *acc,
+	     const struct or_result *seen, struct or_held *held)
+{
+	struct vcpu *v = w->vcpu[vcpu];
+	size_t i = find_watch(w, v, acc->gva), k;
+	struct or_access probe = *acc;
+	struct or_result res;
+
+	*held = (struct or_held){ .from = 5 };
+	if (i == w->watched || !translates(v, acc->gva))
+		return;
+	probe.no_ad = true;
+	for (k = 0; k < v->sets[i].n; k++) {
+		const struct cached *c = &v->sets[i].c[k];
+
+		if (c->pcid != pcid_of(&v->r) && !(c->leaf && c->global))
+			continue;
+		if (!is_fresh(w, v, or_linear(&v->r, acc->gva), c))
+			held->stale = true;
+		if (c->leaf && use(w, v, &probe, c, &res) && same_answer(&res, seen))
+			held->from = 0;
+		else if (!c->leaf && c->pos.level < held->from)
+			held->from = c->pos.level;
+	}
+}

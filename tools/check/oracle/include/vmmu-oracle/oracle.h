@@ -263,6 +263,19 @@ int or_legal(struct or_world *w, unsigned vcpu, const struct or_access *acc,
              const struct or_result *seen);
 const char *or_reason(const struct or_world *w);
 
+/*
+ * What this vCPU may still hold of acc->gva, for a judge of A and D bits.  Call it before the access
+ * has changed them.  from: walks may begin at an entry of this level, those above stay unread; 0: a
+ * leaf answers acc as seen, without a walk.  At least the top level otherwise.  stale: it may hold
+ * something that a walk does not find now, so walks may set A elsewhere.
+ */
+struct or_held {
+	unsigned from;
+	bool stale;
+};
+void or_held(struct or_world *w, unsigned vcpu, const struct or_access *acc,
+             const struct or_result *seen, struct or_held *held);
+
 #ifdef __cplusplus
 }
 #endif
