@@ -12,8 +12,8 @@ cd "$(dirname "$0")/.."
 . tools/setup.sh
 need $build_packages libcriterion-dev clang libclang-rt-dev llvm python3 tmux zstd || exit 1
 need_unicorn
-# The check of the ABI; without it, its test is skipped.
-need abigail-tools || echo "The library's ABI will not be checked." >&2
+# The checks of the ABI and of the model; without these, their tests are skipped.
+need abigail-tools spin || echo "The library's ABI or the freeing model will not be checked." >&2
 # The page and the browser that tries it; without them its test is skipped.
 # shellcheck disable=SC2046 # nothing, or a package
 need clang lld wasi-libc libclang-rt-14-dev-wasm32 chromium \
