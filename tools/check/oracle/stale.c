@@ -716,8 +716,7 @@ const char *or_reason(const struct or_world *w)
 }
 
 /* Does a walk in today's memory come by it? */
-static bool is_fresh(struct or_world *w, const struct vcpu *v, uint64_t gva,
-		     const struct cached *c)
+static bool is_fresh(struct or_world *w, const struct vcpu *v, uint64_t gva, const struct cached *c)
 {
 	struct or_pos pos;
 	struct or_ent e;

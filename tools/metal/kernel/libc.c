@@ -43,7 +43,14 @@ void *memset(void *to, int byte, size_t n)
 int memcmp(const void *a, const void *b, size_t n)
 {
 	const uint8_t *x = a, *y = b;
+	unsigned long u, v;
 
+	for (; n >= sizeof(u); n -= sizeof(u), x += sizeof(u), y += sizeof(u)) {
+		__builtin_memcpy(&u, x, sizeof(u));
+		__builtin_memcpy(&v, y, sizeof(v));
+		if (u != v)
+			break;
+	}
 	for (; n; n--, x++, y++)
 		if (*x != *y)
 			return *x < *y ? -1 : 1;
