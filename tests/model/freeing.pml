@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How a table page is freed while vCPUs run in parallel, as a model for spin.
+ * How a table page is freed while vCPUs run in parallel, as a model for spin.  The library does not
+ * run them in parallel yet: docs/threads.md is the design of which this is a part.
  *
  * One link leads to one table, whose one entry maps one page, or is taken back as a link is.  Two vCPUs look the page up, install
  * it, use what their caches hold, and serve flushes.  A third thread reads the tables.  A thread of the host takes the page away and
