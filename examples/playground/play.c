@@ -416,16 +416,16 @@ static const struct {
 	{ "check", do_check },	 { "machine", do_machine }, { "next", do_next },
 };
 
-/* Splits in place; the last of the words is NULL. */
+/* Splits in place; the words that a command does not have are NULL. */
 static unsigned split(char *line, char *word[WORDS + 1])
 {
 	unsigned n = 0;
 	char *save = NULL, *w;
 
+	memset(word, 0, (WORDS + 1) * sizeof(*word));
 	for (w = strtok_r(line, " \t\r\n", &save); w && n < WORDS;
 	     w = strtok_r(NULL, " \t\r\n", &save))
 		word[n++] = w;
-	word[n] = NULL;
 	return n;
 }
 
